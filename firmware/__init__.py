@@ -1,0 +1,1 @@
+"""The pure core of Locker Box: it decides, and it never touches a clock, a socket or the disk itself."""

@@ -1,0 +1,59 @@
+"""Every bound in the house, with whom it guards against. Sizes in bytes, times in the unit the name says."""
+
+from __future__ import annotations
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+WHOLE_FILE_BYTES = 256 * KIB
+"""Files up to this size are one chunk; below it content-defined cuts cost more rows than they save bytes."""
+
+SEGMENT_BYTES = 1 * MIB
+"""Chunks sealed together; bounds what one read must open and what one flipped bit can take away."""
+
+PACK_BYTES = 16 * MIB
+"""Largest pack; bounds what a repack rewrites and what one peer transfer carries."""
+
+GROUP_COMMIT_BYTES = 4 * MIB
+GROUP_COMMIT_FILES = 512
+GROUP_COMMIT_SECONDS = 0.05
+"""A put is acknowledged at the latest after this much more data, files or time; bounds what a crash repeats."""
+
+TEXT_INDEX_BYTES = 64 * KIB
+"""Searchable text taken from one record; a dictionary file must not drown the index."""
+
+TEXT_INLINE_BYTES = 64 * KIB
+"""Text files up to this size live in meta packs, so that the catalog can be rebuilt without data packs."""
+
+CATALOG_CACHE_KIB = 8 * 1024
+"""Page cache of one catalog connection; bounds memory on a 1 GiB board."""
+
+BIN_DAYS = 30
+"""Days a deleted record stays exactly recoverable."""
+
+READER_SECONDS = 20
+READER_RSS_BYTES = 192 * MIB
+READER_PIXELS = 64_000_000
+READER_INPUT_BYTES = 64 * MIB
+READER_OUTPUT_BYTES = 4 * MIB
+"""One reader child: a bomb costs one preview, never the upload."""
+
+HEADER_BYTES = 16 * KIB
+JSON_BODY_BYTES = 64 * KIB
+"""HTTP heads and JSON bodies; a stranger on the LAN must not fill memory."""
+
+UPLOAD_BYTES = 128 * GIB
+"""One declared upload; refused before the first byte when the disk cannot hold it."""
+
+FREE_RESERVE_BYTES = 64 * MIB
+"""Never filled by puts: room for the catalog to go on reading and deleting when the disk is full."""
+
+PAGE_RECORDS = 200
+"""Most records in one answer."""
+
+CLAIM_TRIES_PER_MINUTE = 5
+PASSPHRASE_TRIES_PER_MINUTE = 6
+"""Guesses before the throttle closes for a minute."""
+
+SESSION_IDLE_SECONDS = 12 * 3600
+SESSIONS_PER_MEMBER = 32
+"""Live sessions; an idle one ends, the oldest gives way."""
