@@ -1,0 +1,135 @@
+"""Opens packs: one frame by its place, or a walk over all of them."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+
+import zstandard
+
+from firmware.errors import BadSeal, Damaged
+from firmware.limits import PACK_BYTES
+from firmware.pack.format import (
+    CODEC_RAW,
+    COMMITMENT_BYTES,
+    FRAMES_AT,
+    HEAD_BYTES,
+    PRELUDE_BYTES,
+    SALT_BYTES,
+    TAIL_BYTES,
+    TAIL_COUNTER,
+    Frame,
+    Kind,
+    Prelude,
+    pack_id,
+    parse_head,
+    parse_tail,
+)
+from firmware.ports import Disk
+from firmware.seal import Sealer, Secret, pack_keys
+
+
+class PackReader:
+    """One pack, its key derived and its commitment checked. Holds no file handle and caches no plaintext."""
+
+    def __init__(self, disk: Disk, name: str, prelude: Prelude, salt: bytes, epoch_key: Secret) -> None:
+        """Use facts known from the catalog or the chain, so that a damaged header costs nothing."""
+        self._disk = disk
+        self.name = name
+        self.prelude = prelude
+        self.salt = salt
+        self.id = pack_id(salt)
+        key, self._commitment = pack_keys(epoch_key, salt, prelude.suite)
+        self._sealer = Sealer(prelude.suite, key)
+        self._aad = prelude.to_bytes() + self.id
+        self._codec = zstandard.ZstdDecompressor()
+
+    @staticmethod
+    def from_header(disk: Disk, name: str, epoch_keys: tuple[Secret, ...]) -> PackReader:
+        """Open by what the file itself says; raises Damaged when header, id or commitment do not agree."""
+        header = disk.read(name, 0, FRAMES_AT)
+        prelude = Prelude.parse(header, name)
+        if len(header) < FRAMES_AT or not 1 <= prelude.epoch <= len(epoch_keys):
+            raise Damaged(what=name)
+        salt = header[PRELUDE_BYTES : PRELUDE_BYTES + SALT_BYTES]
+        reader = PackReader(disk, name, prelude, salt, epoch_keys[prelude.epoch - 1])
+        if not reader.header_matches(header) or not name.endswith(reader.id.hex()):
+            raise BadSeal(what=name)
+        return reader
+
+    @property
+    def kind(self) -> Kind:
+        """What the pack holds."""
+        return self.prelude.kind
+
+    def header_matches(self, header: bytes) -> bool:
+        """Tell whether the file's first 80 bytes are what the known salt and key say."""
+        commitment = header[FRAMES_AT - COMMITMENT_BYTES : FRAMES_AT]
+        same = header[: PRELUDE_BYTES + SALT_BYTES] == self.prelude.to_bytes() + self.salt
+        return same and hmac.compare_digest(commitment, self._commitment)
+
+    def frame_at(self, number: int, at: int) -> Frame:
+        """Open the head of frame ``number`` at file offset ``at``; raises BadSeal."""
+        what = f"{self.name} at {at}"
+        sealed = self._disk.read(self.name, at, HEAD_BYTES)
+        if len(sealed) < HEAD_BYTES:
+            raise BadSeal(what=what)
+        aad = self._aad + number.to_bytes(4, "big") + b"h"
+        return parse_head(self._sealer.open(2 * number, sealed, aad, what), number, at, what)
+
+    def payload(self, number: int, at: int, sealed_len: int) -> bytes:
+        """Read, authenticate and decode one frame whose place is known; raises BadSeal or Damaged."""
+        blob = self._disk.read(self.name, at, HEAD_BYTES + sealed_len)
+        what = f"{self.name} at {at}"
+        if len(blob) < HEAD_BYTES + sealed_len:
+            raise BadSeal(what=what)
+        aad = self._aad + number.to_bytes(4, "big")
+        view = memoryview(blob)
+        body = self._sealer.open(2 * number + 1, view[HEAD_BYTES:], aad + b"b", what)
+        frame = parse_head(self._sealer.open(2 * number, view[:HEAD_BYTES], aad + b"h", what), number, at, what)
+        return self._decoded(frame, body, what)
+
+    def body(self, frame: Frame) -> bytes:
+        """Read, authenticate and decode the body of a frame whose head is open."""
+        what = f"{self.name} at {frame.at}"
+        sealed = self._disk.read(self.name, frame.at + HEAD_BYTES, frame.sealed_len)
+        if len(sealed) < frame.sealed_len:
+            raise BadSeal(what=what)
+        aad = self._aad + frame.number.to_bytes(4, "big") + b"b"
+        return self._decoded(frame, self._sealer.open(2 * frame.number + 1, sealed, aad, what), what)
+
+    def _decoded(self, frame: Frame, body: bytes, what: str) -> bytes:
+        if frame.codec == CODEC_RAW:
+            return body
+        if frame.raw_len > PACK_BYTES * 4:
+            raise Damaged(what=what)
+        try:
+            plain = self._codec.decompress(body, max_output_size=frame.raw_len)
+        except zstandard.ZstdError:
+            raise Damaged(what=what) from None
+        if len(plain) != frame.raw_len:
+            raise Damaged(what=what)
+        return plain
+
+    def walk(self) -> Iterator[tuple[Frame, bytes]]:
+        """Yield (frame, payload) from the start until one is not whole: the prefix a dead writer left."""
+        at, number = FRAMES_AT, 0
+        while True:
+            try:
+                frame = self.frame_at(number, at)
+                payload = self.body(frame)
+            except Damaged:
+                return
+            yield frame, payload
+            at, number = frame.end, number + 1
+
+    def tail(self) -> tuple[int, int] | None:
+        """Return (trailer offset, frames) of a cut pack, or None where there is no authentic tail."""
+        size = self._disk.size(self.name)
+        if size < FRAMES_AT + TAIL_BYTES:
+            return None
+        sealed = self._disk.read(self.name, size - TAIL_BYTES, TAIL_BYTES)
+        try:
+            return parse_tail(self._sealer.open(TAIL_COUNTER, sealed, self._aad + b"t", self.name))
+        except BadSeal:
+            return None
