@@ -57,3 +57,23 @@ PASSPHRASE_TRIES_PER_MINUTE = 6
 SESSION_IDLE_SECONDS = 12 * 3600
 SESSIONS_PER_MEMBER = 32
 """Live sessions; an idle one ends, the oldest gives way."""
+
+ARGON2_FLOOR_KIB, ARGON2_FLOOR_ITERATIONS = 64 * 1024, 3
+ARGON2_CEILING_KIB, ARGON2_MAX_ITERATIONS, ARGON2_MAX_LANES = 256 * 1024, 64, 16
+ARGON2_TARGET_NS = 1_000_000_000
+"""Cost of one passphrase guess: the floor guards against a downgraded key file and a thief with many processors, the
+ceiling against a key file that eats all memory of the box, the target is what a member waits."""
+
+PASSPHRASE_BYTES = 1024
+PASSPHRASE_BITS = 50
+"""Longest passphrase taken (a stranger must not make Argon2id hash a book), weakest one accepted (log2 of guesses)."""
+
+KIT_TEXT_CHARS = 4096
+"""Longest text parsed as 24 words; guards the lock page against pasted books."""
+
+KEY_FILE_SLOTS, KEY_FILE_EPOCHS = 64, 65_536
+KEY_FILE_BYTES = 4 * MIB
+"""Most ways in, epochs and bytes of one key file; guards a restorer against a file a peer made up."""
+
+CA_DAYS, LEAF_DAYS = 3650, 90
+"""Life of the box's own certificate authority and of the certificate browsers see."""
