@@ -1,0 +1,1 @@
+"""The hands: disk, catalog, clock, journal. Implements ports and decides nothing."""

@@ -1,0 +1,442 @@
+"""The catalog on encrypted SQLite (SQLite3 Multiple Ciphers by apsw). SQL only: what to write is decided above."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from firmware.errors import Damaged, Full, Misused, NoSuchRecord
+from firmware.limits import CATALOG_CACHE_KIB
+from firmware.linux.schema import (
+    MAKE_RECORD,
+    MAKE_VERSION,
+    MAKE_WORDS,
+    NEXT_VERSION,
+    RECORD_COLUMNS,
+    SCHEMA,
+    SET_FACTS,
+    TABLES,
+)
+from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
+from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
+from firmware.seal import Secret
+
+Row = tuple[Any, ...]
+
+
+class SqliteCatalog:
+    """One connection. The writer owns one; every reading thread owns another (``readonly``)."""
+
+    def __init__(
+        self,
+        path: Path,
+        key: Secret,
+        *,
+        cipher: str,
+        readonly: bool = False,
+        vfs: str | None = None,
+        exclusive: bool = False,
+        synchronous: str = "FULL",
+    ) -> None:
+        """Open or create; raises Damaged when the file does not open with ``key`` or has another schema.
+
+        ``vfs``, ``exclusive`` and ``synchronous`` exist for the crash simulator and its negative controls.
+        """
+        flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        self._db: apsw.Connection | None = None
+        self._in_transaction = False
+        with _translated():
+            self._db = apsw.Connection(str(path), flags=flags, vfs=vfs)
+            try:
+                self._prepare(key, cipher, exclusive=exclusive, synchronous=synchronous, readonly=readonly)
+            except BaseException:
+                self._db.close(True)  # noqa: FBT003 apsw takes force by position
+                raise
+
+    def _prepare(self, key: Secret, cipher: str, *, exclusive: bool, synchronous: str, readonly: bool) -> None:
+        db = self._sql
+        db.execute(f"PRAGMA cipher='{cipher}'")
+        db.execute(f"PRAGMA key=\"raw:{key.reveal().hex()}\"")
+        db.execute(f"PRAGMA cache_size=-{CATALOG_CACHE_KIB if not readonly else CATALOG_CACHE_KIB // 4}")
+        db.execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF")
+        db.set_busy_timeout(10_000)
+        if exclusive:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        if not readonly:
+            db.execute(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}")
+            db.execute("PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=33554432; PRAGMA secure_delete=ON")
+            if not db.execute("SELECT count(*) FROM sqlite_schema").get:
+                with db:
+                    db.execute(TABLES)
+                    db.execute("INSERT INTO meta VALUES('schema', ?)", (str(SCHEMA),))
+        if db.execute("SELECT value FROM meta WHERE key='schema'").get != str(SCHEMA):
+            raise Damaged(what="the catalog")
+        self._next_rid = 1 + (db.execute("SELECT max(rid) FROM record").get or 0)
+
+    @property
+    def _sql(self) -> apsw.Connection:
+        assert self._db is not None
+        return self._db
+
+    def _write(self) -> apsw.Connection:
+        if not self._in_transaction:
+            self._sql.execute("BEGIN IMMEDIATE")
+            self._in_transaction = True
+        return self._sql
+
+    def commit(self) -> None:
+        """End the transaction durably (synchronous=FULL: the WAL is fsynced)."""
+        if self._in_transaction:
+            with _translated():
+                self._sql.execute("COMMIT")
+            self._in_transaction = False
+
+    def rollback(self) -> None:
+        """Forget the transaction."""
+        if self._in_transaction:
+            self._in_transaction = False
+            with _translated():
+                if not self._sql.get_autocommit():
+                    self._sql.execute("ROLLBACK")
+                self._next_rid = 1 + (self._sql.execute("SELECT max(rid) FROM record").get or 0)
+
+    def close(self) -> None:
+        """Close for good; an open transaction is rolled back."""
+        if self._db is not None:
+            self._db.close(True)  # noqa: FBT003 apsw takes force by position
+            self._db = None
+
+    def check(self) -> list[str]:
+        """Return what SQLite's own integrity check complains about (empty = fine)."""
+        try:
+            said = [str(row[0]) for row in self._sql.execute("PRAGMA integrity_check(20)")]
+        except apsw.Error as error:
+            return [str(error)]
+        return [] if said == ["ok"] else said
+
+    def shrink(self) -> None:
+        """Give freed pages back and merge the word index (after large deletions)."""
+        self.commit()
+        with _translated():
+            self._sql.execute("INSERT INTO words(words) VALUES('optimize')")
+            self._sql.execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # --- small facts, packs, chunks, links ---
+
+    def meta(self, key: str) -> str | None:
+        """Read one named fact."""
+        return self._one("SELECT value FROM meta WHERE key=?", key)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Write one named fact."""
+        self._write().execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+
+    def packs(self) -> list[PackRow]:
+        """All packs, in the order they were begun."""
+        return [PackRow(*row[:6], PackState(row[6]), *row[7:]) for row in self._all("SELECT * FROM pack ORDER BY no")]
+
+    def save_pack(self, row: PackRow) -> None:
+        """Insert or update one pack."""
+        self._write().execute(
+            "INSERT OR REPLACE INTO pack VALUES(?,?,?,?,?,?,?,?,?,?)",
+            (row.no, row.id, row.kind, row.suite, row.epoch, row.salt, int(row.state), row.frames, row.size, row.digest),
+        )
+
+    def add_chunks(self, rows: Iterable[tuple[bytes, Place]]) -> None:
+        """Say where chunks lie; a later place replaces an earlier one."""
+        self._write().executemany(
+            "INSERT OR REPLACE INTO chunk VALUES(?,?,?,?,?,?,?)",
+            ((c, p.pack, p.frame, p.at, p.sealed_len, p.offset, p.length) for c, p in rows),
+        )
+
+    def place(self, chunk: bytes) -> Place | None:
+        """Where a chunk lies, or None."""
+        row = self._row("SELECT pack, frame, at, sealed, start, length FROM chunk WHERE id=?", chunk)
+        return Place(*row) if row else None
+
+    def places(self) -> Iterator[tuple[bytes, Place]]:
+        """Every chunk with its place."""
+        for row in self._sql.execute("SELECT * FROM chunk"):
+            yield row[0], Place(*row[1:])
+
+    def drop_chunks(self, chunks: Iterable[bytes]) -> None:
+        """Forget chunks that no version refers to."""
+        self._write().executemany("DELETE FROM chunk WHERE id=?", ((c,) for c in chunks))
+
+    def add_link(self, row: LinkRow) -> None:
+        """Remember where a link of the chain lies."""
+        self._write().execute(
+            "INSERT OR REPLACE INTO link VALUES(?,?,?,?,?)", (row.seq, row.pack, row.frame, row.at, row.sealed_len)
+        )
+
+    def link(self, seq: int) -> LinkRow | None:
+        """Where one link lies."""
+        row = self._row("SELECT * FROM link WHERE seq=?", seq)
+        return LinkRow(*row) if row else None
+
+    def links(self) -> Iterator[LinkRow]:
+        """All links in order."""
+        for row in self._sql.execute("SELECT * FROM link ORDER BY seq"):
+            yield LinkRow(*row)
+
+    # --- writing records ---
+
+    def add_records(self, rows: Sequence[PutRow]) -> None:
+        """Insert records that did not exist (all with their first known version)."""
+        db, first = self._write(), self._next_rid
+        self._next_rid += len(rows)
+        db.executemany(
+            MAKE_RECORD,
+            (
+                (n, r.id, r.name, r.size, r.mime, r.mtime_ns // 1_000_000, r.mtime_ns, r.stored_ms, r.version, r.pending, r.seq)
+                for n, r in enumerate(rows, first)
+            ),
+        )
+        db.executemany(
+            MAKE_VERSION,
+            ((n, r.version, r.size, r.mtime_ns, r.stored_ms, r.digest, r.chunks, r.depth) for n, r in enumerate(rows, first)),
+        )
+        db.executemany(MAKE_WORDS, ((n, _name_words(r.name), r.text) for n, r in enumerate(rows, first)))
+
+    def add_version(self, row: PutRow) -> None:
+        """Make ``row`` the newest version of an existing record."""
+        rid = self._rid(row.id)
+        db = self._write()
+        when = row.mtime_ns // 1_000_000
+        db.execute(
+            NEXT_VERSION,
+            (row.size, row.mime, when, row.mtime_ns, row.stored_ms, row.version, row.pending, row.seq, rid),
+        )
+        db.execute(
+            MAKE_VERSION,
+            (rid, row.version, row.size, row.mtime_ns, row.stored_ms, row.digest, row.chunks, row.depth),
+        )
+        db.execute("DELETE FROM preview WHERE rid=?", (rid,))
+        db.execute(MAKE_WORDS, (rid, _name_words(row.name), row.text))
+
+    def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None:
+        """Write what the reader found."""
+        rid = self._rid(id)
+        self._write().execute(
+            SET_FACTS,
+            (
+                facts.mime, facts.taken_ms, facts.taken_ms, facts.taken_local, facts.width, facts.height,
+                facts.duration_ms, facts.lat_e7, facts.lon_e7, facts.title, trouble, pending,
+                seq if facts.text is not None else None, rid,
+            ),
+        )  # fmt: skip
+        if facts.text is not None or facts.title is not None:
+            name = self._one("SELECT name FROM record WHERE rid=?", rid)
+            words = f"{_name_words(name)} {facts.title or ''}"
+            self._write().execute(MAKE_WORDS, (rid, words, facts.text))
+
+    def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None:
+        """Attach previews: (record id, edge, mime, chunk, size)."""
+        for id, edge, mime, chunk, size in rows:
+            rid = self._rid(id)
+            self._write().execute("INSERT OR REPLACE INTO preview VALUES(?,?,?,?,?)", (rid, edge, mime, chunk, size))
+            self._write().execute("UPDATE record SET has_preview=1, pending=0 WHERE rid=?", (rid,))
+
+    def set_state(self, ids: Iterable[bytes], state: RecordState, deleted_ms: int | None) -> int:
+        """Move records to ``state``; return how many changed."""
+        db, changed = self._write(), 0
+        for id in ids:
+            db.execute("UPDATE record SET state=?, deleted_ms=? WHERE id=? AND state<>?", (state, deleted_ms, id, state))
+            changed += db.changes()
+        return changed
+
+    def set_name(self, id: bytes, name: bytes, text: str | None) -> None:
+        """Rename; ``text`` is the record's text again, because the word index keeps none."""
+        rid = self._rid(id)
+        self._write().execute("UPDATE record SET name=? WHERE rid=?", (name, rid))
+        self._write().execute(MAKE_WORDS, (rid, _name_words(name), text))
+
+    def forget(self, ids: Iterable[bytes]) -> None:
+        """Remove records with all versions, previews and words."""
+        for id in ids:
+            rid = self._one("SELECT rid FROM record WHERE id=?", id)
+            if rid is not None:
+                for sql in ("version WHERE rid", "preview WHERE rid", "words WHERE rowid", "record WHERE rid"):
+                    self._write().execute(f"DELETE FROM {sql}=?", (rid,))  # noqa: S608 constant table names
+
+    def trim(self, id: bytes, versions: Iterable[int]) -> None:
+        """Remove old versions of one record."""
+        rid = self._rid(id)
+        self._write().executemany("DELETE FROM version WHERE rid=? AND version=?", ((rid, v) for v in versions))
+
+    # --- reading ---
+
+    def record(self, id: bytes) -> Record | None:
+        """One record in any state."""
+        row = self._row(f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.id=?", id)  # noqa: S608 constant columns
+        return _record(row) if row else None
+
+    def live_named(self, name: bytes) -> list[Record]:
+        """Live records of exactly this name, oldest first."""
+        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.name=? AND r.state=1 ORDER BY r.rid"  # noqa: S608
+        return [_record(row) for row in self._all(sql, name)]
+
+    def text_seq(self, id: bytes) -> int | None:
+        """The link that holds the newest text of a record."""
+        return self._one("SELECT text_seq FROM record WHERE id=?", id)
+
+    def content(self, id: bytes, version: int | None) -> Content | None:
+        """The chunks of one version (None = the newest)."""
+        row = self._row(
+            "SELECT v.size, v.chunks, v.depth FROM record r JOIN version v ON v.rid=r.rid AND "
+            "v.version=coalesce(?, r.version) WHERE r.id=?",
+            version,
+            id,
+        )
+        return Content(*row) if row else None
+
+    def versions(self, id: bytes) -> list[Version]:
+        """Versions, newest first."""
+        sql = (
+            "SELECT v.version, v.size, v.mtime_ns, v.stored_ms, v.digest FROM record r JOIN version v ON v.rid=r.rid "
+            "WHERE r.id=? ORDER BY v.version DESC"
+        )
+        return [Version(*row) for row in self._all(sql, id)]
+
+    def page(self, *, folder: str | None, state: RecordState, cursor: str | None, limit: int, order: str) -> Page:
+        """One page by day (newest first) or by name."""
+        where, args = ["r.state=?"], [int(state)]  # type: list[str], list[Any]
+        if folder:
+            prefix = folder.rstrip("/").encode("utf-8", "surrogateescape") + b"/"
+            where.append("r.name>=? AND r.name<?")
+            args += [prefix, prefix[:-1] + b"0"]
+        if order == "name":
+            by, key = "r.name, r.rid", "(r.name, r.rid) > (?, ?)"
+        else:
+            by, key = "r.when_ms DESC, r.rid DESC", "(r.when_ms, r.rid) < (?, ?)"
+        if cursor is not None:
+            where.append(key)
+            args += _cursor_values(cursor, order)
+        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE {' AND '.join(where)} ORDER BY {by} LIMIT ?"  # noqa: S608
+        rows = self._all(sql, *args, limit + 1)
+        following = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            following = f"{last[2].hex() if order == 'name' else last[5]}.{last[0]}"
+        return Page(tuple(_record(row) for row in rows[:limit]), following)
+
+    def find(self, match: str, *, cursor: str | None, limit: int) -> Page:
+        """Records whose words match (an FTS5 expression), the newest stored first."""
+        sql = (
+            f"SELECT {RECORD_COLUMNS} FROM words w JOIN record r ON r.rid=w.rowid WHERE w.words MATCH ? "  # noqa: S608
+            "AND w.rowid < ? AND r.state=1 ORDER BY w.rowid DESC LIMIT ?"
+        )
+        before = _cursor_values(cursor, "when")[1] if cursor else sys.maxsize
+        rows = self._all(sql, match, before, limit + 1)
+        following = f"0.{rows[limit - 1][0]}" if len(rows) > limit else None
+        return Page(tuple(_record(row) for row in rows[:limit]), following)
+
+    def pending(self, kind: Pending, limit: int) -> list[Record]:
+        """Live records the reader still owes something."""
+        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.pending=? AND r.state=1 ORDER BY r.rid LIMIT ?"  # noqa: S608
+        return [_record(row) for row in self._all(sql, kind, limit)]
+
+    def pending_counts(self) -> dict[str, int]:
+        """How many records wait for facts and for previews."""
+        counts = dict(self._all("SELECT pending, count(*) FROM record WHERE pending>0 AND state=1 GROUP BY pending"))
+        return {"facts": counts.get(Pending.FACTS, 0), "previews": counts.get(Pending.PREVIEWS, 0)}
+
+    def preview(self, id: bytes, edge: int) -> tuple[int, str, bytes] | None:
+        """The smallest preview of at least ``edge`` pixels, else the largest: (edge, mime, chunk)."""
+        sql = (
+            "SELECT p.edge, p.mime, p.chunk FROM record r JOIN preview p ON p.rid=r.rid WHERE r.id=? "
+            "ORDER BY p.edge < ?, CASE WHEN p.edge < ? THEN -p.edge ELSE p.edge END LIMIT 1"
+        )
+        row = self._row(sql, id, edge, edge)
+        return (row[0], row[1], row[2]) if row else None
+
+    def contents(self) -> Iterator[tuple[bytes, Content]]:
+        """Every version of every record: (record id, content)."""
+        sql = "SELECT r.id, v.size, v.chunks, v.depth FROM version v JOIN record r ON r.rid=v.rid"
+        for id, *rest in self._sql.execute(sql):
+            yield id, Content(*rest)
+
+    def preview_chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every preview: (record id, chunk)."""
+        yield from self._sql.execute("SELECT r.id, p.chunk FROM preview p JOIN record r ON r.rid=p.rid")
+
+    def binned_before(self, time_ms: int) -> list[bytes]:
+        """Records deleted before ``time_ms``."""
+        return [row[0] for row in self._all("SELECT id FROM record WHERE state=2 AND deleted_ms<=?", time_ms)]
+
+    def stats(self) -> dict[str, int]:
+        """Counts and sums a home screen shows."""
+        records, size = self._row("SELECT count(*), coalesce(sum(size), 0) FROM record WHERE state=1") or (0, 0)
+        packs, stored = self._row("SELECT count(*), coalesce(sum(size), 0) FROM pack WHERE state<4") or (0, 0)
+        binned = self._one("SELECT count(*) FROM record WHERE state=2")
+        chunks = self._one("SELECT count(*) FROM chunk")
+        pages = self._one("PRAGMA page_count") * self._one("PRAGMA page_size")
+        return {
+            "records": records, "bytes": size, "bin": binned, "packs": packs, "stored_bytes": stored,
+            "chunks": chunks, "catalog_bytes": pages, "head_seq": int(self.meta("head_seq") or 0),
+        }  # fmt: skip
+
+    # --- plumbing ---
+
+    def _rid(self, id: bytes) -> int:
+        rid = self._one("SELECT rid FROM record WHERE id=?", id)
+        if rid is None:
+            raise NoSuchRecord(what=id.hex())
+        return int(rid)
+
+    def _one(self, sql: str, *args: object) -> Any:
+        row = self._row(sql, *args)
+        return row[0] if row else None
+
+    def _row(self, sql: str, *args: Any) -> Row | None:
+        with _translated():
+            return next(iter(self._sql.execute(sql, args)), None)
+
+    def _all(self, sql: str, *args: Any) -> list[Row]:
+        with _translated():
+            return self._sql.execute(sql, args).fetchall()
+
+
+def _record(row: Row) -> Record:
+    facts = Facts(row[4], row[11], bool(row[12]), row[13], row[14], row[15], row[16], row[17], row[18])
+    name = SafeName(row[2].decode("utf-8", "surrogateescape"))
+    return Record(
+        row[1].hex(), name, row[3], row[4], row[5], row[6], row[7], row[8], RecordState(row[9]), row[10], facts,
+        bool(row[19]),
+    )  # fmt: skip
+
+
+_WORD = re.compile(r"[^\W_]+")
+SHORT_PREFIX = "zqp"
+"""Marks the one- and two-letter prefixes indexed beside a name's words; no language has such words."""
+
+
+def _name_words(name: bytes) -> str:
+    text = name.decode("utf-8", "replace")
+    words = set(_WORD.findall(text.lower()))
+    prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
+    return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in prefixes)
+
+
+def _cursor_values(cursor: str, order: str) -> list[Any]:
+    key, _, rid = cursor.partition(".")
+    try:
+        return [bytes.fromhex(key) if order == "name" else int(key), int(rid)]
+    except ValueError:
+        raise Misused(why="this page does not exist any more") from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError:
+        raise Full(need_mib=1, free_mib=0) from None
+    except (apsw.NotADBError, apsw.CorruptError, apsw.IOError, apsw.CantOpenError) as error:
+        raise Damaged(what="the catalog") from error

@@ -1,0 +1,172 @@
+"""Tells the home network the name of this box (multicast DNS, RFC 6762) with python-zeroconf.
+
+Answers A and AAAA for ``<host>.local`` and announces three services; it asks for nothing else and stores nothing.
+zeroconf guards names of services but not host names, so this module probes the host name itself before it speaks
+and listens for another owner of it afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from zeroconf import (
+    AddressResolver,
+    DNSAddress,
+    DNSQuestion,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+    Zeroconf,
+)
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf.const import _CLASS_IN, _TYPE_A, _TYPE_AAAA
+
+from firmware.linux.netlink import Addresses, IpAddress
+
+_PROBE_MS = 750
+"""How long a name is asked for before it is used (RFC 6762 section 8.1: three probes 250 ms apart)."""
+
+_NAMES_TRIED = 20
+"""``locker-ab12``, ``locker-ab12-2`` … : bounds what a hostile neighbour who answers for every name can cost."""
+
+_OLD_ADDRESSES_KEPT = 32
+"""Own earlier addresses that may still echo in the network and are no conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is announced: the wished host name (without ``.local``), ports, and TXT words (nothing personal)."""
+
+    host: str
+    http_port: int
+    https_port: int
+    words: tuple[tuple[str, str], ...]
+
+
+class Announcer(RecordUpdateListener):
+    """Keeps one announcement alive; everything runs in the caller's asyncio loop."""
+
+    def __init__(self, wish: Announcement, renamed: Callable[[str], None]) -> None:
+        """``renamed`` is told the new host name when another machine owns the wished one."""
+        self._wish, self._renamed = wish, renamed
+        self._zeroconf: AsyncZeroconf | None = None
+        self._infos: list[AsyncServiceInfo] = []
+        self._ours: list[IpAddress] = []
+        self._conflict = asyncio.Event()
+        self._attempt = 1
+        self._listening: list[Zeroconf] = []
+        self.host = wish.host
+
+    async def start(self, at: Addresses) -> None:
+        """Open the sockets, probe the name, announce on ``at``; raises OSError when UDP port 5353 cannot be had."""
+        self._remember(at)
+        self._zeroconf = AsyncZeroconf(interfaces=_interfaces(at), ip_version=_version(at))
+        core = self._zeroconf.zeroconf
+        await core.async_wait_for_start()
+        while self._attempt < _NAMES_TRIED and await self._taken(core):
+            self._next_name()
+        await self._announce(core, at)
+
+    async def follow(self, at: Addresses) -> None:
+        """Announce the new addresses; opens and closes per-interface sockets as needed."""
+        self._remember(at)
+        if self._zeroconf is None or _version(at) is not self._zeroconf.zeroconf._ip_version:
+            await self.stop()
+            await self.start(at)
+            return
+        await self._zeroconf.zeroconf.async_update_interfaces(_interfaces(at))
+        for info in self._infos:
+            info.addresses = [each.packed for each in at.reachable]
+            await (await self._zeroconf.async_update_service(info))
+
+    async def settle_conflicts(self) -> None:
+        """Wait for another owner of our name, then announce under the next one; never returns."""
+        while True:
+            await self._conflict.wait()
+            self._conflict.clear()
+            if self._zeroconf is None or self._attempt >= _NAMES_TRIED:
+                continue
+            core = self._zeroconf.zeroconf
+            await self._withdraw()
+            self._next_name()
+            while self._attempt < _NAMES_TRIED and await self._taken(core):
+                self._next_name()
+            await self._announce(core, Addresses(tuple(self._current), ()))
+
+    async def stop(self) -> None:
+        """Send the goodbye packets (three, 125 ms apart) and close the sockets."""
+        if self._zeroconf is not None:
+            await self._zeroconf.async_unregister_all_services()
+            await self._zeroconf.async_close()
+        self._zeroconf, self._infos = None, []
+
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+        """Called by zeroconf for every address record heard: notice another owner of our name."""
+        for update in records:
+            record = update.new
+            if not isinstance(record, DNSAddress) or record.ttl == 0 or record.name.lower() != self._full.lower():
+                continue
+            other = ipaddress.ip_address(record.address)
+            same_kind = [each for each in self._current if each.version == other.version]
+            if other in self._ours or other.is_link_local or not same_kind:
+                continue
+            if other.packed > max(same_kind, key=int).packed:
+                self._conflict.set()
+
+    @property
+    def _full(self) -> str:
+        return f"{self.host}.local."
+
+    def _remember(self, at: Addresses) -> None:
+        self._current = list(at.reachable)
+        fresh = [each for each in self._current if each not in self._ours]
+        self._ours = (self._ours + fresh)[-_OLD_ADDRESSES_KEPT:]
+
+    def _next_name(self) -> None:
+        self._attempt += 1
+        self.host = f"{self._wish.host}-{self._attempt}"
+        self._renamed(self.host)
+
+    async def _taken(self, core: Zeroconf) -> bool:
+        """Ask the network for our name; True when an address that was never ours answers."""
+        resolver = AddressResolver(self._full)
+        await resolver.async_request(core, _PROBE_MS)
+        found = resolver.ip_addresses_by_version(IPVersion.All)
+        return any(ipaddress.ip_address(each.packed) not in self._ours for each in found if not each.is_link_local)
+
+    async def _announce(self, core: Zeroconf, at: Addresses) -> None:
+        assert self._zeroconf is not None
+        self._infos = [self._info(kind, port, at) for kind, port in self._services()]
+        questions = [DNSQuestion(self._full, kind, _CLASS_IN) for kind in (_TYPE_A, _TYPE_AAAA)]
+        registered = [self._zeroconf.async_register_service(info, allow_name_change=True) for info in self._infos]
+        for sent in await asyncio.gather(*registered):
+            await sent
+        core.async_add_listener(self, questions)
+
+    async def _withdraw(self) -> None:
+        assert self._zeroconf is not None
+        self._zeroconf.zeroconf.async_remove_listener(self)
+        for info in self._infos:
+            await self._zeroconf.async_unregister_service(info)
+
+    def _services(self) -> Sequence[tuple[str, int]]:
+        return (("_http._tcp.local.", self._wish.http_port), ("_https._tcp.local.", self._wish.https_port),
+                ("_lockerbox._tcp.local.", self._wish.https_port))
+
+    def _info(self, kind: str, port: int, at: Addresses) -> AsyncServiceInfo:
+        instance = self.host.replace("locker-", "Locker Box ", 1)
+        return AsyncServiceInfo(kind, f"{instance}.{kind}", port=port, server=self._full, properties=dict(self._wish.words),
+                                addresses=[each.packed for each in at.reachable])
+
+
+def _interfaces(at: Addresses) -> list[str | int | tuple[tuple[str, int, int], int]]:
+    """The interfaces to speak on: IPv4 ones by address, IPv6 ones by index; loopback when there is no other."""
+    v4 = [str(each) for each in at.reachable if each.version == 4]
+    return [*v4, *at.ipv6_links] if at.lan else v4
+
+
+def _version(at: Addresses) -> IPVersion:
+    return IPVersion.All if at.lan and at.ipv6_links else IPVersion.V4Only

@@ -1,0 +1,155 @@
+"""Rows the catalog keeps, as values, and the Catalog port. The SQL lives in firmware.linux.catalog."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from firmware.model import Facts, Page, Preview, Record, RecordState, Version
+
+
+class PackState(enum.IntEnum):
+    """Life of a pack file."""
+
+    OPEN = 1
+    CUT = 2
+    RECOVERED = 3
+    DROPPED = 4
+
+
+class Pending(enum.IntEnum):
+    """What the reader still owes a record."""
+
+    NOTHING = 0
+    FACTS = 1
+    PREVIEWS = 2
+
+
+@dataclass(slots=True)
+class PackRow:
+    """One pack the locker knows."""
+
+    no: int
+    id: bytes
+    kind: int
+    suite: int
+    epoch: int
+    salt: bytes
+    state: PackState
+    frames: int = 0
+    size: int = 0
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one chunk lies: pack number, frame, file offset, sealed length, offset and length in the payload."""
+
+    pack: int
+    frame: int
+    at: int
+    sealed_len: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """Where one link of the chain lies."""
+
+    seq: int
+    pack: int
+    frame: int
+    at: int
+    sealed_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutRow:
+    """A new version ready for the catalog. ``rid`` None = a new record."""
+
+    id: bytes
+    version: int
+    name: bytes
+    size: int
+    mtime_ns: int
+    stored_ms: int
+    mime: str
+    chunks: bytes
+    depth: int
+    digest: str
+    text: str | None
+    pending: Pending
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The chunks of one version."""
+
+    size: int
+    chunks: bytes
+    depth: int
+
+
+class Catalog(Protocol):
+    """Lists, finds and remembers. Every write belongs to the transaction that ``commit`` ends."""
+
+    def meta(self, key: str) -> str | None: ...
+    def set_meta(self, key: str, value: str) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+    def check(self) -> list[str]: ...
+    def shrink(self) -> None: ...
+
+    def packs(self) -> list[PackRow]: ...
+    def save_pack(self, row: PackRow) -> None: ...
+    def add_chunks(self, rows: Iterable[tuple[bytes, Place]]) -> None: ...
+    def place(self, chunk: bytes) -> Place | None: ...
+    def places(self) -> Iterator[tuple[bytes, Place]]: ...
+    def drop_chunks(self, chunks: Iterable[bytes]) -> None: ...
+    def add_link(self, row: LinkRow) -> None: ...
+    def link(self, seq: int) -> LinkRow | None: ...
+    def links(self) -> Iterator[LinkRow]: ...
+
+    def add_records(self, rows: Sequence[PutRow]) -> None: ...
+    def add_version(self, row: PutRow) -> None: ...
+    def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None: ...
+    def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None: ...
+    def set_state(self, ids: Iterable[bytes], state: RecordState, deleted_ms: int | None) -> int: ...
+    def set_name(self, id: bytes, name: bytes, text: str | None) -> None: ...
+    def forget(self, ids: Iterable[bytes]) -> None: ...
+    def trim(self, id: bytes, versions: Iterable[int]) -> None: ...
+
+    def record(self, id: bytes) -> Record | None: ...
+    def live_named(self, name: bytes) -> list[Record]: ...
+    def text_seq(self, id: bytes) -> int | None: ...
+    def content(self, id: bytes, version: int | None) -> Content | None: ...
+    def versions(self, id: bytes) -> list[Version]: ...
+    def page(
+        self, *, folder: str | None, state: RecordState, cursor: str | None, limit: int, order: str
+    ) -> Page: ...
+    def find(self, match: str, *, cursor: str | None, limit: int) -> Page: ...
+    def pending(self, kind: Pending, limit: int) -> list[Record]: ...
+    def pending_counts(self) -> dict[str, int]: ...
+    def preview(self, id: bytes, edge: int) -> tuple[int, str, bytes] | None: ...
+    def contents(self) -> Iterator[tuple[bytes, Content]]: ...
+    def preview_chunks(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def binned_before(self, time_ms: int) -> list[bytes]: ...
+    def stats(self) -> dict[str, int]: ...
+
+
+__all__ = [
+    "Catalog",
+    "Content",
+    "LinkRow",
+    "PackRow",
+    "PackState",
+    "Pending",
+    "Place",
+    "Preview",
+    "PutRow",
+]
