@@ -5,28 +5,69 @@ The only package that imports ``cryptography``; everything above it sees ``Secre
 
 from firmware.seal.aead import OVERHEAD, Sealer, Suite, catalog_cipher, fastest_suite
 from firmware.seal.kdf import Argon2Params, calibrate, derive, pack_keys, same_bytes
+from firmware.seal.key_file import (
+    SlotState,
+    add_kit_slot,
+    add_passphrase_slot,
+    add_secret_slot,
+    destroy_epoch,
+    drop_slots,
+    for_peers,
+    new_epoch,
+    new_key_file,
+    open_with_passphrase,
+    open_with_secret,
+    open_with_words,
+    slot_states,
+)
+from firmware.seal.key_file_format import KeyFile, Slot, SlotKind
 from firmware.seal.keyslot import open_from, public_key, seal_to
 from firmware.seal.locker_secrets import LockerSecrets
+from firmware.seal.passphrase import check_passphrase, guess_bits, offered_passphrase
 from firmware.seal.secret import Secret
 from firmware.seal.sign import SigningKey, did_key, verify_signature
+from firmware.seal.words import KitUse, kit_key, new_words, words_to_entropy
 
 __all__ = [
     "OVERHEAD",
     "Argon2Params",
+    "KeyFile",
+    "KitUse",
     "LockerSecrets",
     "Sealer",
     "Secret",
     "SigningKey",
+    "Slot",
+    "SlotKind",
+    "SlotState",
     "Suite",
+    "add_kit_slot",
+    "add_passphrase_slot",
+    "add_secret_slot",
     "calibrate",
     "catalog_cipher",
+    "check_passphrase",
     "derive",
+    "destroy_epoch",
     "did_key",
+    "drop_slots",
     "fastest_suite",
+    "for_peers",
+    "guess_bits",
+    "kit_key",
+    "new_epoch",
+    "new_key_file",
+    "new_words",
+    "offered_passphrase",
     "open_from",
+    "open_with_passphrase",
+    "open_with_secret",
+    "open_with_words",
     "pack_keys",
     "public_key",
     "same_bytes",
     "seal_to",
+    "slot_states",
     "verify_signature",
+    "words_to_entropy",
 ]
