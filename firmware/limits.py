@@ -77,3 +77,33 @@ KEY_FILE_BYTES = 4 * MIB
 
 CA_DAYS, LEAF_DAYS = 3650, 90
 """Life of the box's own certificate authority and of the certificate browsers see."""
+
+BULK_BLOCK_BYTES = 16 * MIB
+"""Longest block inside a bulk stream; the parser keeps none of it, so this only refuses nonsense early."""
+
+API_CHUNK_BYTES = 256 * KIB
+"""Read and written at once on a local socket; larger pieces measured no faster."""
+
+PUT_QUEUE_BYTES = 8 * MIB
+"""Received but not yet stored, over all uploads of one locker; then the socket has to wait."""
+
+ACK_BYTES = 1 * MIB
+"""Acknowledgements a client has not read yet; then its upload waits."""
+
+CALL_SECONDS = 900
+"""Longest a client waits for the head of an answer (a rebuild of a large locker takes minutes)."""
+
+API_HEADER_SECONDS, API_BODY_SECONDS, API_IDLE_SECONDS = 30, 60, 300
+"""A local client that stops in the middle of a head, of a JSON body, or of an upload (per piece)."""
+
+READERS = 4
+"""Downloads and listings served at once by one locker; each costs one catalog connection."""
+
+VISIT_DAYS = 30
+"""An open locker nobody visits locks itself after this many days."""
+
+WORKER_START_SECONDS = 60
+"""Longest a worker may take to open its locker (Argon2id on a slow board, recovery after a crash)."""
+
+BROADCAST_TOKENS = 256
+"""Ended sessions a locker remembers, to answer "locked" instead of "not allowed"."""
