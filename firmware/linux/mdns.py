@@ -12,15 +12,9 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from zeroconf import (
-    AddressResolver,
-    DNSAddress,
-    DNSQuestion,
-    IPVersion,
-    RecordUpdate,
-    RecordUpdateListener,
-    Zeroconf,
-)
+from zeroconf import IPVersion, RecordUpdate, RecordUpdateListener, Zeroconf
+from zeroconf._dns import DNSAddress, DNSQuestion
+from zeroconf._services.info import AddressResolver
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf.const import _CLASS_IN, _TYPE_A, _TYPE_AAAA
 
@@ -54,29 +48,37 @@ class Announcer(RecordUpdateListener):
         self._wish, self._renamed = wish, renamed
         self._zeroconf: AsyncZeroconf | None = None
         self._infos: list[AsyncServiceInfo] = []
+        self._current: list[IpAddress] = []
         self._ours: list[IpAddress] = []
+        self._ip_version = IPVersion.V4Only
         self._conflict = asyncio.Event()
         self._attempt = 1
-        self._listening: list[Zeroconf] = []
         self.host = wish.host
 
-    async def start(self, at: Addresses) -> None:
-        """Open the sockets, probe the name, announce on ``at``; raises OSError when UDP port 5353 cannot be had."""
+    async def start(self, at: Addresses, named: Callable[[], None]) -> None:
+        """Open the sockets, probe the name, announce on ``at``; ``named`` is called between the last two.
+
+        Raises OSError when there is no address or UDP port 5353 cannot be had.
+        """
+        await self.stop()
+        if not at.reachable:
+            raise OSError("there is no address to announce")
         self._remember(at)
+        self._ip_version = _version(at)
         self._zeroconf = AsyncZeroconf(interfaces=_interfaces(at), ip_version=_version(at))
         core = self._zeroconf.zeroconf
         await core.async_wait_for_start()
-        while self._attempt < _NAMES_TRIED and await self._taken(core):
+        while at.lan and self._attempt < _NAMES_TRIED and await self._taken(core):
             self._next_name()
+        named()
         await self._announce(core, at)
 
     async def follow(self, at: Addresses) -> None:
         """Announce the new addresses; opens and closes per-interface sockets as needed."""
-        self._remember(at)
-        if self._zeroconf is None or _version(at) is not self._zeroconf.zeroconf._ip_version:
-            await self.stop()
-            await self.start(at)
+        if self._zeroconf is None or not at.reachable or _version(at) is not self._ip_version:
+            await self.start(at, lambda: None)
             return
+        self._remember(at)
         await self._zeroconf.zeroconf.async_update_interfaces(_interfaces(at))
         for info in self._infos:
             info.addresses = [each.packed for each in at.reachable]
@@ -103,7 +105,7 @@ class Announcer(RecordUpdateListener):
             await self._zeroconf.async_close()
         self._zeroconf, self._infos = None, []
 
-    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:  # noqa: ARG002
         """Called by zeroconf for every address record heard: notice another owner of our name."""
         for update in records:
             record = update.new
@@ -158,13 +160,14 @@ class Announcer(RecordUpdateListener):
 
     def _info(self, kind: str, port: int, at: Addresses) -> AsyncServiceInfo:
         instance = self.host.replace("locker-", "Locker Box ", 1)
-        return AsyncServiceInfo(kind, f"{instance}.{kind}", port=port, server=self._full, properties=dict(self._wish.words),
+        words: dict[str | bytes, str | bytes | None] = {name: value for name, value in self._wish.words}  # noqa: C416
+        return AsyncServiceInfo(kind, f"{instance}.{kind}", port=port, server=self._full, properties=words,
                                 addresses=[each.packed for each in at.reachable])
 
 
 def _interfaces(at: Addresses) -> list[str | int | tuple[tuple[str, int, int], int]]:
     """The interfaces to speak on: IPv4 ones by address, IPv6 ones by index; loopback when there is no other."""
-    v4 = [str(each) for each in at.reachable if each.version == 4]
+    v4: list[str | int | tuple[tuple[str, int, int], int]] = [str(each) for each in at.reachable if each.version == 4]
     return [*v4, *at.ipv6_links] if at.lan else v4
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -33,6 +34,14 @@ class Addresses:
     def reachable(self) -> tuple[IpAddress, ...]:
         """What to tell others: the LAN addresses, or loopback when there is nothing else."""
         return self.lan or self.loopback
+
+    def among(self, binds: Collection[str]) -> Addresses:
+        """Keep those that a server bound to ``binds`` (empty or a wildcard address: all) is heard at."""
+        chosen = {ipaddress.ip_address(each) for each in binds}
+        if not chosen or any(each.is_unspecified for each in chosen):
+            return self
+        kept = [tuple(each for each in family if each in chosen) for family in (self.lan, self.loopback)]
+        return Addresses(kept[0], kept[1], self.ipv6_links)
 
 
 def addresses() -> Addresses:
