@@ -232,3 +232,35 @@ class NotUnderstood(Misused):
     code = "not-understood"
     sentence = "The box cannot show a preview of this file: {why}"
     advice = "The original is kept exactly as it came; download it to open it elsewhere."
+
+
+class BadSetting(Misused):
+    """A setting that does not exist or has a value it cannot have."""
+
+    code = "bad-setting"
+    sentence = "The setting “{name}” cannot be used: {why}."
+    advice = "Correct settings.toml; docs/settings.md lists every setting with its default."
+
+
+class PortTaken(Conflict):
+    """Another program listens where the box wants to."""
+
+    code = "port-taken"
+    sentence = "Port {port} cannot be used: {why}."
+    advice = "Stop the other program, or choose another port with `--port N`."
+
+
+class PartFailed(Unreachable):
+    """A process of the box does not come up."""
+
+    code = "part-failed"
+    sentence = "{part} does not start."
+    advice = "The lines above say why. Nothing in the data folder was harmed."
+
+
+class NotRunning(Unreachable):
+    """No box answers for this data folder."""
+
+    code = "not-running"
+    sentence = "No box is running on {where}."
+    advice = "Start it with `./box run` in another terminal, with the same --data."
