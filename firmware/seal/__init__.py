@@ -1,6 +1,7 @@
 """Seals and opens: AEAD suites, key derivation, signatures, ways in, the key file. Knows no files, no time, no network.
 
 The only package that imports ``cryptography``; everything above it sees ``Secret``, ``Sealer`` and plain bytes.
+The box's TLS certificates are in ``firmware.seal.certificates``, imported by name: lockers need no X.509 in memory.
 """
 
 from firmware.seal.aead import OVERHEAD, Sealer, Suite, catalog_cipher, fastest_suite
@@ -25,6 +26,7 @@ from firmware.seal.keyslot import open_from, public_key, seal_to
 from firmware.seal.locker_secrets import LockerSecrets
 from firmware.seal.passphrase import check_passphrase, guess_bits, offered_passphrase
 from firmware.seal.secret import Secret
+from firmware.seal.self_test import self_test
 from firmware.seal.sign import SigningKey, did_key, verify_signature
 from firmware.seal.words import KitUse, kit_key, new_words, words_to_entropy
 
@@ -67,6 +69,7 @@ __all__ = [
     "public_key",
     "same_bytes",
     "seal_to",
+    "self_test",
     "slot_states",
     "verify_signature",
     "words_to_entropy",

@@ -27,13 +27,14 @@ LABEL_PREFIX: Final = b"lockerbox/1/"
 """Begins every HKDF info of the house, so that no key of ours equals a key of another product."""
 
 
-def _hkdf(secret: Secret, info: bytes, size: int, salt: bytes) -> bytes:
+def hkdf_sha256(secret: Secret, info: bytes, size: int, salt: bytes) -> bytes:
+    """Return ``size`` bytes of HKDF-SHA256 with a full ``info``; use ``derive`` for anything of the house."""
     return HKDF(algorithm=SHA256(), length=size, salt=salt or None, info=info).derive(secret.reveal())
 
 
 def derive(secret: Secret, label: str, size: int = 32, salt: bytes = b"") -> Secret:
     """Return ``size`` bytes bound to ``label``: HKDF-SHA256 (RFC 5869) with info = ``lockerbox/1/`` + label."""
-    return Secret(_hkdf(secret, LABEL_PREFIX + label.encode(), size, salt))
+    return Secret(hkdf_sha256(secret, LABEL_PREFIX + label.encode(), size, salt))
 
 
 def committed_keys(secret: Secret, salt: bytes, suite: Suite, use: str) -> tuple[Secret, bytes]:
@@ -42,8 +43,8 @@ def committed_keys(secret: Secret, salt: bytes, suite: Suite, use: str) -> tuple
     Neither AEAD suite binds a ciphertext to one key; comparing the commitment first does (docs/formats/pack.md).
     """
     tail = bytes([suite])
-    key = _hkdf(secret, LABEL_PREFIX + use.encode() + b"/key" + tail, 32, salt)
-    return Secret(key), _hkdf(secret, LABEL_PREFIX + use.encode() + b"/commitment" + tail, 32, salt)
+    key = hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"/key" + tail, 32, salt)
+    return Secret(key), hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"/commitment" + tail, 32, salt)
 
 
 def pack_keys(epoch_key: Secret, salt: bytes, suite: Suite) -> tuple[Secret, bytes]:
@@ -87,10 +88,21 @@ class Argon2Params:
             raise Damaged(what="The cost of guessing the passphrase in the key file")
 
 
-def stretch(passphrase: Secret, salt: bytes, params: Argon2Params) -> Secret:
-    """Return 32 bytes of Argon2id (RFC 9106, version 0x13); takes about a second and ``memory_kib`` of memory."""
+def stretch(
+    passphrase: Secret, salt: bytes, params: Argon2Params, *, pepper: bytes | None = None, bound: bytes | None = None
+) -> Secret:
+    """Return 32 bytes of Argon2id (RFC 9106, version 0x13); takes about a second and ``memory_kib`` of memory.
+
+    ``pepper`` (Argon2's secret) and ``bound`` (its associated data) are for the official vector; key files use neither.
+    """
     kdf = Argon2id(
-        salt=salt, length=32, iterations=params.iterations, lanes=params.lanes, memory_cost=params.memory_kib
+        salt=salt,
+        length=32,
+        iterations=params.iterations,
+        lanes=params.lanes,
+        memory_cost=params.memory_kib,
+        secret=pepper,
+        ad=bound,
     )
     return Secret(kdf.derive(passphrase.reveal()))
 
