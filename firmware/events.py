@@ -1,0 +1,228 @@
+"""The one catalogue of what can happen: each event has a journal MESSAGE_ID, a severity, a sentence and its fields.
+
+``journalctl MESSAGE_ID=...`` finds every occurrence, docs/events.md lists them all. The journal is not sealed, so a
+field is a count, a time, an id or a process name; it is never a record's name, a word of its contents or a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """The journal's PRIORITY numbers (RFC 5424 section 6.2.1), as far as the box uses them."""
+
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that can happen. ``sentence`` names every one of ``fields`` as a ``{placeholder}`` or not at all."""
+
+    name: str
+    message_id: str
+    severity: Severity
+    sentence: str
+    fields: tuple[str, ...] = ()
+
+    def entry(self, **values: str | int) -> dict[str, str]:
+        """Return the journal fields of one occurrence; ``values`` must be exactly ``fields`` (else TypeError)."""
+        if set(values) != set(self.fields):
+            raise TypeError(f"{self.name} has the fields {self.fields}, not {tuple(values)}")
+        entry = {
+            "MESSAGE": self.sentence.format_map(values),
+            "MESSAGE_ID": self.message_id,
+            "PRIORITY": str(int(self.severity)),
+            "LOCKER_BOX_EVENT": self.name,
+        }
+        return entry | {f"LOCKER_BOX_{field.upper()}": str(value) for field, value in values.items()}
+
+
+BOX_STARTED = Event(
+    "box_started",
+    "b9dd4ce4f96b4f2ca61f026ac70fe8bd",
+    Severity.NOTICE,
+    "The box {box} is up: {processes} processes answer.",
+    ("box", "processes"),
+)
+BOX_STOPPED = Event(
+    "box_stopped",
+    "9109062e27104bdeab48ea2bea1a01a2",
+    Severity.NOTICE,
+    "The box {box} stopped as asked.",
+    ("box",),
+)
+BOX_CLAIMED = Event(
+    "box_claimed",
+    "2c8a5b8e968c48fcbc722f4f1edbd26e",
+    Severity.NOTICE,
+    "The box was claimed; its owner is member {member}.",
+    ("member",),
+)
+MEMBER_CREATED = Event(
+    "member_created",
+    "dff1762dbb97408a9863077ba27d56e8",
+    Severity.NOTICE,
+    "Member {member} joined the household as {role}.",
+    ("member", "role"),
+)
+LOCKER_OPENED = Event(
+    "locker_opened",
+    "b3609b342ee34b5e8d816778f6a22e66",
+    Severity.INFO,
+    "The locker of member {member} was opened in {ms} ms.",
+    ("member", "ms"),
+)
+LOCKER_LOCKED = Event(
+    "locker_locked",
+    "232e9f1662f3455c9ae6cbad8ced77e1",
+    Severity.INFO,
+    "The locker of member {member} was locked: {why}.",
+    ("member", "why"),
+)
+WRONG_PASSPHRASE = Event(
+    "wrong_passphrase",
+    "87c27859a4c84b99acfdf2cf88385446",
+    Severity.NOTICE,
+    "A wrong passphrase was tried for member {member}.",
+    ("member",),
+)
+WRONG_CLAIM_CODE = Event(
+    "wrong_claim_code",
+    "cfc15660cb774cd79c0208d38f653d91",
+    Severity.WARNING,
+    "A wrong claim code was tried.",
+)
+TOO_MANY_TRIES = Event(
+    "too_many_tries",
+    "878664105ef54df5b62520d1c8ca811f",
+    Severity.WARNING,
+    "Too many wrong tries at {what}; it is closed for {seconds} s.",
+    ("what", "seconds"),
+)
+UPLOAD_STORED = Event(
+    "upload_stored",
+    "fbb3fe5873c4410392f02c13b9376981",
+    Severity.INFO,
+    "{files} files ({bytes} bytes) were stored for member {member}.",
+    ("member", "files", "bytes"),
+)
+CRASH_RECOVERED = Event(
+    "crash_recovered",
+    "bf823274077d403398acb7c1ab4efd42",
+    Severity.WARNING,
+    "The locker of member {member} was put in order after a crash: {packs} packs closed, {records} records checked.",
+    ("member", "packs", "records"),
+)
+PACK_CUT = Event(
+    "pack_cut",
+    "d75f54baf7c542618d707bbbedbee732",
+    Severity.INFO,
+    "A {kind} pack of {bytes} bytes was closed for member {member}.",
+    ("member", "kind", "bytes"),
+)
+VERIFY_CLEAN = Event(
+    "verify_clean",
+    "c3ea2e76f77641fa9dd009de59765bad",
+    Severity.INFO,
+    "Every byte of the locker of member {member} was read and is sound: {packs} packs, {bytes} bytes.",
+    ("member", "packs", "bytes"),
+)
+VERIFY_FOUND_DAMAGE = Event(
+    "verify_found_damage",
+    "fa1c939b22984d0e8f45b29eee993bbd",
+    Severity.ERROR,
+    "Verifying the locker of member {member} found {problems} damaged places in {packs} packs.",
+    ("member", "problems", "packs"),
+)
+DISK_FULL = Event(
+    "disk_full",
+    "29212acdab08427b9b3a9f85e34be253",
+    Severity.ERROR,
+    "The disk is full: {need_mib} MiB were needed, {free_mib} MiB are free. Reading goes on.",
+    ("need_mib", "free_mib"),
+)
+RECORD_DELETED = Event(
+    "record_deleted",
+    "8dee1a419387435ca9065dac5b906f5b",
+    Severity.INFO,
+    "Member {member} moved {records} records to the bin.",
+    ("member", "records"),
+)
+BIN_EMPTIED = Event(
+    "bin_emptied",
+    "ffe6107b22dc4ceeb20da90054c3b51a",
+    Severity.INFO,
+    "The bin of member {member} was emptied: {records} records.",
+    ("member", "records"),
+)
+GONE_FOR_GOOD = Event(
+    "gone_for_good",
+    "990e5d5a7af84b7395408e93f0c1e22d",
+    Severity.NOTICE,
+    "{records} records of member {member} are gone for good; their epoch key was destroyed.",
+    ("member", "records"),
+)
+PASSPHRASE_CHANGED = Event(
+    "passphrase_changed",
+    "3e28c4b5f8884447ad001680cd70491b",
+    Severity.NOTICE,
+    "The passphrase of member {member} was changed.",
+    ("member",),
+)
+RECOVERED_WITH_KIT = Event(
+    "recovered_with_kit",
+    "ff680cbac7f047819943736ab7087e44",
+    Severity.WARNING,
+    "The locker of member {member} was opened with its recovery kit and got a new passphrase.",
+    ("member",),
+)
+CATALOG_REBUILT = Event(
+    "catalog_rebuilt",
+    "73cdc97ce683492597e806d5a248df8f",
+    Severity.NOTICE,
+    "The catalog of member {member} was rebuilt from its packs: {records} records in {ms} ms.",
+    ("member", "records", "ms"),
+)
+LOCKER_EXPORTED = Event(
+    "locker_exported",
+    "1dc5e3aae9b44f4881abf4578d33f907",
+    Severity.NOTICE,
+    "Member {member} exported {files} files.",
+    ("member", "files"),
+)
+WORKER_RESTARTED = Event(
+    "worker_restarted",
+    "76d79e318acd4dea9d104fd69eae8cf0",
+    Severity.WARNING,
+    "The worker of member {member} died ({why}); the locker is locked until it is opened again.",
+    ("member", "why"),
+)
+PROCESS_RESTARTED = Event(
+    "process_restarted",
+    "6ce926161e6a4e02a4a47dbbb046e1f6",
+    Severity.WARNING,
+    "{process} died ({why}) and was started again.",
+    ("process", "why"),
+)
+READER_FAILED = Event(
+    "reader_failed",
+    "b908f2dc87f94ee48eb11ec257b34cbe",
+    Severity.NOTICE,
+    "One file could not be read for its preview ({why}); the original is kept as it came.",
+    ("why",),
+)
+CLOCK_WENT_BACK = Event(
+    "clock_went_back",
+    "37ed6df26e084544b0e0a063c2e8ec9e",
+    Severity.WARNING,
+    "The system clock is {seconds} s behind a time already seen; the box keeps the later one.",
+    ("seconds",),
+)
+
+ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))
+"""The catalogue, in the order of this file."""
