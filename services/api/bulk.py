@@ -79,24 +79,23 @@ class Frames:
                 stop = min(at + self._left, end)
                 yield view[at:stop]
                 self._left -= stop - at
+                self._state = _INSIDE if self._left else _BLOCKS
                 at = stop
-                if not self._left:
-                    self._state = _BLOCKS
                 continue
-            if end - at < 4:
+            if end - at < _U32.size:
                 break
             (length,) = _U32.unpack_from(data, at)
-            if self._state == _HEADER:
-                if not 0 < length <= HEADER_MAX:
-                    raise Misused(why="a file's header in the stream has an impossible length.")
-                if end - at - 4 < length:
-                    break
-                at += 4 + length
-                yield _header(data[at - length : at])
-                self._state = _BLOCKS
-            else:
-                at += 4
+            if self._state == _BLOCKS:
+                at += _U32.size
                 yield from self._mark(length)
+                continue
+            if not 0 < length <= HEADER_MAX:
+                raise Misused(why="a file's header in the stream has an impossible length.")
+            if end - at - _U32.size < length:
+                break
+            at += _U32.size + length
+            yield _header(data[at - length : at])
+            self._state = _BLOCKS
         self._carry = data[at:]
 
     def close(self) -> None:
@@ -105,7 +104,7 @@ class Frames:
             raise Misused(why="the stream ended in the middle of a file.")
 
     def _mark(self, length: int) -> tuple[FileEnd, ...]:
-        if length == 0 or length == _ABORTED:
+        if length in (0, _ABORTED):
             self._state = _HEADER
             return (_GIVEN_UP if length else _OK,)
         if length > BULK_BLOCK_BYTES:

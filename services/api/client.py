@@ -38,10 +38,9 @@ from tornado.iostream import IOStream, StreamClosedError
 from firmware import limits
 from firmware.errors import BoxError, Locked, Unreachable
 from services.api import calling, failure
-from services.api.routes import Where
+from services.api.routes import BY_NAME, Where
 
 _ERROR = 400
-_JSON_MAX = 16 * limits.MIB
 _SPARE = 8
 
 
@@ -62,7 +61,7 @@ class Client:
         """Call an operation that answers one value and return it (see the table for its type); raises BoxError."""
         async with self.stream(name, body=body, headers=headers, **args) as answer:
             found = b"".join([piece async for piece in answer])
-            return calling.answer(calling.BY_NAME[name], found)
+            return calling.answer(BY_NAME[name], found)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -98,7 +97,8 @@ class Answer:
         self.headers = HTTPHeaders()
         self.delegate = _Delegate(self)
         self.head: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_SPARE)
+        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.room = asyncio.Event()
         self.cut = False
         self._where = where
 
@@ -120,6 +120,7 @@ class Answer:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body's bytes; raises Unreachable when the connection ends too early."""
         while (piece := await self.pieces.get()) is not None:
+            self.room.set()
             yield piece
         if self.cut:
             raise _gone(self._where)
@@ -149,7 +150,10 @@ class _Delegate(HTTPMessageDelegate):
         _settle(self._answer.head)
 
     async def data_received(self, chunk: bytes) -> None:
-        await self._answer.pieces.put(chunk)
+        self._answer.pieces.put_nowait(chunk)
+        while self._answer.pieces.qsize() >= _SPARE:
+            self._answer.room.clear()
+            await self._answer.room.wait()
 
     def finish(self) -> None:
         self._end()
@@ -162,7 +166,7 @@ class _Delegate(HTTPMessageDelegate):
         if not self._ended:
             self._ended = True
             _settle(self._answer.head)
-            asyncio.get_running_loop().create_task(self._answer.pieces.put(None))  # noqa: RUF006 - queue keeps it
+            self._answer.pieces.put_nowait(None)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -33,9 +33,14 @@ def arg(  # noqa: PLR0913 - one keyword per bound a field may have
     longest: int | None = None,
     shortest: int | None = None,
     pattern: str | None = None,
+    raw: bool = False,
 ) -> Any:
-    """Declare one field: its sentence and its bounds (``low``/``high`` inclusive, lengths in characters or items)."""
+    """Declare one field: its sentence and its bounds (``low``/``high`` inclusive, lengths in characters or items).
+
+    ``raw`` texts may hold surrogate escapes (names that are not UTF-8); all others are well-formed Unicode.
+    """
     meta = {"doc": doc, "low": low, "high": high, "longest": longest, "shortest": shortest, "pattern": pattern}
+    meta["raw"] = raw
     if default is _REQUIRED:
         return dataclasses.field(metadata=meta)
     return dataclasses.field(default=default, metadata=meta)
@@ -45,7 +50,7 @@ def decode(kind: type[_T], values: object, *, text: bool = False) -> _T:
     """Build ``kind`` from a JSON object (or, with ``text``, from query words); raises Misused naming the field."""
     if not isinstance(values, Mapping):
         raise Misused(why="the body is not a JSON object.")
-    shape = _shape(kind)
+    shape = _shape(typing.cast("type", kind))
     for key in values:
         if key not in shape:
             near = difflib.get_close_matches(str(key), shape, 1, 0.0)
@@ -79,7 +84,7 @@ def schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a dataclass or of one field type."""
     kind, optional = _unwrap(kind)
     if dataclasses.is_dataclass(kind):
-        return _object_schema(typing.cast(type, kind))
+        return _object_schema(typing.cast("type", kind))
     if typing.get_origin(kind) is tuple:
         made: dict[str, Any] = {"type": "array", "items": schema(typing.get_args(kind)[0])}
     elif typing.get_origin(kind) is dict:
@@ -145,7 +150,7 @@ def _value(name: str, hint: Any, value: object, *, text: bool) -> object:
     if value is None and optional:
         return None
     if dataclasses.is_dataclass(kind):
-        return decode(typing.cast(type, kind), value)
+        return decode(typing.cast("type", kind), value)
     origin = typing.get_origin(kind)
     if origin is tuple:
         return _list(name, typing.get_args(kind)[0], value, text=text)
@@ -194,14 +199,28 @@ def _check_bounds(name: str, value: object, meta: Mapping[str, Any]) -> None:
         low, high = meta.get("low"), meta.get("high")
         if (low is not None and value < low) or (high is not None and value > high):
             raise Misused(why=f"“{name}” has to be from {low} to {high}.")
-    if isinstance(value, (str, tuple)):
-        shortest, longest = meta.get("shortest") or 0, meta.get("longest")
-        if len(value) < shortest or (longest is not None and len(value) > longest):
-            raise Misused(why=f"“{name}” has to have {shortest} to {longest} {_counted(value)}.")
-        pattern = meta.get("pattern")
-        for word in (value,) if isinstance(value, str) else value:
-            if pattern and not (isinstance(word, str) and re.fullmatch(pattern, word, re.ASCII)):
-                raise Misused(why=f"“{name}” does not look right.")
+    elif isinstance(value, (str, tuple)):
+        _check_text(name, value, meta)
+
+
+def _check_text(name: str, value: str | tuple[object, ...], meta: Mapping[str, Any]) -> None:
+    shortest, longest = meta.get("shortest") or 0, meta.get("longest")
+    if len(value) < shortest or (longest is not None and len(value) > longest):
+        raise Misused(why=f"“{name}” has to have {shortest} to {longest} {_counted(value)}.")
+    pattern = meta.get("pattern")
+    for word in (value,) if isinstance(value, str) else value:
+        if isinstance(word, str) and not _well_formed(word, raw=meta.get("raw", False)):
+            raise Misused(why=f"“{name}” is not well-formed text.")
+        if pattern and not (isinstance(word, str) and re.fullmatch(pattern, word, re.ASCII)):
+            raise Misused(why=f"“{name}” does not look right.")
+
+
+def _well_formed(word: str, *, raw: bool) -> bool:
+    try:
+        word.encode("utf-8", "surrogateescape" if raw else "strict")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in word
 
 
 def _counted(value: object) -> str:

@@ -85,7 +85,9 @@ _RECS = "/v1/records"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("status", _M, "GET", "/v1/status", _FREE, t.Nothing, t.Status, "Is the box ready, and whose is it?"),
-    Operation("offer", _M, "GET", "/v1/passphrase", _FREE, t.Nothing, t.Passphrase, "Five words to take as passphrase."),
+    Operation(
+        "offer", _M, "GET", "/v1/passphrase", _FREE, t.Nothing, t.Passphrase, "Five words to take as passphrase."
+    ),
     Operation("check_claim", _M, "POST", "/v1/claim/check", _SLOW, t.ClaimCheck, t.Nothing, "Is this the claim code?"),
     Operation("claim", _M, "POST", "/v1/claim", _SLOW, t.Claim, t.NewMember, "Take ownership, make the first member."),
     Operation("open", _M, "POST", "/v1/open", _SLOW, t.Open, t.Opened, "Open a locker with its passphrase."),

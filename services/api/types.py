@@ -214,7 +214,7 @@ class Passphrase:
 class PutArgs:
     """What is known about one upload before its first byte."""
 
-    name: str = arg("Path and name inside the locker.", shortest=1, longest=MAX_NAME_BYTES)
+    name: str = arg("Path and name inside the locker.", shortest=1, longest=MAX_NAME_BYTES, raw=True)
     mtime_ns: int = arg("When the file was last changed (ns since 1970).", default=0, low=-(1 << 62), high=1 << 62)
     size: int | None = arg("Its size in bytes, when known.", default=None, low=0, high=1 << 62)
     mime: str | None = arg("Its media type, when known.", default=None, longest=127, pattern=r"[\x20-\x7e]*")
@@ -233,7 +233,7 @@ class Stored:
     """One durable upload."""
 
     id: str = arg("The record's id.", pattern=ID)
-    name: str = arg("The name it got (“beside” may have changed it).")
+    name: str = arg("The name it got (“beside” may have changed it).", raw=True)
     state: str = arg("stored, or same when the newest version already had these bytes.", pattern="stored|same")
     version: int = arg("The version this is.", low=1)
     size: int = arg("Bytes.", low=0)
@@ -243,7 +243,7 @@ class Stored:
 class ListArgs:
     """Which records to list."""
 
-    folder: str | None = arg("Only what lies in this folder.", default=None, longest=MAX_NAME_BYTES)
+    folder: str | None = arg("Only what lies in this folder.", default=None, longest=MAX_NAME_BYTES, raw=True)
     state: RecordState = arg("live, or bin for what was deleted.", default=RecordState.LIVE)
     cursor: str | None = arg("“next” of the page before.", default=None, longest=8192)
     limit: int = arg("Records in one answer.", default=100, low=1, high=limits.PAGE_RECORDS)
@@ -279,7 +279,7 @@ class RecordInfo:
     """One record."""
 
     id: str = arg("32 hex digits.", pattern=ID)
-    name: str = arg("Path and name.")
+    name: str = arg("Path and name.", raw=True)
     size: int = arg("Bytes.", low=0)
     mime: str = arg("Media type.")
     when_ms: int = arg("The day it belongs to.")
@@ -312,7 +312,7 @@ class RecordId:
 class RecordPath:
     """Names one record by its path."""
 
-    path: str = arg("Path and name.", shortest=1, longest=MAX_NAME_BYTES)
+    path: str = arg("Path and name.", shortest=1, longest=MAX_NAME_BYTES, raw=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +375,7 @@ class Rename:
     """Give a record another name."""
 
     id: str = arg("The record's id.", pattern=ID)
-    name: str = arg("The new path and name.", shortest=1, longest=MAX_NAME_BYTES)
+    name: str = arg("The new path and name.", shortest=1, longest=MAX_NAME_BYTES, raw=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +383,7 @@ class FetchArgs:
     """Which records to send in one stream: by id, all of a folder, or all."""
 
     ids: tuple[str, ...] = arg("Record ids.", default=(), pattern=ID, longest=1000)
-    folder: str | None = arg("Everything below this folder.", default=None, longest=MAX_NAME_BYTES)
+    folder: str | None = arg("Everything below this folder.", default=None, longest=MAX_NAME_BYTES, raw=True)
     all: bool = arg("Everything live.", default=False)
 
 
@@ -391,7 +391,7 @@ class FetchArgs:
 class ExportArgs:
     """What to put into the ZIP archive."""
 
-    folder: str | None = arg("Only what lies below this folder.", default=None, longest=MAX_NAME_BYTES)
+    folder: str | None = arg("Only what lies below this folder.", default=None, longest=MAX_NAME_BYTES, raw=True)
 
 
 @dataclass(frozen=True, slots=True)
