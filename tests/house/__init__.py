@@ -1,0 +1,1 @@
+"""The rules of the house as tests: linters, layers, sizes, words, documents, units."""
