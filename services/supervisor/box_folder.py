@@ -1,0 +1,203 @@
+"""The data folder of one box: who may use it, what stands in it, and the one lock on it.
+
+Layout (all of it 0700/0600): ``box.json`` (format, box id, host name), ``lock``, ``box/`` (box key, private
+authority, leaf, claim code), ``run`` (a symbolic link to a short folder in memory with the sockets),
+``household.json`` and ``lockers/`` (lockerd's, never touched here).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.errors import AlreadyRunning, Damaged, Misused, NewerFormat
+from firmware.seal import Secret, SigningKey
+
+FORMAT = 1
+_OURS = {"box.json", "lock", "box", "run", "household.json", "lockers", "settings.toml", "lost+found"}
+_RUN_PREFIX = "locker-box-"
+_LAST_BREATH_SECONDS = 10.0
+"""How long a start waits for the children of a supervisor that was killed; they end within about 3 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFolder:
+    """A prepared and locked data folder."""
+
+    data: Path
+    run: Path
+    box_id: str
+    host: str
+    lock_fd: int
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the box key, the private authority and the claim code."""
+        return self.data / "box"
+
+    def claimed(self) -> bool:
+        """Say whether a household owns this box (lockerd wrote its first member)."""
+        try:
+            household = json.loads((self.data / "household.json").read_bytes())
+        except FileNotFoundError:
+            return False
+        except ValueError:
+            return True
+        return bool(household.get("members"))
+
+    def leave(self) -> None:
+        """Remove the run folder and give the lock back."""
+        _drop_run(self.data / "run")
+        os.close(self.lock_fd)
+
+
+def default_data() -> Path:
+    """The data folder when none is named: ``$XDG_DATA_HOME/locker-box`` or ``~/.local/share/locker-box``."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    return root / "locker-box"
+
+
+def prepare(data: Path) -> BoxFolder:
+    """Make or take over the folder ``data``; raises Misused, NewerFormat, Damaged, AlreadyRunning.
+
+    Nothing is changed in a folder that is not ours, or that a newer version wrote.
+    """
+    data = data.absolute()
+    identity = _look(data)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock_fd = _lock(data)
+    data.chmod(0o700)
+    keys = data / "box"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if identity is None:
+        identity = _look(data) or _new_identity(data)
+    return BoxFolder(data, _new_run(data), identity[0], identity[1], lock_fd)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write ``content`` under ``path`` with mode 0600, atomically and durably."""
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(fd, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _look(data: Path) -> tuple[str, str] | None:
+    """Read box.json: (box id, host name), or None where a box may be made."""
+    try:
+        text = (data / "box.json").read_bytes()
+    except FileNotFoundError:
+        _refuse_foreign(data)
+        return None
+    except NotADirectoryError:
+        raise Misused(why=f"{data} is not a folder.") from None
+    try:
+        found = json.loads(text)
+        version, box_id, host = int(found["format"]), str(found["box_id"]), str(found["host"])
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(what=f"{data}/box.json") from None
+    if version > FORMAT:
+        raise NewerFormat(what=str(data), found=version, known=FORMAT)
+    return box_id, host
+
+
+def _refuse_foreign(data: Path) -> None:
+    if not data.exists():
+        return
+    if not data.is_dir():
+        raise Misused(why=f"{data} is not a folder.")
+    strange = sorted(each.name for each in data.iterdir() if each.name not in _OURS)
+    if strange:
+        raise Misused(why=f"{data} holds other things ({strange[0]}) and is no data folder; name an empty one.")
+
+
+def _new_identity(data: Path) -> tuple[str, str]:
+    seed = os.urandom(32)
+    box_id = SigningKey.from_seed(Secret(seed)).public.hex()
+    write_private(data / "box" / "box.key", seed)
+    host = f"locker-{os.urandom(2).hex()}"
+    body = json.dumps({"format": FORMAT, "box_id": box_id, "host": host}) + "\n"
+    write_private(data / "box.json", body.encode())
+    return box_id, host
+
+
+def _lock(data: Path) -> int:
+    """Take the lock; the descriptor is handed to the children too, so that it lives as long as any writer."""
+    fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _LAST_BREATH_SECONDS
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if _holder_lives(fd) or time.monotonic() > deadline:
+                os.close(fd)
+                raise AlreadyRunning(where=str(data)) from None
+            time.sleep(0.05)
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def _holder_lives(fd: int) -> bool:
+    try:
+        os.kill(int(os.pread(fd, 32, 0) or b"0"), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _new_run(data: Path) -> Path:
+    """Make a fresh folder for sockets and tokens, in memory where the machine has such a place."""
+    link = data / "run"
+    _drop_run(link)
+    place = next((each for each in _places() if each.is_dir() and os.access(each, os.W_OK | os.X_OK)), None)
+    run = Path(tempfile.mkdtemp(prefix=_RUN_PREFIX, dir=place))
+    (run / "lockers").mkdir(mode=0o700)
+    link.symlink_to(run)
+    return run
+
+
+def _places() -> list[Path]:
+    """Where the run folder may stand, best first; short, because a socket path has 107 bytes at most."""
+    uid = os.getuid()
+    wished = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [Path(wished)] if wished.startswith("/") and len(wished) <= 48 else []
+    places += [Path(f"/run/user/{uid}")] + ([Path("/run")] if uid == 0 else []) + [Path("/dev/shm")]  # noqa: S108 - mkdtemp below
+    return places
+
+
+def _drop_run(link: Path) -> None:
+    if not link.is_symlink():
+        if link.is_dir():
+            shutil.rmtree(link)
+        return
+    target = link.readlink()
+    link.unlink()
+    try:
+        info = target.lstat()
+    except FileNotFoundError:
+        return
+    if target.name.startswith(_RUN_PREFIX) and stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid():
+        shutil.rmtree(target)
