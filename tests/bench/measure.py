@@ -91,46 +91,50 @@ def tree_cpu(root: int) -> float:
     return sum(process.cpu for process in tree(root))
 
 
-def memory(pid: int) -> tuple[int, int]:
-    """Return (proportional set size, peak resident size) of one process in bytes; zeros when it is gone."""
+def memory(pid: int) -> int:
+    """Return the proportional set size of one process in bytes; 0 when it is gone."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return 0, 0
-    return _field(rollup, "Pss:"), _field(status, "VmHWM:")
+        return 0
+    return next((int(line.split()[1]) * _KIB for line in rollup.splitlines() if line.startswith("Pss:")), 0)
 
 
-def _field(text: str, name: str) -> int:
-    for line in text.splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) * _KIB
-    return 0
+Told = Callable[[Process, dict[int, Process]], bool]
+"""Says of a process, with the whole table at hand, whether it is of a kind."""
 
 
 @dataclass
 class MemoryWatch:
-    """Samples a process tree: the summed PSS of those that stay, the peak size of the readers that come and go."""
+    """Samples a process tree: the summed PSS of those that stay; throw-away readers and their mother apart (bytes)."""
 
     root: int
-    is_reader: Callable[[Process], bool]
+    is_passing: Told
+    is_apart: Told
     peak_pss: int = 0
-    peak_reader: int = 0
+    peak_whole: int = 0
+    """Peak of the sum with the reader's mother, still without its throw-away children."""
     samples: int = 0
     peak_parts: dict[str, int] = field(default_factory=dict)
 
     def sample(self) -> None:
         """Take one sample now."""
+        table = processes()
         parts: dict[str, int] = {}
-        for process in tree(self.root):
-            pss, peak = memory(process.pid)
-            if self.is_reader(process):
-                self.peak_reader = max(self.peak_reader, peak)
+        apart = 0
+        for process in tree(self.root, table):
+            if self.is_passing(process, table):
+                continue
+            pss = memory(process.pid)
+            if self.is_apart(process, table):
+                apart += pss
             else:
-                parts[f"{process.pid} {process.command[-60:]}"] = pss
+                parts[f"{process.pid} {process.command[-40:].strip()}"] = pss
         self.samples += 1
-        if sum(parts.values()) > self.peak_pss:
-            self.peak_pss, self.peak_parts = sum(parts.values()), parts
+        whole = sum(parts.values())
+        self.peak_whole = max(self.peak_whole, whole + apart)
+        if whole > self.peak_pss:
+            self.peak_pss, self.peak_parts = whole, parts
 
 
 @contextmanager
