@@ -23,6 +23,7 @@ from firmware.linux.schema import (
     SET_FACTS,
     TABLES,
 )
+from firmware.locker.reader import SHORT_PREFIX
 from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
 from firmware.seal import Secret
@@ -84,11 +85,22 @@ class SqliteCatalog:
         assert self._db is not None
         return self._db
 
-    def _write(self) -> apsw.Connection:
+    def _do(self, sql: str, args: Row = ()) -> int:
+        """Run one write inside the transaction; return how many rows changed."""
+        with _translated():
+            self._begin()
+            self._sql.execute(sql, args)
+            return self._sql.changes()
+
+    def _many(self, sql: str, rows: Iterable[Row]) -> None:
+        with _translated():
+            self._begin()
+            self._sql.executemany(sql, rows)
+
+    def _begin(self) -> None:
         if not self._in_transaction:
             self._sql.execute("BEGIN IMMEDIATE")
             self._in_transaction = True
-        return self._sql
 
     def commit(self) -> None:
         """End the transaction durably (synchronous=FULL: the WAL is fsynced)."""
@@ -135,7 +147,7 @@ class SqliteCatalog:
 
     def set_meta(self, key: str, value: str) -> None:
         """Write one named fact."""
-        self._write().execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+        self._do("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
 
     def packs(self) -> list[PackRow]:
         """All packs, in the order they were begun."""
@@ -143,14 +155,14 @@ class SqliteCatalog:
 
     def save_pack(self, row: PackRow) -> None:
         """Insert or update one pack."""
-        self._write().execute(
+        self._do(
             "INSERT OR REPLACE INTO pack VALUES(?,?,?,?,?,?,?,?,?,?)",
             (row.no, row.id, row.kind, row.suite, row.epoch, row.salt, int(row.state), row.frames, row.size, row.digest),
         )
 
     def add_chunks(self, rows: Iterable[tuple[bytes, Place]]) -> None:
         """Say where chunks lie; a later place replaces an earlier one."""
-        self._write().executemany(
+        self._many(
             "INSERT OR REPLACE INTO chunk VALUES(?,?,?,?,?,?,?)",
             ((c, p.pack, p.frame, p.at, p.sealed_len, p.offset, p.length) for c, p in rows),
         )
@@ -167,11 +179,11 @@ class SqliteCatalog:
 
     def drop_chunks(self, chunks: Iterable[bytes]) -> None:
         """Forget chunks that no version refers to."""
-        self._write().executemany("DELETE FROM chunk WHERE id=?", ((c,) for c in chunks))
+        self._many("DELETE FROM chunk WHERE id=?", ((c,) for c in chunks))
 
     def add_link(self, row: LinkRow) -> None:
         """Remember where a link of the chain lies."""
-        self._write().execute(
+        self._do(
             "INSERT OR REPLACE INTO link VALUES(?,?,?,?,?)", (row.seq, row.pack, row.frame, row.at, row.sealed_len)
         )
 
@@ -189,41 +201,40 @@ class SqliteCatalog:
 
     def add_records(self, rows: Sequence[PutRow]) -> None:
         """Insert records that did not exist (all with their first known version)."""
-        db, first = self._write(), self._next_rid
+        first = self._next_rid
         self._next_rid += len(rows)
-        db.executemany(
+        self._many(
             MAKE_RECORD,
             (
                 (n, r.id, r.name, r.size, r.mime, r.mtime_ns // 1_000_000, r.mtime_ns, r.stored_ms, r.version, r.pending, r.seq)
                 for n, r in enumerate(rows, first)
             ),
         )
-        db.executemany(
+        self._many(
             MAKE_VERSION,
             ((n, r.version, r.size, r.mtime_ns, r.stored_ms, r.digest, r.chunks, r.depth) for n, r in enumerate(rows, first)),
         )
-        db.executemany(MAKE_WORDS, ((n, _name_words(r.name), r.text) for n, r in enumerate(rows, first)))
+        self._many(MAKE_WORDS, ((n, _name_words(r.name), r.text) for n, r in enumerate(rows, first)))
 
     def add_version(self, row: PutRow) -> None:
         """Make ``row`` the newest version of an existing record."""
         rid = self._rid(row.id)
-        db = self._write()
         when = row.mtime_ns // 1_000_000
-        db.execute(
+        self._do(
             NEXT_VERSION,
             (row.size, row.mime, when, row.mtime_ns, row.stored_ms, row.version, row.pending, row.seq, rid),
         )
-        db.execute(
+        self._do(
             MAKE_VERSION,
             (rid, row.version, row.size, row.mtime_ns, row.stored_ms, row.digest, row.chunks, row.depth),
         )
-        db.execute("DELETE FROM preview WHERE rid=?", (rid,))
-        db.execute(MAKE_WORDS, (rid, _name_words(row.name), row.text))
+        self._do("DELETE FROM preview WHERE rid=?", (rid,))
+        self._do(MAKE_WORDS, (rid, _name_words(row.name), row.text))
 
     def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None:
         """Write what the reader found."""
         rid = self._rid(id)
-        self._write().execute(
+        self._do(
             SET_FACTS,
             (
                 facts.mime, facts.taken_ms, facts.taken_ms, facts.taken_local, facts.width, facts.height,
@@ -234,28 +245,29 @@ class SqliteCatalog:
         if facts.text is not None or facts.title is not None:
             name = self._one("SELECT name FROM record WHERE rid=?", rid)
             words = f"{_name_words(name)} {facts.title or ''}"
-            self._write().execute(MAKE_WORDS, (rid, words, facts.text))
+            self._do(MAKE_WORDS, (rid, words, facts.text))
 
     def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None:
         """Attach previews: (record id, edge, mime, chunk, size)."""
         for id, edge, mime, chunk, size in rows:
             rid = self._rid(id)
-            self._write().execute("INSERT OR REPLACE INTO preview VALUES(?,?,?,?,?)", (rid, edge, mime, chunk, size))
-            self._write().execute("UPDATE record SET has_preview=1, pending=0 WHERE rid=?", (rid,))
+            self._do("INSERT OR REPLACE INTO preview VALUES(?,?,?,?,?)", (rid, edge, mime, chunk, size))
+            self._do("UPDATE record SET has_preview=1, pending=0 WHERE rid=?", (rid,))
 
     def set_state(self, ids: Iterable[bytes], state: RecordState, deleted_ms: int | None) -> int:
         """Move records to ``state``; return how many changed."""
-        db, changed = self._write(), 0
-        for id in ids:
-            db.execute("UPDATE record SET state=?, deleted_ms=? WHERE id=? AND state<>?", (state, deleted_ms, id, state))
-            changed += db.changes()
-        return changed
+        sql = "UPDATE record SET state=?, deleted_ms=? WHERE id=? AND state<>?"
+        return sum(self._do(sql, (int(state), deleted_ms, id, int(state))) for id in ids)
+
+    def set_trouble(self, id: bytes, trouble: str | None) -> None:
+        """The reader could not help; do not ask it again."""
+        self._do("UPDATE record SET trouble=?, pending=0 WHERE rid=?", (trouble, self._rid(id)))
 
     def set_name(self, id: bytes, name: bytes, text: str | None) -> None:
         """Rename; ``text`` is the record's text again, because the word index keeps none."""
         rid = self._rid(id)
-        self._write().execute("UPDATE record SET name=? WHERE rid=?", (name, rid))
-        self._write().execute(MAKE_WORDS, (rid, _name_words(name), text))
+        self._do("UPDATE record SET name=? WHERE rid=?", (name, rid))
+        self._do(MAKE_WORDS, (rid, _name_words(name), text))
 
     def forget(self, ids: Iterable[bytes]) -> None:
         """Remove records with all versions, previews and words."""
@@ -263,12 +275,12 @@ class SqliteCatalog:
             rid = self._one("SELECT rid FROM record WHERE id=?", id)
             if rid is not None:
                 for sql in ("version WHERE rid", "preview WHERE rid", "words WHERE rowid", "record WHERE rid"):
-                    self._write().execute(f"DELETE FROM {sql}=?", (rid,))  # noqa: S608 constant table names
+                    self._do(f"DELETE FROM {sql}=?", (rid,))  # noqa: S608 constant table names
 
     def trim(self, id: bytes, versions: Iterable[int]) -> None:
         """Remove old versions of one record."""
         rid = self._rid(id)
-        self._write().executemany("DELETE FROM version WHERE rid=? AND version=?", ((rid, v) for v in versions))
+        self._many("DELETE FROM version WHERE rid=? AND version=?", ((rid, v) for v in versions))
 
     # --- reading ---
 
@@ -277,10 +289,19 @@ class SqliteCatalog:
         row = self._row(f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.id=?", id)  # noqa: S608 constant columns
         return _record(row) if row else None
 
-    def live_named(self, name: bytes) -> list[Record]:
-        """Live records of exactly this name, oldest first."""
-        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.name=? AND r.state=1 ORDER BY r.rid"  # noqa: S608
-        return [_record(row) for row in self._all(sql, name)]
+    def named(self, name: bytes) -> list[tuple[bytes, int, int, bytes, int]]:
+        """Newest versions of the live records of this name: (id, version, size, chunks, depth), oldest record first."""
+        sql = (
+            "SELECT r.id, r.version, v.size, v.chunks, v.depth FROM record r JOIN version v ON v.rid=r.rid AND "
+            "v.version=r.version WHERE r.name=? AND r.state=1 ORDER BY r.rid"
+        )
+        return self._all(sql, name)
+
+    def live_ids(self, folder: str | None) -> Iterator[bytes]:
+        """Ids of all live records (below ``folder``), in the order they were stored: the order of their packs."""
+        where, args = _folder_range(folder)
+        for row in self._sql.execute(f"SELECT r.id FROM record r WHERE r.state=1{where} ORDER BY r.rid", args):  # noqa: S608
+            yield row[0]
 
     def text_seq(self, id: bytes) -> int | None:
         """The link that holds the newest text of a record."""
@@ -306,19 +327,16 @@ class SqliteCatalog:
 
     def page(self, *, folder: str | None, state: RecordState, cursor: str | None, limit: int, order: str) -> Page:
         """One page by day (newest first) or by name."""
-        where, args = ["r.state=?"], [int(state)]  # type: list[str], list[Any]
-        if folder:
-            prefix = folder.rstrip("/").encode("utf-8", "surrogateescape") + b"/"
-            where.append("r.name>=? AND r.name<?")
-            args += [prefix, prefix[:-1] + b"0"]
+        inside, bounds = _folder_range(folder)
+        args: list[Any] = [int(state), *bounds]
         if order == "name":
-            by, key = "r.name, r.rid", "(r.name, r.rid) > (?, ?)"
+            by, after = "r.name, r.rid", " AND (r.name, r.rid) > (?, ?)"
         else:
-            by, key = "r.when_ms DESC, r.rid DESC", "(r.when_ms, r.rid) < (?, ?)"
+            by, after = "r.when_ms DESC, r.rid DESC", " AND (r.when_ms, r.rid) < (?, ?)"
         if cursor is not None:
-            where.append(key)
             args += _cursor_values(cursor, order)
-        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE {' AND '.join(where)} ORDER BY {by} LIMIT ?"  # noqa: S608
+        where = f"r.state=?{inside}{after if cursor is not None else ''}"
+        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE {where} ORDER BY {by} LIMIT ?"  # noqa: S608 constant parts
         rows = self._all(sql, *args, limit + 1)
         following = None
         if len(rows) > limit:
@@ -413,8 +431,6 @@ def _record(row: Row) -> Record:
 
 
 _WORD = re.compile(r"[^\W_]+")
-SHORT_PREFIX = "zqp"
-"""Marks the one- and two-letter prefixes indexed beside a name's words; no language has such words."""
 
 
 def _name_words(name: bytes) -> str:
@@ -422,6 +438,13 @@ def _name_words(name: bytes) -> str:
     words = set(_WORD.findall(text.lower()))
     prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
     return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in prefixes)
+
+
+def _folder_range(folder: str | None) -> tuple[str, list[Any]]:
+    if not folder:
+        return "", []
+    prefix = folder.rstrip("/").encode("utf-8", "surrogateescape") + b"/"
+    return " AND r.name>=? AND r.name<?", [prefix, prefix[:-1] + b"0"]
 
 
 def _cursor_values(cursor: str, order: str) -> list[Any]:

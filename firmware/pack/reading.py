@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+import cbor2
 import zstandard
 
 from firmware.errors import BadSeal, Damaged
@@ -27,6 +29,16 @@ from firmware.pack.format import (
 )
 from firmware.ports import Disk
 from firmware.seal import Sealer, Secret, pack_keys
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFrame:
+    """One line of a trailer: a frame and the chunks in it (``offsets`` only where they do not lie end to end)."""
+
+    frame: Frame
+    ids: bytes
+    lengths: tuple[int, ...]
+    offsets: tuple[int, ...] = ()
 
 
 class PackReader:
@@ -133,3 +145,25 @@ class PackReader:
             return parse_tail(self._sealer.open(TAIL_COUNTER, sealed, self._aad + b"t", self.name))
         except BadSeal:
             return None
+
+    def index(self) -> list[IndexedFrame] | None:
+        """Return what the trailer of a cut pack lists, or None where there is no whole trailer."""
+        tail = self.tail()
+        if tail is None:
+            return None
+        try:
+            lines = cbor2.loads(self.body(self.frame_at(tail[1], tail[0])))
+            return [
+                IndexedFrame(Frame(number, at, kind, codec, raw, sealed), ids, tuple(lengths))
+                for number, (at, sealed, kind, codec, raw, ids, lengths) in enumerate(lines)
+            ]
+        except (Damaged, cbor2.CBORDecodeError, TypeError, ValueError):
+            return None
+
+    def each(self, index: Iterable[IndexedFrame]) -> Iterator[tuple[Frame, bytes]]:
+        """Yield (frame, payload) of every indexed frame that is whole; a damaged one is passed over."""
+        for line in index:
+            try:
+                yield line.frame, self.body(line.frame)
+            except Damaged:
+                continue

@@ -1,0 +1,36 @@
+"""A locker's Home on this machine: a folder, an encrypted SQLite file, the system's clock and randomness."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from firmware.linux.catalog import SqliteCatalog
+from firmware.linux.clock import SystemClock, SystemEntropy
+from firmware.linux.disk import LinuxDisk
+from firmware.locker import Home
+from firmware.seal import Secret, Suite, catalog_cipher, fastest_suite
+
+
+@cache
+def measured_suite() -> Suite:
+    """The faster AEAD suite on this machine, measured once per process."""
+    return fastest_suite(SystemClock().ticks_ns)
+
+
+def linux_home(folder: Path) -> Home:
+    """Return the Home of the locker in ``folder`` (created when absent)."""
+    disk = LinuxDisk(folder)
+    catalog_folder = folder / "catalog"
+    catalog_folder.mkdir(mode=0o700, exist_ok=True)
+    path = catalog_folder / "catalog.db"
+    suite = measured_suite()
+
+    def open_catalog(key: Secret, readonly: bool) -> SqliteCatalog:  # noqa: FBT001 the port's signature
+        return SqliteCatalog(path, key, cipher=catalog_cipher(suite), readonly=readonly)
+
+    def remove_catalog() -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+    return Home(disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite)

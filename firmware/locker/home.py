@@ -1,0 +1,26 @@
+"""What a locker is given: its disk, its catalog, time and randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware.locker.rows import Catalog
+from firmware.ports import Clock, Disk, Entropy
+from firmware.seal import Secret, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The world of one locker. ``open_catalog(key, readonly)`` raises Damaged when a rebuild is needed.
+
+    ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
+    """
+
+    disk: Disk
+    open_catalog: Callable[[Secret, bool], Catalog]
+    remove_catalog: Callable[[], None]
+    clock: Clock
+    entropy: Entropy
+    suite: Suite
+    catch_up: bool = True

@@ -1,0 +1,236 @@
+"""The packs of one locker: where chunks go when they come and where they are found again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from firmware import chain
+from firmware.errors import Damaged
+from firmware.limits import MIB, SEGMENT_BYTES
+from firmware.locker.home import Home
+from firmware.locker.rows import Catalog, LinkRow, PackRow, PackState, Place
+from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Kind, PackReader, PackWriter, Prelude
+from firmware.pack.format import pack_name
+from firmware.seal import LockerSecrets, Suite
+
+_LINK_ROOM = 2 * MIB
+"""A meta pack with less room than this is cut before a link is built, because the link must name its pack."""
+
+_KEPT_PAYLOADS = 4
+"""Opened segments kept while reading: neighbours are usually asked for next."""
+
+
+class PackShelf:
+    """Reading side: opens frames by place. Each thread has one of its own."""
+
+    def __init__(self, home: Home, secrets: LockerSecrets, catalog: Catalog) -> None:
+        """Read packs through ``home.disk``, find them through ``catalog``."""
+        self.home = home
+        self.secrets = secrets
+        self.catalog = catalog
+        self.rows: dict[int, PackRow] = {}
+        self._readers: OrderedDict[int, PackReader] = OrderedDict()
+        self._payloads: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    def load(self) -> None:
+        """Read the pack rows again."""
+        self.rows = {row.no: row for row in self.catalog.packs()}
+
+    def row(self, no: int) -> PackRow:
+        """Return one pack row; raises Damaged when the catalog does not know it."""
+        if no not in self.rows:
+            self.load()
+        if no not in self.rows:
+            raise Damaged(what="the catalog")
+        return self.rows[no]
+
+    def reader(self, no: int) -> PackReader:
+        """Return an opener for pack ``no`` that trusts the catalog's salt, not the file's header."""
+        found = self._readers.get(no)
+        if found is None:
+            row = self.row(no)
+            found = reader_for(self.home, self.secrets, row)
+            self._readers[no] = found
+            if len(self._readers) > 64:
+                self._readers.popitem(last=False)
+        return found
+
+    def payload(self, place: Place | LinkRow) -> bytes:
+        """Return the opened payload a place points into; raises BadSeal, Damaged or Missing."""
+        key = (place.pack, place.frame)
+        found = self._payloads.get(key)
+        if found is None:
+            found = self.reader(place.pack).payload(place.frame, place.at, place.sealed_len)
+            self._payloads[key] = found
+            if len(self._payloads) > _KEPT_PAYLOADS:
+                self._payloads.popitem(last=False)
+        return found
+
+    def forget_payloads(self) -> None:
+        """Drop cached readers and plaintext (after packs moved)."""
+        self._readers.clear()
+        self._payloads.clear()
+
+    def chunk(self, identity: bytes) -> bytes:
+        """Return one chunk's bytes; raises Damaged when nothing says where it is."""
+        place = self.catalog.place(identity)
+        if place is None:
+            raise Damaged(what=f"chunk {identity.hex()[:16]}")
+        return self.payload(place)[place.offset : place.offset + place.length]
+
+    def link(self, seq: int) -> chain.Link:
+        """Return one link of the chain; raises Damaged when it is nowhere."""
+        row = self.catalog.link(seq)
+        if row is None:
+            raise Damaged(what=f"link {seq} of the chain")
+        return chain.decode_link(self.reader(row.pack).payload(row.frame, row.at, row.sealed_len))
+
+    def link_entries(self, seq: int) -> list[chain.Entry]:
+        """Return the entries of one earlier link."""
+        return self.link(seq).entries()
+
+    def content_chunks(self, chunks: bytes, depth: int) -> bytes:
+        """Return the ids of a content end to end, resolving lists of lists."""
+        for _ in range(depth):
+            chunks = b"".join(self.chunk(chunks[at : at + 32]) for at in range(0, len(chunks), 32))
+        return chunks
+
+
+def reader_for(home: Home, secrets: LockerSecrets, row: PackRow) -> PackReader:
+    """Open the pack of ``row`` with its epoch key; raises Damaged when that key was destroyed."""
+    if row.epoch > len(secrets.epochs) or not len(secrets.epochs[row.epoch - 1]):
+        raise Damaged(what=file_name(row))
+    prelude = Prelude(Suite(row.suite), Kind(row.kind), row.epoch)
+    return PackReader(home.disk, file_name(row), prelude, row.salt, secrets.epochs[row.epoch - 1])
+
+
+def file_name(row: PackRow) -> str:
+    """Return the file name of a pack row."""
+    return pack_name(Kind(row.kind), row.id)
+
+
+@dataclass(slots=True)
+class _Segment:
+    """Chunks waiting to be sealed together."""
+
+    ids: list[bytes] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+class OpenPacks:
+    """Writing side: one open pack per kind, segments that fill up, and what the next link must say about them."""
+
+    def __init__(self, shelf: PackShelf) -> None:
+        """Write beside what ``shelf`` reads."""
+        self._shelf = shelf
+        self._home = shelf.home
+        self.writers: dict[Kind, PackWriter] = {}
+        self._rows: dict[Kind, PackRow] = {}
+        self._segments: dict[tuple[Kind, bool], _Segment] = {}
+        self.staged: set[bytes] = set()
+        self.entries: list[chain.Entry] = []
+        self.located: list[chain.Located] = []
+        self.touched: dict[int, PackRow] = {}
+
+    def add(self, kind: Kind, identity: bytes, data: bytes, *, compress: bool) -> None:
+        """Queue a chunk that is known to be new."""
+        self.staged.add(identity)
+        segment = self._segments.setdefault((kind, compress), _Segment())
+        if segment.size + len(data) > SEGMENT_BYTES and segment.size:
+            self._seal(kind, compress, segment)
+            segment = self._segments[kind, compress]
+        segment.ids.append(identity)
+        segment.parts.append(data)
+        segment.size += len(data)
+
+    def flush(self) -> None:
+        """Seal every waiting segment."""
+        for (kind, compress), segment in list(self._segments.items()):
+            if segment.size:
+                self._seal(kind, compress, segment)
+
+    def _seal(self, kind: Kind, compress: bool, segment: _Segment) -> None:  # noqa: FBT001 half of the key
+        self._segments[kind, compress] = _Segment()
+        lengths = tuple(len(part) for part in segment.parts)
+        writer = self.writer(kind, segment.size, len(lengths))
+        ids = b"".join(segment.ids)
+        payload = segment.parts[0] if len(segment.parts) == 1 else b"".join(segment.parts)
+        frame = writer.append(FRAME_SEGMENT, payload, compress=compress, ids=ids, lengths=lengths)
+        self.located.append(chain.Located(writer.id, frame.number, frame.at, frame.sealed_len, ids, lengths))
+
+    def writer(self, kind: Kind, payload_len: int, chunks: int = 0) -> PackWriter:
+        """Return an open pack of ``kind`` with room; cuts a full one and begins the next."""
+        writer = self.writers.get(kind)
+        if writer is not None and not writer.fits(payload_len, chunks):
+            self.cut(kind)
+            writer = None
+        return writer if writer is not None else self._begin(kind)
+
+    def _begin(self, kind: Kind) -> PackWriter:
+        secrets = self._shelf.secrets
+        prelude = Prelude(self._home.suite, kind, secrets.current_epoch)
+        writer = PackWriter(self._home.disk, prelude, secrets.epochs[prelude.epoch - 1], self._home.entropy)
+        no = max(self._shelf.rows, default=0) + 1
+        row = PackRow(no, writer.id, kind, prelude.suite, prelude.epoch, writer.salt, PackState.OPEN)
+        self._shelf.rows[no] = self.touched[no] = self._rows[kind] = row
+        self.entries.append(chain.Opened(writer.id, kind, prelude.suite, prelude.epoch, writer.salt))
+        self.writers[kind] = writer
+        return writer
+
+    def cut(self, kind: Kind) -> None:
+        """Close the open pack of ``kind``, if any."""
+        writer = self.writers.pop(kind, None)
+        if writer is None:
+            return
+        if writer.new:
+            self._sync_folder([writer])
+        self.record_cut(self._rows.pop(kind), writer.cut())
+
+    def record_cut(self, row: PackRow, done: CutPack) -> None:
+        """Note a closed pack for the next link and the catalog."""
+        row.state = PackState.RECOVERED if done.recovered else PackState.CUT
+        row.frames, row.size, row.digest = done.frames, done.size, done.digest
+        self.touched[row.no] = row
+        self.entries.append(chain.Cut(done.id, done.frames, done.size, done.digest, done.recovered))
+
+    def sync(self, kinds: Iterable[Kind]) -> None:
+        """fsync the packs of these kinds, then their folder when one of them is new."""
+        writers = [self.writers[kind] for kind in kinds if kind in self.writers]
+        for writer in writers:
+            writer.sync()
+        self._sync_folder([writer for writer in writers if writer.new])
+
+    def _sync_folder(self, new: Sequence[PackWriter]) -> None:
+        if new:
+            self._home.disk.sync_folder("packs")
+            for writer in new:
+                writer.new = False
+
+    def append_link(self, payload: bytes, seq: int) -> LinkRow:
+        """Append a link frame to the open meta pack (begun by ``ready_for_link``)."""
+        frame = self.writers[Kind.META].append(FRAME_LINK, payload, compress=True)
+        return LinkRow(seq, self._rows[Kind.META].no, frame.number, frame.at, frame.sealed_len)
+
+    def ready_for_link(self) -> None:
+        """Make sure the meta pack that will hold the next link exists before the link is built."""
+        self.writer(Kind.META, _LINK_ROOM)
+
+    def settle(self) -> None:
+        """Everything queued is in the catalog now."""
+        for kind, row in self._rows.items():
+            row.frames, row.size = self.writers[kind].frames, self.writers[kind].size
+        self.staged.clear()
+        self.entries, self.located = [], []
+        self.touched = {}
+
+    def abandon(self) -> None:
+        """Give up the open packs after a failure or at the end; recovery takes whatever was synced."""
+        for writer in self.writers.values():
+            writer.abandon()
+        self.writers.clear()
+        self._rows.clear()
+        self._segments.clear()
+        self.settle()

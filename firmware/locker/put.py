@@ -1,0 +1,106 @@
+"""One file on its way into the locker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firmware import chain
+from firmware.chunk import Cutter, chunk_id
+from firmware.errors import Misused, TooLarge
+from firmware.limits import GIB, TEXT_INDEX_BYTES, TEXT_INLINE_BYTES, UPLOAD_BYTES
+from firmware.model import Collide, PutResult, PutState, SafeName
+from firmware.model.mime import is_text, mime_of, needs_reader
+from firmware.model.text import decode_text
+from firmware.pack import Kind
+
+if TYPE_CHECKING:
+    from firmware.locker.locker import Locker
+
+LIST_IDS = 1024
+"""More chunks than this are listed in chunks of their own, so that one entry stays small."""
+
+_PACKED = ("image/jpeg", "image/heic", "image/heif", "image/webp", "video/", "audio/", "application/zip", "application/gzip")
+"""Kinds that are compressed already: trying again would only cost time."""
+
+
+class Put:
+    """Takes bytes with ``write``; ``finish`` queues the entry; only the locker's ``commit`` makes it durable."""
+
+    def __init__(
+        self, locker: Locker, name: SafeName, *, mtime_ns: int, size: int | None, mime: str | None, collide: Collide
+    ) -> None:
+        """See Locker.begin."""
+        self._locker = locker
+        self._name = name
+        self._mtime_ns = mtime_ns
+        self._declared = size
+        self._collide = collide
+        self._mime = mime
+        self._cutter = Cutter(size, locker.cut_seed)
+        self._ids: list[bytes] = []
+        self._size = 0
+        self._new_bytes = 0
+        self._head = b""
+        self._open = True
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes; raises TooLarge, Misused (more than declared) or Full."""
+        self._size += len(data)
+        if self._size > UPLOAD_BYTES:
+            raise TooLarge(limit=f"{UPLOAD_BYTES // GIB} GiB")
+        if self._declared is not None and self._size > self._declared:
+            raise Misused(why="more bytes came than were announced")
+        if len(self._head) < TEXT_INDEX_BYTES:
+            self._head += bytes(data[: TEXT_INDEX_BYTES - len(self._head)])
+        for piece in self._cutter.feed(data):
+            self._keep(piece, Kind.DATA)
+
+    def _keep(self, piece: bytes, kind: Kind) -> None:
+        if self._mime is None:
+            self._mime = mime_of(self._name, self._head)
+        identity = chunk_id(self._locker.id_key, piece)
+        self._ids.append(identity)
+        if self._locker.add_chunk(kind, identity, piece, compress=not self._mime.startswith(_PACKED)):
+            self._new_bytes += len(piece)
+
+    def finish(self) -> PutResult:
+        """Queue the new version (or find that nothing changed). Not durable before the locker's ``commit``."""
+        if self._declared is not None and self._size != self._declared:
+            self.abort()
+            raise Misused(why="fewer bytes came than were announced")
+        if self._mime is None:
+            self._mime = mime_of(self._name, self._head)
+        text: str | None = None
+        if is_text(self._mime) and not needs_reader(self._mime):
+            text = decode_text(self._head, whole=self._size <= len(self._head))
+        inline = text is not None and not self._ids and self._size <= TEXT_INLINE_BYTES
+        for piece in self._cutter.finish():
+            self._keep(piece, Kind.META if inline else Kind.DATA)
+        self._open = False
+        chunks, depth = self._listed()
+        rid, version = self._locker.identity(self._name, chunks, depth, self._size, self._collide)
+        if version == 0:
+            known = self._locker.newest_version(rid)
+            return PutResult(rid.hex(), self._name, PutState.SAME, known, self._size, 0)
+        entry = chain.Put(
+            rid, version, self._name.raw, self._size, self._mtime_ns, self._locker.now_ms, self._mime, chunks, depth,
+            True if inline and self._ids else text or None,
+        )  # fmt: skip
+        self._locker.queue_put(entry, text)
+        return PutResult(rid.hex(), self._name, PutState.STORED, version, self._size, self._new_bytes)
+
+    def _listed(self) -> tuple[bytes, int]:
+        chunks, depth = b"".join(self._ids), 0
+        while len(chunks) > LIST_IDS * 32:
+            lists = []
+            for at in range(0, len(chunks), LIST_IDS * 32):
+                part = chunks[at : at + LIST_IDS * 32]
+                identity = chunk_id(self._locker.id_key, part)
+                self._locker.add_chunk(Kind.META, identity, part, compress=False)
+                lists.append(identity)
+            chunks, depth = b"".join(lists), depth + 1
+        return chunks, depth
+
+    def abort(self) -> None:
+        """Forget this put; chunks already queued stay unreferenced until the next repack."""
+        self._open = False

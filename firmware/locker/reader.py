@@ -1,0 +1,150 @@
+"""The reading side of a locker: get, list, search, versions, bytes, previews."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from firmware.errors import Misused, NoSuchRecord
+from firmware.limits import PAGE_RECORDS
+from firmware.locker.home import Home
+from firmware.locker.packs import PackShelf
+from firmware.locker.rows import Catalog, Pending
+from firmware.model import Page, Preview, Record, RecordState, Version
+from firmware.seal import LockerSecrets
+
+SHORT_PREFIX = "zqp"
+"""Marks the one- and two-letter prefixes the catalog indexes beside a name's words; no language has such words."""
+
+_WORD = re.compile(r"[^\W_]+")
+_ID = re.compile(r"[0-9a-f]{32}")
+_MAX_WORDS = 16
+"""Words of one search; guards the index against a pasted book."""
+
+
+def search_expression(words: str) -> str | None:
+    """Turn what a person typed into an FTS5 expression: every word must match, the last one as a beginning.
+
+    None when nothing in ``words`` can be searched. One- and two-letter beginnings match names only.
+    """
+    found = _WORD.findall(words.lower())[:_MAX_WORDS]
+    if not found:
+        return None
+    *whole, last = found
+    ends_open = words[-1:].strip() != ""
+    terms = [f'"{word}"' for word in whole]
+    if not ends_open:
+        terms.append(f'"{last}"')
+    elif len(last) <= 2:
+        terms.append(f'("{last}" OR "{SHORT_PREFIX}{last}")')
+    else:
+        terms.append(f'"{last}"*')
+    return " AND ".join(terms)
+
+
+class LockerReader:
+    """Answers from its own catalog connection; use each instance from one thread only."""
+
+    def __init__(self, home: Home, secrets: LockerSecrets, catalog: Catalog) -> None:
+        """Read through ``catalog``, which this reader closes in ``close``."""
+        self._catalog = catalog
+        self._shelf = PackShelf(home, secrets, catalog)
+
+    def get(self, id_or_path: str) -> Record:
+        """Return a record by id (any state) or the newest live one of that exact name; raises NoSuchRecord."""
+        if _ID.fullmatch(id_or_path):
+            record = self._catalog.record(bytes.fromhex(id_or_path))
+            if record is not None:
+                return record
+        for id, *_ in reversed(self._catalog.named(id_or_path.encode("utf-8", "surrogateescape"))):
+            found = self._catalog.record(id)
+            if found is not None:
+                return found
+        raise NoSuchRecord(what=f"“{id_or_path[:80]}”")
+
+    def list(
+        self,
+        *,
+        folder: str | None = None,
+        state: RecordState = RecordState.LIVE,
+        cursor: str | None = None,
+        limit: int = 100,
+        order: str = "when",
+    ) -> Page:
+        """One page of records, newest day first or by name; raises Misused on a bad order or cursor."""
+        if order not in ("when", "name"):
+            raise Misused(why="a list is ordered by “when” or by “name”")
+        bounded = max(1, min(limit, PAGE_RECORDS))
+        return self._catalog.page(folder=folder, state=state, cursor=cursor, limit=bounded, order=order)
+
+    def search(self, words: str, *, cursor: str | None = None, limit: int = 50) -> Page:
+        """Live records that contain every word (the last one as a beginning), the newest stored first."""
+        match = search_expression(words)
+        if match is None:
+            return Page((), None)
+        return self._catalog.find(match, cursor=cursor, limit=max(1, min(limit, PAGE_RECORDS)))
+
+    def versions(self, id: str) -> list[Version]:
+        """Return the versions of a record, newest first; raises NoSuchRecord."""
+        record = self.get(id)
+        return self._catalog.versions(bytes.fromhex(record.id))
+
+    def read(self, id: str, *, version: int | None = None, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the exact bytes [start, stop) of a version in pieces of at most 1 MiB.
+
+        Raises NoSuchRecord, or Damaged at the first piece that is not what it was.
+        """
+        content = self._catalog.content(bytes.fromhex(id) if _ID.fullmatch(id) else b"", version)
+        if content is None:
+            raise NoSuchRecord(what=id[:80])
+        end = content.size if stop is None else min(stop, content.size)
+        return self._pieces(content.chunks, content.depth, start, end)
+
+    def _pieces(self, chunks: bytes, depth: int, start: int, end: int) -> Iterator[bytes]:
+        ids, at = self._shelf.content_chunks(chunks, depth), 0
+        for n in range(0, len(ids), 32):
+            if at >= end:
+                return
+            identity = ids[n : n + 32]
+            place = self._catalog.place(identity)
+            length = place.length if place is not None else 0
+            if place is None or at + length > start:
+                data = self._shelf.chunk(identity)
+                if at < start or at + len(data) > end:
+                    data = data[max(0, start - at) : end - at]
+                yield data
+            at += length
+
+    def read_many(self, ids: Iterable[str]) -> Iterator[tuple[Record, Iterator[bytes]]]:
+        """Yield (record, its bytes) for each known id, in the order given; ``ids_in_order`` gives a quick one."""
+        for id in ids:
+            record = self._catalog.record(bytes.fromhex(id))
+            if record is not None:
+                yield record, self.read(id)
+
+    def ids_in_order(self, folder: str | None = None) -> Iterator[str]:
+        """Ids of all live records (below ``folder``) in the order their bytes lie on the disk."""
+        for id in self._catalog.live_ids(folder):
+            yield id.hex()
+
+    def preview(self, id: str, edge: int) -> Preview | None:
+        """Return the smallest preview at least ``edge`` pixels wide, else the largest, else None."""
+        found = self._catalog.preview(bytes.fromhex(id) if _ID.fullmatch(id) else b"", edge)
+        return Preview(found[0], found[1], self._shelf.chunk(found[2])) if found else None
+
+    def pending_counts(self) -> dict[str, int]:
+        """How many records wait for facts and for previews."""
+        return self._catalog.pending_counts()
+
+    def pending(self, limit: int, *, previews: bool) -> list[Record]:
+        """Records the reader process still owes facts (or previews), oldest first."""
+        return self._catalog.pending(Pending.PREVIEWS if previews else Pending.FACTS, limit)
+
+    def stats(self) -> dict[str, int]:
+        """Counts and sums: records, bytes, bin, packs, stored_bytes, chunks, catalog_bytes, head_seq."""
+        return self._catalog.stats()
+
+    def close(self) -> None:
+        """Close the catalog connection and drop opened payloads."""
+        self._shelf.forget_payloads()
+        self._catalog.close()
