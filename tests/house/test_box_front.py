@@ -49,7 +49,7 @@ def test_help_lists_every_command_and_needs_nothing() -> None:
     answer = _box("help")
     assert answer.returncode == 0
     commands = set(re.findall(r"^  ([a-z-]+) ", answer.stdout, re.MULTILINE))
-    handled = set(re.findall(r"[\w-]+", re.search(r"case \$command in(.*?)\*\) say", BOX.read_text(), re.S)[1]))  # type: ignore[index]
+    handled = set(re.findall(r"[\w-]+", re.search(r"case \$command in(.*?)\*\) say", BOX.read_text(), re.DOTALL)[1]))  # type: ignore[index]
     assert {"run", "test", "bench", "sim", "locker", "help", "lock-update"} <= commands & handled
 
 

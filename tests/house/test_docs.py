@@ -31,12 +31,13 @@ def test_every_error_has_a_code_of_its_own_a_sentence_and_advice() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    missing = []
-    for path, text in texts():
-        if path.suffix == ".md":
-            for link in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text):
-                if not (ROOT / path.parent / link).exists():
-                    missing.append(f"{path}: {link}")
+    missing = [
+        f"{path}: {link}"
+        for path, text in texts()
+        if path.suffix == ".md"
+        for link in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text)
+        if not (ROOT / path.parent / link).exists()
+    ]
     assert not missing, "\n".join(missing)
 
 

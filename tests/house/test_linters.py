@@ -1,4 +1,4 @@
-"""Linters are tests: one command is the whole gate. pyproject.toml has their settings and the reason of each exception."""
+"""Linters are tests: one command is the whole gate. pyproject.toml has their settings and the reasons."""
 
 from __future__ import annotations
 
