@@ -152,6 +152,8 @@ class SimDisk:
         self.off = False
         self.cut_at: int | None = None
         """The operation (1 = first) during which the current goes; None: never."""
+        self.cut_counts: Callable[[Op, str], bool] = lambda _op, _name: True
+        """Which operations ``ops`` counts: all, or only those a test finds worth cutting at."""
         self.fail: Callable[[Op, str], int] | None = None
         """Asked before every operation; a positive errno makes it fail with that error."""
         self.file_sync_lies: Callable[[str], bool] = lambda _name: False
@@ -166,10 +168,12 @@ class SimDisk:
         """Count one operation; True when the current goes during it (the caller then does it and cuts)."""
         if self.off:
             raise PowerCut
-        self.ops += 1
         code = self.fail(op, name) if self.fail is not None else 0
         if code:
             raise MediumError(code, f"{op} {name}")
+        if not self.cut_counts(op, name):
+            return False
+        self.ops += 1
         return self.ops == self.cut_at
 
     def cut(self) -> None:

@@ -1,0 +1,253 @@
+"""Pull the plug on a locker at thousands of random moments; nothing acknowledged may be lost.
+
+    python -m tests.sim.crash --cuts 10000 --seed 1 --json
+
+Every run gives a locker a random household life on a simulated disk (``tests.sim.disk``), cuts the power at a random
+I/O operation (in the middle of recovery too), lets the disk forget what was not synced, and opens the locker again:
+each acknowledged record must be there in all its versions byte for byte, ``verify`` and the catalog's own check must
+find nothing, the chain must not end before what was acknowledged. Three controls leave out one ingredient each and
+must lose: a harness that cannot fail proves nothing.
+
+JSON: ``cuts`` power cuts made, ``lost`` runs that lost or damaged something acknowledged, ``acked_puts`` and
+``acked_bytes`` promised meanwhile, ``generations`` openings checked, ``control_*_lost_fraction`` of ``control_cuts``
+each (one cut a run).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+
+from firmware.errors import BoxError
+from firmware.locker import Home, Locker
+from tests.sim import vfs
+from tests.sim.disk import Op, SimDisk
+from tests.sim.ledger import Ledger
+from tests.sim.workload import Workload
+from tests.sim.world import SOUND, Counting, Weakness, home, secrets, small_sizes
+
+CONTROL_CUTS = 1_000
+
+CONTROLS = {
+    "no_pack_fsync": Weakness(no_pack_fsync=True),
+    "no_dir_fsync": Weakness(no_dir_fsync=True),
+    "wal_normal": Weakness(wal_normal=True, no_catch_up=True),
+    "wal_normal_with_catch_up": Weakness(wal_normal=True),
+}
+"""What each negative control leaves out. Opening replays the chain past the catalog, so a WAL that is not synced
+loses nothing by itself: the last one shows that, the one before switches the replay off."""
+
+_ANY_OPS, _EDGE_OPS = 350, 70
+"""Longest life in I/O operations: half of the cuts may come at any of them (most are pages of SQLite's log), half only
+at syncs, directory operations and writes to packs, so that more is acknowledged and the seams are hit more often."""
+
+_LIVES_MAX = 3
+_CREATED_UNDER_CUTS = 0.15
+"""Share of runs whose first cut may hit the creation of the locker; the others start from a whole one."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over runs."""
+
+    cuts: int = 0
+    lost: int = 0
+    runs: int = 0
+    generations: int = 0
+    acked_puts: int = 0
+    acked_bytes: int = 0
+
+    def __iadd__(self, other: Tally) -> Tally:
+        """Add another tally to this one."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        return self
+
+
+class Run:
+    """One locker from its creation through up to three power cuts."""
+
+    def __init__(self, seed: str, weakness: Weakness = SOUND, *, lives: int | None = None) -> None:
+        """Everything that follows is decided by ``seed``; ``lives``: number of cuts, random when None."""
+        self.rng = random.Random(seed)
+        vfs.seed(self.rng.getrandbits(32))
+        self._weakness = weakness
+        self._lives = lives or self.rng.randint(1, _LIVES_MAX)
+        self._single = lives == 1
+        self.ledger = Ledger()
+        self.clock = Counting()
+        self.disk = SimDisk(self.rng)
+        self.tally = Tally(runs=1)
+        self._checkpoint = self.rng.choice((4, 20, 0))
+
+    def play(self) -> str | None:
+        """Live, cut, reopen, check; return what was lost, or None."""
+        created = self._prepare()
+        for life in range(self._lives):
+            trouble = self._live(created or life > 0)
+            if trouble is not None:
+                return trouble
+            self.tally.cuts += 1
+            self.disk = self.disk.restarted()
+        trouble = self._last_look()
+        self.tally.acked_puts, self.tally.acked_bytes = self.ledger.acked_puts, self.ledger.acked_bytes
+        return trouble
+
+    def _prepare(self) -> bool:
+        if not self._single and self.rng.random() < _CREATED_UNDER_CUTS:
+            return False
+        self._create().close()
+        self.disk = self.disk.copy()
+        return True
+
+    def _home(self) -> Home:
+        return home(self.disk, self.rng, self.clock, self._weakness, self._checkpoint)
+
+    def _create(self) -> Locker:
+        return Locker.create(self._home(), secrets())
+
+    def _open(self) -> Locker:
+        return Locker.open(self._home(), secrets())
+
+    def _live(self, created: bool) -> str | None:
+        """One life until the current goes; return what the check at its start found wrong."""
+        try:
+            if self._single:
+                locker = self._open()
+                self._plan_cut()
+            else:
+                self._plan_cut()
+                locker = self._open_or_create(created)
+            trouble = self._check(locker)
+            work = Workload(locker, self.ledger, self.rng)
+            while trouble is None:
+                work.group()
+        except BaseException as error:
+            return self._unless_cut(error)
+        return trouble
+
+    def _plan_cut(self) -> None:
+        edges = self.rng.random() < 0.5
+        if edges:
+            self.disk.cut_counts = lambda op, name: op is not Op.WRITE or not name.startswith("catalog/")
+        self.disk.cut_at = self.disk.ops + self.rng.randint(1, _EDGE_OPS if edges else _ANY_OPS)
+
+    def _open_or_create(self, created: bool) -> Locker:
+        if not created:
+            return self._create()
+        try:
+            return self._open()
+        except BoxError:
+            if self.disk.off or self.ledger.head:
+                raise
+            self.disk = SimDisk(self.rng)  # nothing was promised yet: a new box starts over
+            self._plan_cut()
+            return self._create()
+
+    def _unless_cut(self, error: BaseException) -> str | None:
+        if self.disk.off:
+            return None
+        if not isinstance(error, Exception):
+            raise error
+        return f"{error!r} {error}"
+
+    def _check(self, locker: Locker) -> str | None:
+        self.tally.generations += 1
+        return self.ledger.check(locker)
+
+    def _last_look(self) -> str | None:
+        """Open without a cut and examine everything there is."""
+        try:
+            locker = self._open_or_create(True)
+            trouble = self._check(locker)
+            if trouble is None:
+                trouble = _inspect(locker)
+            locker.close()
+        except Exception as error:
+            return f"{error!r} {error}"
+        return trouble
+
+
+def _inspect(locker: Locker) -> str | None:
+    *_, report = locker.verify()
+    return None if report.ok else f"verify: {report.problems[0]}"
+
+
+def play_many(seed: str, numbers: Iterator[int], weakness: Weakness, enough: Callable[[Tally], bool]) -> Tally:
+    """Play runs ``seed/number`` until ``enough``; tell on stderr about each that lost although nothing was left out."""
+    total = Tally()
+    with vfs.quiet(), small_sizes():
+        for number in numbers:
+            run = Run(f"{seed}/{number}", weakness, lives=None if weakness == SOUND else 1)
+            trouble = run.play()
+            total += run.tally
+            if trouble is not None:
+                total.lost += 1
+                if weakness == SOUND:
+                    print(f"lost in run {seed}/{number}: {trouble}", file=sys.stderr)
+            del run
+            if enough(total):
+                break
+        gc.collect()  # what still holds a database of a disk that is off must go while nobody minds
+    return total
+
+
+def _part(seed: int, part: int, parts: int, cuts: int, weakness: Weakness) -> Tally:
+    wanted = cuts // parts + (part < cuts % parts)
+    return play_many(str(seed), iter(range(part, 1 << 62, parts)), weakness, lambda total: total.cuts >= wanted)
+
+
+def crash(cuts: int, control_cuts: int, seed: int, processes: int) -> dict[str, int | float | bool]:
+    """Make ``cuts`` cuts and ``control_cuts`` for each control; return the figures (see the module)."""
+    started = time.monotonic()
+    with ProcessPoolExecutor(processes) as pool:
+        main = [pool.submit(_part, seed, part, processes, cuts, SOUND) for part in range(processes)]
+        controls = {
+            name: [pool.submit(_part, seed, part, processes, control_cuts, weakness) for part in range(processes)]
+            for name, weakness in CONTROLS.items()
+        }
+        total = _sum([job.result() for job in main])
+        lost = {name: _sum([job.result() for job in jobs]) for name, jobs in controls.items()}
+    figures: dict[str, int | float | bool] = {field.name: getattr(total, field.name) for field in fields(total)}
+    for name, tally in lost.items():
+        figures[f"control_{name}_lost_fraction"] = round(tally.lost / max(1, tally.runs), 3)
+    figures["control_cuts"] = control_cuts
+    figures["seed"] = seed
+    figures["seconds"] = round(time.monotonic() - started, 1)
+    return figures
+
+
+def _sum(tallies: list[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total += tally
+    return total
+
+
+def main() -> None:
+    """Parse the command line, run, print the figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--cuts", type=int, default=10_000)
+    parser.add_argument("--control-cuts", type=int, default=CONTROL_CUTS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    figures = crash(options.cuts, options.control_cuts, options.seed, options.processes)
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:48} {value}")
+
+
+if __name__ == "__main__":
+    main()
