@@ -1,0 +1,246 @@
+"""A process locks itself in: resource limits, no_new_privs, landlock, seccomp. By ctypes, without a dependency.
+
+Order matters: limits and landlock need calls that the seccomp filter then takes away. Sources: landlock(7),
+seccomp(2), linux/landlock.h, linux/seccomp.h, linux/filter.h. Nothing here can be undone by the process itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import resource
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from firmware.limits import MIB
+from firmware.linux.syscalls import MACHINES, number
+
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_GET_SECCOMP = 1, 4, 22, 38, 21
+_NOBODY = 65534
+
+_FS_EXECUTE, _FS_WRITE, _FS_READ_FILE, _FS_READ_DIR = 1, 2, 4, 8
+_FS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
+"""How many file-system rights each landlock ABI knows; from 5 on there are 16."""
+_NET_RIGHTS = 0b11
+_SCOPES = 0b11
+
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_AT_NUMBER, _AT_ARCH, _AT_ARGS = 0, 4, 16
+_CLONE_THREAD, _PROT_EXEC = 0x00010000, 4
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """Which walls stand: landlock's ABI version (0 = this kernel has none) and whether seccomp filters."""
+
+    landlock: int
+    seccomp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What a process may still do once ``confine`` returned.
+
+    ``calls`` are the only system calls allowed; with ``forbid`` set they are the only ones refused. A refused call
+    answers EPERM, so that a library can go on without it. ``threads`` allows clone for threads (never processes);
+    ``new_code`` allows mapping executable memory (what exec and dlopen need).
+    """
+
+    calls: frozenset[str]
+    forbid: bool = False
+    threads: bool = False
+    new_code: bool = False
+    read: tuple[str, ...] = ()
+    execute: tuple[str, ...] = ()
+    memory_bytes: int | None = None
+    """Resident memory the process may reach, counted together with what it holds when it is confined."""
+    cpu_seconds: int | None = None
+    open_files: int | None = None
+    will_exec: bool = field(default=False)
+    """True when another program takes over: its memory is then bounded as data, since its mappings start anew."""
+
+
+def walls() -> Walls:
+    """Ask the kernel which walls it offers, without raising any."""
+    seccomp = platform.machine() in MACHINES and _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    return Walls(landlock=_landlock_abi(), seccomp=seccomp)
+
+
+def confine(rules: Confinement) -> Walls:
+    """Lock this process (single-threaded) in and return the walls that now stand.
+
+    Raises OSError when seccomp cannot be had: a parser without it must not run. A kernel without landlock is
+    tolerated, because the filter alone already refuses opening, sockets and processes to a parser.
+    """
+    _limit(rules)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    abi = _landlock_abi()
+    if abi:
+        _landlock(abi, rules)
+    program = seccomp_program(rules, platform.machine())
+    _install(program)
+    return Walls(landlock=abi, seccomp=True)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to SIGKILL this process when the thread that forked it ends."""
+    _prctl(_PR_SET_PDEATHSIG, 9)
+
+
+def stay_unseen() -> None:
+    """Forbid core dumps, ptrace and /proc/<pid>/mem of this process to others of the same user."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def drop_root() -> None:
+    """Become nobody when running as root; a container that has no such user keeps the one it is (walls still stand)."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):
+            os.setgroups([])
+            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+
+
+def first_to_die() -> None:
+    """Tell the kernel to take this process and its children before any other when memory runs out."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+        score.write("900")
+
+
+def resident_bytes(pid: int | str = "self") -> tuple[int, int]:
+    """Return (virtual, resident) bytes of a process; raises OSError when it is gone."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        pages = statm.read().split()
+    size = resource.getpagesize()
+    return int(pages[0]) * size, int(pages[1]) * size
+
+
+def seccomp_program(rules: Confinement, machine: str) -> bytes:
+    """Build the BPF program of ``rules`` for ``machine``; raises OSError for a machine without a call table."""
+    if machine not in MACHINES:
+        raise OSError(errno.ENOSYS, f"no system call table for {machine}")
+    refused = _ERRNO | errno.EPERM
+    listed, other = (refused, _ALLOW) if rules.forbid else (_ALLOW, refused)
+    code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, MACHINES[machine][1], 1, 0), _op(_RETURN, _KILL)]
+    code.append(_op(_LOAD, _AT_NUMBER))
+    code += _answer(number("clone3", machine), _ERRNO | errno.ENOSYS) if not rules.forbid else []
+    special = () if rules.forbid else _special(rules, machine)
+    for name, arg, bit in special:
+        code += _unless_bit(number(name, machine), arg, bit, allow_when_set=name == "clone")
+    taken = {name for name, _, _ in special}
+    for name in sorted(rules.calls - taken):
+        if number(name, machine) >= 0:
+            code += _answer(number(name, machine), listed)
+    code.append(_op(_RETURN, other))
+    return b"".join(code)
+
+
+def _special(rules: Confinement, machine: str) -> tuple[tuple[str, int, int], ...]:
+    found: list[tuple[str, int, int]] = []
+    if rules.threads:
+        found.append(("clone", 0, _CLONE_THREAD))
+    if not rules.new_code:
+        found += [("mmap", 2, _PROT_EXEC), ("mprotect", 2, _PROT_EXEC)]
+    return tuple(found)
+
+
+def _op(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
+    return struct.pack("<HBBI", code, when_true, when_false, value)
+
+
+def _answer(call: int, action: int) -> list[bytes]:
+    return [_op(_JUMP_EQUAL, call, 0, 1), _op(_RETURN, action)]
+
+
+def _unless_bit(call: int, arg: int, bit: int, *, allow_when_set: bool) -> list[bytes]:
+    """Decide ``call`` by one bit of one argument (low half: both machines are little-endian)."""
+    yes, no = (_ALLOW, _ERRNO | errno.EPERM) if allow_when_set else (_ERRNO | errno.EPERM, _ALLOW)
+    return [
+        _op(_JUMP_EQUAL, call, 0, 4),
+        _op(_LOAD, _AT_ARGS + 8 * arg),
+        _op(_JUMP_ANY_BIT, bit, 0, 1),
+        _op(_RETURN, yes),
+        _op(_RETURN, no),
+    ]
+
+
+def _install(program: bytes) -> None:
+    class Filter(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+    prog = Filter(len(program) // 8, program)
+    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(prog))
+
+
+def _limit(rules: Confinement) -> None:
+    _lower(resource.RLIMIT_CORE, 0)
+    if rules.open_files is not None:
+        _lower(resource.RLIMIT_NOFILE, rules.open_files)
+    if rules.cpu_seconds is not None:
+        _lower(resource.RLIMIT_CPU, rules.cpu_seconds)
+    if rules.memory_bytes is None:
+        return
+    _lower(resource.RLIMIT_FSIZE, 0)
+    if rules.will_exec:
+        _lower(resource.RLIMIT_STACK, 2 * MIB)
+        _lower(resource.RLIMIT_DATA, rules.memory_bytes)
+    else:
+        virtual, resident = resident_bytes()
+        _lower(resource.RLIMIT_AS, virtual + max(rules.memory_bytes - resident, MIB))
+
+
+def _lower(what: int, value: int) -> None:
+    """Set soft and hard limit to ``value``, or to the hard limit when that is lower already."""
+    hard = resource.getrlimit(what)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (value, value))
+
+
+def _prctl(option: int, value: int, pointer: int = 0) -> None:
+    words = [ctypes.c_ulong(word) for word in (value, pointer, 0, 0)]
+    if _libc.prctl(option, *words) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"prctl {option}: {os.strerror(code)}")
+
+
+def _landlock_abi() -> int:
+    abi = _libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    return max(int(abi), 0)
+
+
+def _landlock(abi: int, rules: Confinement) -> None:
+    """Deny every file-system right but ``rules.read`` and ``rules.execute``, TCP, and signals out of the sandbox."""
+    handled = (1 << _FS_BITS.get(abi, 16)) - 1
+    attr = struct.pack("<QQQ", handled, _NET_RIGHTS, _SCOPES)[: 8 if abi < 4 else 16 if abi < 6 else 24]
+    ruleset = _libc.syscall(_LANDLOCK_CREATE, attr, ctypes.c_size_t(len(attr)), ctypes.c_uint32(0))
+    if ruleset < 0:
+        raise OSError(ctypes.get_errno(), "landlock_create_ruleset")
+    try:
+        _permit(ruleset, rules.read, _FS_READ_FILE | _FS_READ_DIR)
+        _permit(ruleset, rules.execute, _FS_READ_FILE | _FS_READ_DIR | _FS_EXECUTE)
+        if _libc.syscall(_LANDLOCK_RESTRICT, ruleset, ctypes.c_uint32(0)) != 0:
+            raise OSError(ctypes.get_errno(), "landlock_restrict_self")
+    finally:
+        os.close(ruleset)
+
+
+def _permit(ruleset: int, paths: Iterable[str], rights: int) -> None:
+    for path in paths:
+        if not os.path.exists(path):
+            continue
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            fitting = rights if os.path.isdir(path) else rights & ~_FS_READ_DIR
+            rule = struct.pack("<Qi", fitting, handle)
+            if _libc.syscall(_LANDLOCK_ADD, ruleset, ctypes.c_int(1), rule, ctypes.c_uint32(0)) != 0:
+                raise OSError(ctypes.get_errno(), f"landlock_add_rule {path}")
+        finally:
+            os.close(handle)

@@ -1,0 +1,210 @@
+"""Pictures: date, place and size from the header; previews from one decode, the largest first.
+
+Pillow keeps RGB in four bytes a pixel, so whole-picture conversions of a large picture would pass the memory bound.
+Hence JPEG is decoded at a fraction of its size (DCT scaling), and everything else is shrunk in strips.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from typing import Any, BinaryIO
+
+import pillow_heif  # type: ignore[import-untyped]
+from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
+
+from firmware.limits import KIB, READER_PIXELS
+from firmware.model import Facts, Preview
+from services.reader.answer import ReadError, Trouble
+
+EDGES = (1600, 768, 256)
+"""Longer sides in pixels: laptop, phone, grid. A picture is never made larger."""
+QUALITY = 80
+_PROFILE_BYTES = 4 * KIB
+"""A colour profile this small is kept, or a phone's wide colours would look dull; larger ones are dropped."""
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF")
+_STRIP_PIXELS = 1 << 20
+
+_ORIENTATION, _DATE, _EXIF_PART, _GPS_PART = 0x0112, 0x0132, 0x8769, 0x8825
+_TAKEN = ((0x9003, 0x9011), (0x9004, 0x9012))
+"""EXIF DateTimeOriginal and DateTimeDigitized, each with the tag of its offset from UTC."""
+_WHEN = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
+_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
+
+
+def warm_up() -> None:
+    """Register exactly the formats we read, in this process, before the walls."""
+    pillow_heif.register_heif_opener(thumbnails=False)
+    pillow_heif.options.DECODE_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = None  # our own bound, checked from the header, is the lower one
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    Image.preinit()
+    for plugin in (JpegImagePlugin, TiffImagePlugin, WebPImagePlugin):
+        Image.core  # noqa: B018 - loads the C part
+        assert plugin.__name__
+    sample = Image.new("RGB", (32, 32))
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF"):
+        box = io.BytesIO()
+        sample.save(box, kind)
+        facts(io.BytesIO(box.getvalue()))
+        previews(io.BytesIO(box.getvalue()))
+
+
+def facts(file: BinaryIO) -> Facts:
+    """Read size, date taken and place from the header and EXIF, without decoding a pixel."""
+    with _open(file) as picture:
+        width, height = picture.size
+        exif = _exif(picture)
+        if exif.get(_ORIENTATION, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        taken, local = _taken(exif)
+        lat, lon = _place(exif)
+        mime = Image.MIME.get(picture.format or "", None)
+        if mime == "image/tiff":
+            mime = None  # camera raw files are TIFF inside; their own type says more
+        return Facts(
+            mime=mime, taken_ms=taken, taken_local=local, width=width, height=height, lat_e7=lat, lon_e7=lon
+        )
+
+
+def previews(file: BinaryIO) -> tuple[Preview, ...]:
+    """Make the previews of one picture: upright, without metadata, one decode for all sizes, largest first."""
+    with _open(file) as opened:
+        if opened.size[0] * opened.size[1] > READER_PIXELS:
+            raise ReadError(Trouble.TOO_MANY_PIXELS)
+        turn = _exif(opened).get(_ORIENTATION, 1)
+        profile = opened.info.get("icc_profile")
+        picture = _shrunk(opened)
+    if turn != 1:
+        picture.getexif()[_ORIENTATION] = turn
+        picture = ImageOps.exif_transpose(picture)
+    picture.info.clear()
+    keep = profile if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and picture.mode == "RGB" else None
+    made: list[Preview] = []
+    for edge in EDGES:
+        picture = _fit(picture, edge)
+        if not made or max(picture.size) < made[-1].edge:
+            made.append(Preview(max(picture.size), "image/jpeg", _jpeg(picture, keep)))
+    return tuple(reversed(made))
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=_FORMATS)
+    except (SyntaxError, Image.DecompressionBombError) as error:
+        raise ReadError(Trouble.NOT_UNDERSTOOD) from error
+
+
+def _shrunk(picture: Image.Image) -> Image.Image:
+    """Decode, and bring the picture near its largest preview as RGB or L."""
+    longest = max(picture.size)
+    if picture.format == "JPEG" and longest > EDGES[0]:
+        share = EDGES[0] / longest
+        picture.draft(None, (max(int(picture.width * share), 1), max(int(picture.height * share), 1)))
+    try:
+        picture.load()
+    except (SyntaxError, Image.DecompressionBombError) as error:
+        raise ReadError(Trouble.NOT_UNDERSTOOD) from error
+    factor = max(1, int(max(picture.size) / (EDGES[0] * 1.5)))
+    if factor == 1 or min(picture.size) < factor:
+        return _opaque(picture)
+    return _strips(picture, factor)
+
+
+def _strips(picture: Image.Image, factor: int) -> Image.Image:
+    width, height = picture.size
+    rows = max(_STRIP_PIXELS // width // factor, 1) * factor
+    out: Image.Image | None = None
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        small = _opaque(strip).reduce(factor)
+        if out is None:
+            out = Image.new(small.mode, (small.width, -(-height // factor)))
+        out.paste(small, (0, top // factor))
+    assert out is not None
+    return out
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """Return the picture as L or RGB, transparent parts on white."""
+    if picture.mode in ("RGB", "L"):
+        return picture
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        return picture.convert("I").point(lambda value: value / 256).convert("L")
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.has_transparency_data:
+        clear = picture.convert("RGBA")
+        ground = Image.new("RGB", clear.size, "white")
+        ground.paste(clear, mask=clear.getchannel("A"))
+        return ground
+    return picture.convert("RGB")
+
+
+def _fit(picture: Image.Image, edge: int) -> Image.Image:
+    longest = max(picture.size)
+    if longest <= edge:
+        return picture
+    size = (max(round(picture.width * edge / longest), 1), max(round(picture.height * edge / longest), 1))
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _jpeg(picture: Image.Image, profile: bytes | None) -> bytes:
+    box = io.BytesIO()
+    picture.save(box, "JPEG", quality=QUALITY, progressive=True, icc_profile=profile)
+    return box.getvalue()
+
+
+def _exif(picture: Image.Image) -> Image.Exif:
+    try:
+        exif = picture.getexif()
+        exif.get(_ORIENTATION)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError):
+        return Image.Exif()
+    return exif
+
+
+def _part(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    try:
+        return dict(exif.get_ifd(tag))
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError):
+        return {}
+
+
+def _taken(exif: Image.Exif) -> tuple[int | None, bool]:
+    """Return (ms since 1970, True when the file names no zone and the time is the camera's wall clock)."""
+    part = _part(exif, _EXIF_PART)
+    for value, zone in (*((part.get(when), part.get(offset)) for when, offset in _TAKEN), (exif.get(_DATE), None)):
+        found = _WHEN.match(value) if isinstance(value, str) else None
+        if not found:
+            continue
+        try:
+            when = dt.datetime(*(int(group) for group in found.groups()), tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
+        except ValueError:
+            continue
+        shift = _ZONE.match(zone) if isinstance(zone, str) else None
+        minutes = 0
+        if shift:
+            minutes = (int(shift[2]) * 60 + int(shift[3])) * (-1 if shift[1] == "-" else 1)
+        return int(when.timestamp()) * 1000 - minutes * 60_000, shift is None
+    return None, False
+
+
+def _place(exif: Image.Exif) -> tuple[int | None, int | None]:
+    """Return latitude and longitude as degrees * 10^7; (None, None) unless both are sound and not 0,0."""
+    part = _part(exif, _GPS_PART)
+    lat, lon = _degrees(part.get(2), part.get(1), 90), _degrees(part.get(4), part.get(3), 180)
+    return (lat, lon) if lat is not None and lon is not None and (lat or lon) else (None, None)
+
+
+def _degrees(parts: object, side: object, most: int) -> int | None:
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)  # type: ignore[attr-defined]
+        value = round((degrees + minutes / 60 + seconds / 3600) * 10_000_000)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if isinstance(side, bytes):
+        side = side.decode("ascii", "replace")
+    value = -value if side in ("S", "W") else value
+    return value if abs(value) <= most * 10_000_000 else None
