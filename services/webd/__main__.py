@@ -1,0 +1,87 @@
+"""Start the web front: ``python -m services.webd --data DIR --run RUN --http-port N --https-port M [--bind A] --ready-fd F``.
+
+Reads its own pages, ``box.json`` (the host name), the public root certificate and the leaf with its key; nothing else.
+SIGHUP takes a renewed leaf into use, SIGTERM ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+from tornado.template import Loader
+
+from services.api.client import Client
+from services.webd.listen import Leaf, Listening, listen
+from webui.app import Pages
+from webui.files import HOME, StaticFiles
+from webui.hosts import Hosts
+from webui.language import Languages
+from webui.route import Connection, Front
+from webui.session import Sessions
+
+_LEAF_LOOK_SECONDS = 30
+
+
+async def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    asked = _arguments()
+    logging.basicConfig(level=logging.WARNING, format="webd: %(message)s")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    leaf = Leaf(asked.data / "box")
+    loop.add_signal_handler(signal.SIGHUP, leaf.reload)
+    front = _front(asked.data, asked.run, listening := Listening())
+    listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
+    _tell_ready(asked.ready_fd, {"http": listening.http_port, "https": listening.https_port})
+    while not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), _LEAF_LOOK_SECONDS)
+        except TimeoutError:
+            leaf.reload()
+    await listening.close()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="services.webd", description="The web front of the box.")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--run", type=Path, required=True, help="the folder with the sockets")
+    parser.add_argument("--http-port", type=int, required=True, help="0: any free one")
+    parser.add_argument("--https-port", type=int, required=True, help="0: any free one")
+    parser.add_argument("--bind", action="append", default=[], help="an address to listen on (default: all)")
+    parser.add_argument("--ready-fd", type=int, default=-1, help="one JSON line with the ports is written here")
+    return parser.parse_args()
+
+
+def _front(data: Path, run: Path, listening: Listening) -> Front:
+    host = str(json.loads((data / "box.json").read_bytes())["host"])
+    authority = (data / "box" / "ca.pem").read_bytes()
+    return Front(
+        box=Client(run),
+        sessions=Sessions(time.monotonic),
+        languages=Languages(HOME / "locales"),
+        files=StaticFiles(),
+        hosts=Hosts((host, f"{host}.local")),
+        templates=Loader(str(HOME / "templates"), whitespace="single"),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        authority=lambda: authority,
+        https_port=lambda: listening.https_port,
+    )
+
+
+def _tell_ready(descriptor: int, ports: dict[str, int]) -> None:
+    if descriptor >= 0:
+        os.write(descriptor, json.dumps(ports).encode() + b"\n")
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

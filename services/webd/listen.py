@@ -1,0 +1,101 @@
+"""Sockets, TLS and the bounds of the web front."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import socket
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from firmware import limits
+
+_CHUNK_BYTES = 64 * limits.KIB
+_BUFFER_BYTES = 1 * limits.MIB
+_IDLE_SECONDS = 60
+_BODY_SECONDS = 30
+"""A stranger who opens connections or sends a form byte by byte must not hold them for ever."""
+_log = logging.getLogger("webd")
+
+
+class Leaf:
+    """The certificate of this box in use: TLS 1.3 only, taken anew when its files change."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load ``leaf.pem`` and ``leaf.key`` of ``folder``; raises OSError or ssl.SSLError when they cannot be used."""
+        self._certificate, self._key = folder / "leaf.pem", folder / "leaf.key"
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.context.set_alpn_protocols(["http/1.1"])
+        self._seen = self._stamp()
+        self.context.load_cert_chain(self._certificate, self._key)
+
+    def reload(self) -> None:
+        """Use a renewed leaf for new connections; one that cannot be read is left for the next look."""
+        try:
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self.context.load_cert_chain(self._certificate, self._key)
+                self._seen = stamp
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("the renewed certificate is not usable yet: %s", type(error).__name__)
+
+    def _stamp(self) -> tuple[tuple[int, int], ...]:
+        return tuple((found.st_mtime_ns, found.st_ino) for found in (self._certificate.stat(), self._key.stat()))
+
+
+@dataclass(slots=True)
+class Listening:
+    """The two servers and the ports they really have."""
+
+    http_port: int = 0
+    https_port: int = 0
+    servers: list[HTTPServer] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Accept nothing more and end what is open."""
+        for server in self.servers:
+            server.stop()
+        for server in self.servers:
+            await server.close_all_connections()
+
+
+def listen(listening: Listening, open_pages: Application, private_pages: Application, leaf: Leaf, asked: argparse.Namespace) -> None:
+    """Bind both ports on every address and start serving; raises OSError when a port cannot be had at all."""
+    http, listening.http_port = _bind(asked.http_port, asked.bind)
+    https, listening.https_port = _bind(asked.https_port, asked.bind)
+    for pages, sockets, tls in ((open_pages, http, None), (private_pages, https, leaf.context)):
+        server = HTTPServer(
+            pages,
+            ssl_options=tls,
+            xheaders=False,
+            decompress_request=False,
+            chunk_size=_CHUNK_BYTES,
+            max_buffer_size=_BUFFER_BYTES,
+            max_header_size=limits.HEADER_BYTES,
+            max_body_size=limits.JSON_BODY_BYTES,
+            idle_connection_timeout=_IDLE_SECONDS,
+            body_timeout=_BODY_SECONDS,
+        )
+        server.add_sockets(sockets)
+        listening.servers.append(server)
+
+
+def _bind(port: int, addresses: list[str]) -> tuple[list[socket.socket], int]:
+    """Bind ``port`` (0: one free port, the same everywhere); an address this machine does not have is left out."""
+    found: list[socket.socket] = []
+    for address in addresses or [""]:
+        try:
+            found += bind_sockets(port, address)
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) or (address == addresses[-1] and not found):
+                raise
+            continue
+        port = found[0].getsockname()[1]
+    return found, port

@@ -1,0 +1,113 @@
+"""The route table: path -> handler -> what must be proven. What is not in it is not there; what has no rule is refused.
+
+Two tables are built from it, one per connection: over plain HTTP (Open) only status, certificate and the way on exist.
+Before any handler: the Host must be this box (else 421), and ``multipart/form-data`` is refused unread (415).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, HTTPError, stream_request_body
+
+from webui.pages import assets, claim, door, places, porch, record, upload
+from webui.pages.page import Page
+from webui.route import Connection, Front, Proof, Route
+
+_BOTH = (Connection.OPEN, Connection.PRIVATE)
+_OPEN = (Connection.OPEN,)
+_TLS = (Connection.PRIVATE,)
+_READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",)
+_NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
+_ID = "([0-9a-f]{32})"
+
+ROUTES: tuple[Route, ...] = (
+    Route("/", porch.Porch, _OPEN, _NOTHING, _LOOK),
+    Route("/status", porch.BoxStatus, _BOTH, _NOTHING, _LOOK, json=True),
+    Route("/ca.pem", porch.Certificate, _BOTH, _NOTHING, _LOOK),
+    Route("/ca.mobileconfig", porch.AppleProfile, _BOTH, _NOTHING, _LOOK),
+    Route("/static/([a-z0-9.-]{1,64})", assets.Asset, _BOTH, _NOTHING, _LOOK),
+    Route("/.*", porch.Onward, _OPEN, _NOTHING, ("GET", "HEAD", "POST", "PUT", "DELETE")),
+    Route("/", door.Start, _TLS, _NOTHING, _LOOK),
+    Route("/claim", claim.ClaimCode, _TLS, _NOTHING, _FORM),
+    Route("/household", claim.Household, _TLS, _CODE, _FORM),
+    Route("/passphrase", claim.Passphrase, _TLS, _CODE, _FORM),
+    Route("/kit", claim.KitPage, _TLS, _MEMBER, _FORM),
+    Route("/kit/written", claim.KitWritten, _TLS, _MEMBER, _FORM),
+    Route("/open", door.Open, _TLS, _NOTHING, _FORM),
+    Route("/language", door.ChooseLanguage, _TLS, _NOTHING, _ACT),
+    Route("/lock", door.Lock, _TLS, _MEMBER, _FORM),
+    Route("/leave", door.Leave, _TLS, _MEMBER, _FORM),
+    Route("/home", places.Home, _TLS, _MEMBER, _READ),
+    Route("/days", places.Days, _TLS, _MEMBER, _READ),
+    Route("/find", places.Find, _TLS, _MEMBER, _READ),
+    Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),
+    Route("/bin", places.Bin, _TLS, _MEMBER, _READ),
+    Route("/bin/empty", places.BinEmpty, _TLS, _MEMBER, _FORM),
+    Route("/bin/undelete", places.Undelete, _TLS, _MEMBER, _FORM),
+    Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
+    Route(f"/record/{_ID}", record.RecordPage, _TLS, _MEMBER, _READ),
+    Route(f"/record/{_ID}/name", record.RecordName, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}/delete", record.RecordDelete, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}/file", record.RecordFile, _TLS, _MEMBER, _LOOK),
+    Route(f"/preview/{_ID}/([0-9]{{1,4}})", record.RecordPreview, _TLS, _MEMBER, _LOOK),
+)
+
+_UNKNOWN = Route("", assets.NotHere, _BOTH, _NOTHING, ())
+
+
+@stream_request_body
+class Turned(Page):
+    """A request that is turned away at the gate, its body unread."""
+
+    def initialize(self, front: Front, route: Route, status: int = 421) -> None:
+        """Remember with which status."""
+        super().initialize(front, route)
+        self._status = status
+
+    async def prepare(self) -> None:
+        """Say no."""
+        self.set_header("Connection", "close")
+        raise HTTPError(self._status)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Drop it."""
+
+
+class Pages(Application):
+    """The pages of one connection."""
+
+    def __init__(self, front: Front, connection: Connection) -> None:
+        """Serve the routes of ``connection``."""
+        self._front = front
+        rules = [(f"^{route.path}$", route.handler, {"front": front, "route": route}) for route in ROUTES if connection in route.connections]
+        super().__init__(
+            rules,
+            default_handler_class=assets.NotHere,
+            default_handler_args={"front": front, "route": _UNKNOWN},
+            cross_origin_protection=True,
+            xsrf_cookies=False,
+            compress_response=False,
+            serve_traceback=False,
+            debug=False,
+            log_function=lambda handler: None,
+        )
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Check Host and content type of every request, known address or not, then look into the table."""
+        status = self._turned(request)
+        if status:
+            arguments = {"front": self._front, "route": _UNKNOWN, "status": status}
+            return self.get_handler_delegate(request, Turned, arguments)
+        return super().find_handler(request, **kwargs)
+
+    def _turned(self, request: HTTPServerRequest) -> int:
+        connection: Any = request.connection
+        local = connection.stream.socket.getsockname()[0] if connection.stream.socket else ""
+        hosts = request.headers.get_list("Host")
+        if len(hosts) != 1 or not self._front.hosts.allows(hosts[0], local):
+            return 421
+        if request.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+            return 415
+        return 0

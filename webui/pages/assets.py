@@ -1,0 +1,44 @@
+"""Styles, modules, icons: the only files the front gives out by name, and the answer to every unknown address."""
+
+from __future__ import annotations
+
+from tornado.web import HTTPError
+
+from webui.pages.page import Page
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class Asset(Page):
+    """``GET /static/<name>``: looked up in memory; the address changes with the content."""
+
+    def get(self, name: str) -> None:
+        """Send the file, compressed for whoever takes it."""
+        found = self.front.files.find(name)
+        if found is None:
+            raise HTTPError(404)
+        self.set_header("Cache-Control", _FOR_EVER)
+        self.set_header("Content-Type", found.mime)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("ETag", f'"{found.tag}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        packed = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        if packed:
+            self.set_header("Content-Encoding", "gzip")
+        self.finish(found.packed if packed else found.body)
+
+    head = get
+
+    def compute_etag(self) -> None:
+        """Leave the tag that was set."""
+        return
+
+
+class NotHere(Page):
+    """Whatever the route table does not know."""
+
+    async def prepare(self) -> None:
+        """Answer 404 before anything else happens."""
+        raise HTTPError(404)

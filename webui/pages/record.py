@@ -1,0 +1,146 @@
+"""One record: what is known about it, its history, its bytes, its bin."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from tornado.iostream import StreamClosedError
+
+from firmware.errors import BoxError
+from firmware.model import RecordState
+from services.api.types import RecordInfo
+from webui.pages.page import Page
+from webui.pages.shown import shown
+
+_FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_PREVIEW_SECONDS = 600
+_PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag")
+_SAVED_AS_THEY_ARE = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/heic", "video/mp4", "video/quicktime", "application/pdf")
+"""Types a phone needs to know to save a file where it belongs. All others are opaque bytes."""
+_PICTURES = ("image/jpeg", "image/webp")
+_PREVIEW_EDGE = 1280
+_VERSION_DIGITS = 9
+
+
+class RecordPage(Page):
+    """``GET /record/<id>``."""
+
+    async def get(self, record_id: str) -> None:
+        """Show the record with its versions."""
+        record: RecordInfo = await self.ask("get", id=record_id)
+        versions = (await self.ask("versions", id=record_id)).versions
+        typed = self.kept(f"/record/{record_id}/name")
+        item = shown(record, self.language, self.front.now_ms())
+        self.show("record.html", record=record, item=item, versions=versions, typed=typed, in_bin=record.state is RecordState.BIN, edge=_PREVIEW_EDGE)
+
+
+class RecordName(Page):
+    """``POST /record/<id>/name``."""
+
+    async def get(self, record_id: str) -> None:
+        """The form stands on the record's page."""
+        self.go(f"/record/{record_id}")
+
+    async def post(self, record_id: str) -> None:
+        """Give the record another name, inside the folder it lies in."""
+        name = self.field("name").strip()
+        record: RecordInfo = await self.ask("get", id=record_id)
+        folder, slash, _ = record.name.rpartition("/")
+        await self.ask("rename", id=record_id, name=f"{folder}{slash}{name}")
+        self.go(f"/record/{record_id}")
+
+
+class RecordDelete(Page):
+    """``POST /record/<id>/delete``: into the bin."""
+
+    async def get(self, record_id: str) -> None:
+        """The button stands on the record's page."""
+        self.go(f"/record/{record_id}")
+
+    async def post(self, record_id: str) -> None:
+        """Delete, and say so on the page that follows, with a way back."""
+        await self.ask("delete_many", ids=(record_id,))
+        self.go(f"/days?deleted={record_id}")
+
+
+class _Bytes(Page):
+    """Passes bytes of a locker on while they arrive."""
+
+    async def pass_on(self, operation: str, headers: dict[str, str], **arguments: Any) -> None:
+        """Stream the answer of ``operation``; a browser that stops reading stops the locker too."""
+        session = self.member()
+        box = self.front.box.as_session(session.token, session.member)
+        async with box.stream(operation, headers=headers, **arguments) as answer:
+            self.set_status(answer.status)
+            for name in _PASSED_ON:
+                if name in answer.headers:
+                    self.set_header(name, answer.headers[name])
+            self.describe(answer.headers.get("Content-Type", ""))
+            if self.request.method == "HEAD":
+                return
+            try:
+                async for piece in answer:
+                    self.write(piece)
+                    await self.flush()
+            except StreamClosedError:
+                return
+            except BoxError:
+                self.cut()
+
+    def describe(self, mime: str) -> None:
+        """Set the headers that say what the bytes are; ``mime`` is what the locker calls them."""
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        """End a broken answer so that nobody takes it for a whole one."""
+        connection: Any = self.request.connection
+        connection.stream.close()
+        self._finished = True
+
+
+class RecordFile(_Bytes):
+    """``GET /record/<id>/file``: the original, always as an attachment in a sandbox, ranges included."""
+
+    async def get(self, record_id: str) -> None:
+        """Send the newest version, or ``?version=N``."""
+        text = self.get_query_argument("version", "")
+        version = int(text) if text.isascii() and text.isdigit() and len(text) <= _VERSION_DIGITS else None
+        self._record: RecordInfo = await self.ask("get", id=record_id)
+        asked = self.request.headers.get("Range")
+        headers = {"Range": asked} if asked else {}
+        if asked and "If-Range" in self.request.headers:
+            headers["If-Range"] = self.request.headers["If-Range"]
+        await self.pass_on("content", headers, id=record_id, version=version)
+
+    head = get
+
+    def describe(self, mime: str) -> None:
+        """An attachment under its own name; opaque unless its type is one phones file away by."""
+        kind = self._record.mime if self._record.mime in _SAVED_AS_THEY_ARE else "application/octet-stream"
+        self.set_header("Content-Type", kind)
+        self.set_header("Content-Security-Policy", _FILE_POLICY)
+        self.set_header("Content-Disposition", attachment(self._record.name))
+
+
+class RecordPreview(_Bytes):
+    """``GET /preview/<id>/<edge>``: a small picture made by the box itself."""
+
+    async def get(self, record_id: str, edge: str) -> None:
+        """Send the picture nearest to ``edge`` pixels."""
+        await self.pass_on("preview", {}, id=record_id, edge=int(edge))
+
+    head = get
+
+    def describe(self, mime: str) -> None:
+        """A picture, or opaque bytes when it claims to be anything else."""
+        self.set_header("Content-Type", mime if mime in _PICTURES else "application/octet-stream")
+        self.set_header("Content-Security-Policy", _FILE_POLICY)
+        self.set_header("Cache-Control", f"private, max-age={_PREVIEW_SECONDS}")
+
+
+def attachment(name: str) -> str:
+    """Return a Content-Disposition for ``name`` (RFC 6266, RFC 8187): ASCII for the old, UTF-8 for everybody else."""
+    leaf = name.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    plain = "".join(char if " " <= char <= "~" and char not in '"\\%' else "_" for char in leaf)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(leaf, safe='')}"

@@ -1,0 +1,102 @@
+"""Records as people see them: a name that cannot fool the eye, a size, a kind, a day."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.api.types import RecordInfo
+from webui.language import Language
+
+_MS = 1000
+_KINDS = (
+    ("image/", "image", "image"),
+    ("video/", "film", "video"),
+    ("audio/", "music", "audio"),
+    ("application/pdf", "file-text", "paper"),
+    ("text/", "file-text", "text"),
+    ("application/vnd.openxmlformats", "file-text", "paper"),
+    ("application/zip", "archive", "archive"),
+    ("application/gzip", "archive", "archive"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a list shows of one record."""
+
+    id: str
+    name: str
+    folder: str
+    size: str
+    kind: str
+    icon: str
+    when: str
+    length: str
+    has_preview: bool
+    is_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """All records of one day in a list: pictures for the grid, the rest as rows."""
+
+    title: str
+    pictures: tuple[Item, ...]
+    others: tuple[Item, ...]
+
+    @property
+    def count(self) -> int:
+        """How many records the day has on this page."""
+        return len(self.pictures) + len(self.others)
+
+
+def readable(name: str) -> str:
+    """Return ``name`` as text: undecodable bytes and control characters (direction marks too) become U+FFFD.
+
+    Pages isolate names in ``<bdi>``; a mark inside a name could still turn round its own ending (``exe.gpj``).
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join("\ufffd" if _hidden(char) else char for char in text)
+
+
+def shown(record: RecordInfo, language: Language, now_ms: int) -> Item:
+    """Return what a list shows of ``record``."""
+    folder, _, leaf = record.name.rpartition("/")
+    mime = record.facts.mime or record.mime
+    icon, kind = next(((icon, kind) for start, icon, kind in _KINDS if mime.startswith(start)), ("file-question-mark", "other"))
+    length = language.duration(record.facts.duration_ms) if record.facts.duration_ms else ""
+    return Item(
+        id=record.id,
+        name=readable(leaf),
+        folder=readable(folder),
+        size=language.size(record.size),
+        kind=language.words[f"kind.{kind}"],
+        icon=icon,
+        when=language.time(record.when_ms, now_ms),
+        length=length,
+        has_preview=record.has_preview,
+        is_picture=record.has_preview and icon in ("image", "film"),
+    )
+
+
+def by_day(records: Iterable[RecordInfo], language: Language, now_ms: int) -> Sequence[Day]:
+    """Group ``records`` (newest first) by the local day they belong to, in their order."""
+    days: list[tuple[datetime.date, str, list[Item], list[Item]]] = []
+    for record in records:
+        date = _date(record.when_ms)
+        if not days or days[-1][0] != date:
+            days.append((date, language.day(record.when_ms, now_ms), [], []))
+        item = shown(record, language, now_ms)
+        days[-1][2 if item.is_picture else 3].append(item)
+    return [Day(title, tuple(pictures), tuple(others)) for _, title, pictures, others in days]
+
+
+def _date(when_ms: int) -> datetime.date:
+    bounded = min(max(when_ms, -62_000_000_000_000), 253_000_000_000_000)
+    return datetime.datetime.fromtimestamp(bounded / _MS).astimezone().date()
+
+
+def _hidden(char: str) -> bool:
+    return char < " " or char in "\x7f\u200e\u200f\u061c" or "\x80" <= char <= "\x9f" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"

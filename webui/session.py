@@ -1,0 +1,109 @@
+"""Who is at the browser: an opaque cookie id on one side, a live token of the locker on the other, in memory only.
+
+The browser never sees the token and the box never stores the cookie: a restart of this process logs every browser
+out, and what they typed is kept by the forms themselves. Time comes in as a value (seconds on a monotonic clock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from firmware import limits
+
+COOKIE = "__Host-locker"
+"""The prefix makes browsers insist on Secure, Path=/ and this very host."""
+
+SESSIONS = 256
+"""Browsers at once; a stranger who only knocks must not fill memory."""
+
+SETUP_SECONDS = 2 * 3600
+"""A half-finished set-up is forgotten after this long without a page."""
+
+OUTCOMES = 16
+"""Answers remembered per browser, so that a form sent twice acts once."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One browser. ``token`` is empty until a locker was opened; secrets live here only as long as they are needed."""
+
+    key: str
+    seen: float
+    token: str = field(default="", repr=False)
+    member: str = ""
+    name: str = ""
+    code: str = field(default="", repr=False)
+    """The claim code, checked, until the box is claimed."""
+    household: str = ""
+    words: str = field(default="", repr=False)
+    """The 24 words until they were shown, once."""
+    fresh_kit: bool = False
+    """True until the member said that she wrote the words down."""
+    kept: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    """What was typed into a form whose session had ended: path -> fields."""
+    outcomes: dict[str, str] = field(default_factory=dict, repr=False)
+    """Form id -> where its answer led, for forms sent twice."""
+    running: dict[str, asyncio.Future[str]] = field(default_factory=dict, repr=False)
+    """Form id -> its action while it is under way."""
+
+    @property
+    def is_member(self) -> bool:
+        """True when this browser holds a token of an open locker."""
+        return bool(self.token)
+
+    def remember_outcome(self, once: str, location: str) -> None:
+        """Note where the form ``once`` led; the oldest note gives way."""
+        if once:
+            self.outcomes[once] = location
+            while len(self.outcomes) > OUTCOMES:
+                self.outcomes.pop(next(iter(self.outcomes)))
+
+
+class Sessions:
+    """All browsers of this process."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """Use ``now`` (seconds, monotonic) to age sessions."""
+        self._now = now
+        self._by_hash: dict[str, Session] = {}
+
+    def find(self, cookie: str | None) -> Session | None:
+        """Return the live session of ``cookie`` and mark it as seen, or None."""
+        if not cookie:
+            return None
+        session = self._by_hash.get(_hash(cookie))
+        if session is None:
+            return None
+        idle = self._now() - session.seen
+        if idle > (limits.SESSION_IDLE_SECONDS if session.is_member else SETUP_SECONDS):
+            self.end(session)
+            return None
+        session.seen = self._now()
+        return session
+
+    def start(self) -> tuple[str, Session]:
+        """Begin a session; return the cookie's value (256 bits, told to nobody else) and the session."""
+        while len(self._by_hash) >= SESSIONS:
+            self.end(min(self._by_hash.values(), key=lambda one: (one.is_member, one.seen)))
+        cookie = secrets.token_urlsafe(32)
+        session = Session(key=_hash(cookie), seen=self._now())
+        self._by_hash[session.key] = session
+        return cookie, session
+
+    def end(self, session: Session) -> None:
+        """Forget a browser and everything it was trusted with."""
+        self._by_hash.pop(session.key, None)
+        session.token = session.code = session.words = ""
+        session.kept.clear()
+
+    def of_member(self, member: str) -> list[Session]:
+        """Return the live sessions of one member (to end them all when her locker is locked)."""
+        return [one for one in self._by_hash.values() if one.member == member and one.token]
+
+
+def _hash(cookie: str) -> str:
+    return hashlib.blake2b(cookie.encode("utf-8", "replace"), digest_size=32).hexdigest()
