@@ -43,14 +43,14 @@ def committed_keys(secret: Secret, salt: bytes, suite: Suite, use: str) -> tuple
     Neither AEAD suite binds a ciphertext to one key; comparing the commitment first does (docs/formats/pack.md).
     """
     tail = bytes([suite])
-    key = hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"/key" + tail, 32, salt)
-    return Secret(key), hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"/commitment" + tail, 32, salt)
+    key = hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"-key" + tail, 32, salt)
+    return Secret(key), hkdf_sha256(secret, LABEL_PREFIX + use.encode() + b"-commitment" + tail, 32, salt)
 
 
 def pack_keys(epoch_key: Secret, salt: bytes, suite: Suite) -> tuple[Secret, bytes]:
     """Return (key, commitment) of the pack whose header carries ``salt`` (32 bytes) and ``suite``.
 
-    HKDF-SHA256 with info ``lockerbox/1/pack/key`` resp. ``lockerbox/1/pack/commitment``, each followed by the
+    HKDF-SHA256 with info ``lockerbox/1/pack-key`` resp. ``lockerbox/1/pack-commitment``, each followed by the
     suite's number as one byte.
     """
     return committed_keys(epoch_key, salt, suite, "pack")

@@ -93,8 +93,7 @@ def open_with_passphrase(kf: KeyFile, passphrase: Secret, *, floor: Argon2Floor 
     plain = passphrase_bytes(passphrase)
 
     def seed_for(slot: Slot) -> Secret:
-        if slot.stretch is None:
-            raise Damaged(what="A keyslot")
+        assert slot.stretch is not None, "a passphrase slot without Argon2id is a damaged page"
         slot.stretch.params.check(floor)
         return derive(stretch(plain, slot.stretch.salt, slot.stretch.params), "slot/passphrase")
 

@@ -162,8 +162,8 @@ def test_pack_keys_differ_by_epoch_salt_suite_and_use() -> None:
     assert len(made) == 16
     key, commitment = pack_keys(Secret(b"e" * 32), b"s" * 32, Suite.AES_256_GCM)
     theirs = second_key_file_reader.house_hkdf
-    assert key.reveal() == theirs(b"e" * 32, "pack/key", b"s" * 32, b"\1")
-    assert commitment == theirs(b"e" * 32, "pack/commitment", b"s" * 32, b"\1")
+    assert key.reveal() == theirs(b"e" * 32, "pack-key", b"s" * 32, b"\1")
+    assert commitment == theirs(b"e" * 32, "pack-commitment", b"s" * 32, b"\1")
 
 
 def test_argon2id_official() -> None:

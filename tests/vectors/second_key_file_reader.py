@@ -161,8 +161,8 @@ def read(data: bytes, kind: str, *, passphrase: str = "", secret: bytes = b"") -
 
 
 def _sealed_part(locker_key: bytes, plain: dict[str, Any], page0: bytes, data: bytes, end: int) -> dict[str, Any]:
-    assert house_hkdf(locker_key, "key-file/commitment", plain["salt"], b"\2") == plain["commitment"]
-    key = house_hkdf(locker_key, "key-file/key", plain["salt"], b"\2")
+    assert house_hkdf(locker_key, "key-file-commitment", plain["salt"], b"\2") == plain["commitment"]
+    key = house_hkdf(locker_key, "key-file-key", plain["salt"], b"\2")
     secrets, _ = read_cbor(ChaCha20Poly1305(key).decrypt(bytes(12), data[end:], page0))
     assert isinstance(secrets, dict)
     digests = [hashlib.sha256(data[at : at + PAGE]).digest() for at in range(PAGE, end, PAGE)]
