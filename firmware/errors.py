@@ -264,3 +264,43 @@ class NotRunning(Unreachable):
     code = "not-running"
     sentence = "No box is running on {where}."
     advice = "Start it with `./box run` in another terminal, with the same --data."
+
+
+class NoSuchOperation(Missing):
+    """No operation at this path of a service's socket."""
+
+    code = "no-such-operation"
+    sentence = "There is no operation at this path."
+    advice = "GET /openapi.json lists all of them."
+
+
+class MethodNotAllowed(Misused):
+    """The path exists, but not with this method."""
+
+    code, http = "method-not-allowed", 405
+    sentence = "This path takes only {methods}."
+    advice = "GET /openapi.json lists all operations."
+
+
+class NoSuchRange(Misused):
+    """The Range header asks for bytes the content does not have."""
+
+    code, http = "no-such-range", 416
+    sentence = "This record has only {size} bytes."
+    advice = "Ask for a range inside it."
+
+
+class NoSuchMember(Missing):
+    """Nobody of this name or id lives here."""
+
+    code = "no-such-member"
+    sentence = "No member “{name}” lives here."
+    advice = "The status lists the members of this household."
+
+
+class ClaimExpired(Refused):
+    """The claim code is right, but its time window is over."""
+
+    code = "claim-expired"
+    sentence = "This claim code has expired."
+    advice = "Start the box again: whoever can do that stands in front of it and gets a new code."

@@ -119,7 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("rename", _L, "POST", "/v1/rename", _T, t.Rename, t.Nothing, "Give a record another name."),
     Operation("verify", _L, "POST", "/v1/verify", _T, t.Nothing, Stream.LINES, "Open and check every kept byte."),
     Operation("rebuild", _L, "POST", "/v1/rebuild", _T, t.Nothing, t.Counts, "Make the catalog anew."),
-    Operation("repack", _L, "POST", "/v1/repack", _T, t.Nothing, t.Nothing, "Give back the room of what is gone."),
+    Operation("repack", _L, "POST", "/v1/repack", _T, t.Nothing, t.Counts, "Give back the room of what is gone."),
     Operation("cut", _L, "POST", "/v1/cut", _T, t.Nothing, t.Nothing, "Close the open packs, take a snapshot."),
     Operation("export", _L, "GET", "/v1/export", _T, t.ExportArgs, Stream.ZIP, "Everything as one ZIP archive."),
     Operation("stats", _L, "GET", "/v1/stats", _T, t.Nothing, t.Counts, "How much is kept."),

@@ -33,7 +33,16 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from firmware import limits
-from firmware.errors import BoxError, Misused, Missing, Refused, TooLarge
+from firmware.errors import (
+    BoxError,
+    MethodNotAllowed,
+    Misused,
+    NoSuchOperation,
+    NoSuchRange,
+    Refused,
+    TooLarge,
+    TooManyTries,
+)
 from services.api import failure
 from services.api.decode import decode, encode
 from services.api.routes import Operation, Stream, Where, on
@@ -60,22 +69,6 @@ class Sink(Protocol):
 Handler = Callable[["Call"], Any]
 Authority = Callable[[Operation, str | None, int], Any]
 """(operation, token or None, peer uid) -> session; raises Refused or Locked."""
-
-
-class NotThere(Missing):
-    """No operation at this path."""
-
-    code = "no-such-operation"
-    sentence = "There is no operation at this path."
-    advice = "GET /openapi.json lists all of them."
-
-
-class NotThisWay(Misused):
-    """The path exists, but not with this method."""
-
-    code, http = "method-not-allowed", 405
-    sentence = "This path takes only {methods}."
-    advice = "GET /openapi.json lists all operations."
 
 
 class Server(HTTPServerConnectionDelegate):
@@ -111,7 +104,7 @@ class Server(HTTPServerConnectionDelegate):
         return server
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """Return the row that answers and the words in its path; raises NotThere, NotThisWay."""
+        """Return the row that answers and the words in its path; raises NoSuchOperation, MethodNotAllowed."""
         others: set[str] = set()
         for pattern, operation in self._routes:
             found = pattern.fullmatch(path)
@@ -122,8 +115,8 @@ class Server(HTTPServerConnectionDelegate):
                 return operation, words
             others.add(operation.method)
         if others:
-            raise NotThisWay(methods=", ".join(sorted(others)))
-        raise NotThere
+            raise MethodNotAllowed(methods=", ".join(sorted(others)))
+        raise NoSuchOperation
 
 
 @dataclasses.dataclass(slots=True)
@@ -137,9 +130,17 @@ class Call:
     headers: HTTPHeaders
     _exchange: _Exchange
 
-    async def begin(self, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def begin(self, status: int = 200, headers: Mapping[str, str] | None = None) -> Awaitable[None]:
         """Send the head of a streamed answer; its media type comes from the route table unless ``headers`` name one."""
-        await self._exchange.head(status, dict(headers or {}))
+        return self._exchange.head(status, dict(headers or {}))
+
+    def push(self, data: bytes) -> asyncio.Future[None]:
+        """Send the next bytes without waiting; the future is done when the socket took them."""
+        return self._exchange.connection.write(data)
+
+    def fail(self, error: BoxError) -> None:
+        """End the call with ``error`` before its body has fully arrived."""
+        self._exchange.give_up(error)
 
     async def send(self, data: bytes) -> None:
         """Send the next bytes and wait until the socket took them."""
@@ -285,14 +286,19 @@ class _Exchange(HTTPMessageDelegate):
 
     # -------- answers
 
-    async def head(self, status: int, headers: dict[str, str]) -> None:
+    def give_up(self, error: BoxError) -> None:
+        """Answer with ``error`` now, whatever else would have come."""
+        self._fail(error)
+        self._drop_sink()
+
+    def head(self, status: int, headers: dict[str, str]) -> Awaitable[None]:
         """Send the head of a streamed answer."""
         assert self._call is not None
         kind = self._call.operation.response
         if isinstance(kind, Stream):
             headers.setdefault("Content-Type", kind.value)
         self._begun = True
-        await self._head(status, headers, None)
+        return self._head(status, headers, None)
 
     def _head(self, status: int, headers: dict[str, str], body: bytes | None) -> Awaitable[None]:
         made = HTTPHeaders({"Cache-Control": "no-store", **headers})
@@ -311,8 +317,7 @@ class _Exchange(HTTPMessageDelegate):
         if self._over:
             return
         if not self._begun:
-            headers = {"Allow": str(error.fields["methods"])} if isinstance(error, NotThisWay) else {}
-            self._reply(error.http, failure.to_json(error), headers)
+            self._reply(error.http, failure.to_json(error), _error_headers(error))
             return
         self._over = True
         if self.connection.stream.closed():
@@ -327,6 +332,16 @@ class _Exchange(HTTPMessageDelegate):
 
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
+
+
+def _error_headers(error: BoxError) -> dict[str, str]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": str(error.fields["methods"])}
+    if isinstance(error, NoSuchRange):
+        return {"Content-Range": f"bytes */{error.fields['size']}"}
+    if isinstance(error, TooManyTries):
+        return {"Retry-After": str(error.fields["seconds"])}
+    return {}
 
 
 def _reason(status: int) -> str:

@@ -1,0 +1,131 @@
+"""Asks the reader what files are, in the background of an open locker: facts and text first, previews when all is quiet.
+
+One thread of low priority with a reader of its own; what it learns is stored through the store thread like any other
+change. It parses nothing itself: foreign bytes go to ``services.reader``, which costs a preview at worst.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from firmware import events
+from firmware.errors import BoxError, NoSuchRecord
+from firmware.linux.journal import Journal
+from firmware.locker import Locker, LockerReader
+from firmware.model import Analysis, Record
+from services.api import types as t
+from services.lockerd.store import Store
+from services.reader.client import Reader
+
+_BATCH = 32
+_QUIET_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 0.5
+_NICENESS = 10
+
+
+class Analyst:
+    """Lives beside one open locker until ``stop``."""
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        """Nothing runs before ``start``."""
+        self._store, self._journal = store, journal
+        self._reader = Reader()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._trouble = 0
+        self._troubled: set[str] = set()
+        self.previews = t.Previews.IDLE
+        self._thread = threading.Thread(target=self._live, name="analysis")
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something was stored; look soon."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the reader and the thread; call it before the store stops."""
+        self._stopping = True
+        self._wake.set()
+        self._reader.close()
+        self._thread.join()
+        self._reader.close()
+
+    def state(self, reader: LockerReader) -> t.AnalysisState:
+        """Tell how much is left to do."""
+        counts = reader.pending_counts()
+        return t.AnalysisState(
+            pending_text=counts.get("facts", 0),
+            pending_previews=counts.get("previews", 0),
+            previews=self.previews,
+            trouble=self._trouble,
+            reader_peak_rss_bytes=self._reader.peak_rss_bytes,
+        )
+
+    def _live(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while not self._stopping:
+            try:
+                worked = self._round()
+            except BoxError:
+                worked = False  # the locker is closing or its disk is full; what is pending stays pending
+            if not worked and not self._stopping:
+                self._wake.wait(_LOOK_AGAIN_SECONDS if self._waiting_for_quiet() else None)
+                self._wake.clear()
+
+    def _waiting_for_quiet(self) -> bool:
+        return self.previews is t.Previews.IDLE and not self._quiet()
+
+    def _quiet(self) -> bool:
+        return time.monotonic() - self._store.last_put > _QUIET_SECONDS
+
+    def _round(self) -> bool:
+        """Look at some records; False when there is nothing to do now."""
+        if self._some(previews=False):
+            return True
+        if self.previews is t.Previews.OFF or not self._quiet():
+            return False
+        return self._some(previews=True)
+
+    def _some(self, *, previews: bool) -> bool:
+        pending = self._store.submit(lambda locker: locker.pending_analysis(_BATCH, previews=previews)).result()
+        pending = [record for record in pending if record.id not in self._troubled]
+        found: list[tuple[str, Analysis]] = []
+        for record in pending:
+            if self._stopping or (previews and not self._quiet()):
+                break
+            found.append((record.id, self._look(record, previews=previews)))
+        if found:
+            self._store.submit(lambda locker: _keep(locker, found)).result()
+        return bool(found)
+
+    def _look(self, record: Record, *, previews: bool) -> Analysis:
+        ask = self._reader.previews if previews else self._reader.facts
+        try:
+            analysis = ask(record.mime, str(record.name.shown), self._bytes_of(record.id), record.size)
+        except BoxError as error:
+            self._troubled.add(record.id)
+            analysis = Analysis(trouble=error.code)
+        if analysis.trouble is not None:
+            self._trouble += 1
+            self._journal.tell(events.READER_FAILED, why=analysis.trouble)
+        return analysis
+
+    def _bytes_of(self, id: str) -> Callable[[int, int], bytes]:
+        def read(start: int, stop: int) -> bytes:
+            return self._store.submit(lambda locker: b"".join(locker.read(id, start=start, stop=stop))).result()
+
+        return read
+
+
+def _keep(locker: Locker, found: list[tuple[str, Analysis]]) -> None:
+    for id, analysis in found:
+        try:
+            locker.analyse(id, analysis)
+        except NoSuchRecord:
+            continue  # it was emptied from the bin meanwhile

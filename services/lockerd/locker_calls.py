@@ -1,0 +1,219 @@
+"""What the socket of one open locker answers: every row of the route table's locker part, by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from firmware import events
+from firmware.linux.journal import Journal
+from firmware.locker import Locker
+from firmware.model import Page, Record, SafeName, VerifyReport
+from services.api import types as t
+from services.api.server import Call, Handler
+from services.lockerd.analysis import Analyst
+from services.lockerd.downloads import Downloads
+from services.lockerd.keys import Keys
+from services.lockerd.readers import Readers
+from services.lockerd.store import Store
+from services.lockerd.uploads import BulkSink, PutSink
+
+_T = TypeVar("_T")
+
+
+class LockerCalls:
+    """Handlers over one locker's store, readers and analyst."""
+
+    def __init__(
+        self, member: str, store: Store, readers: Readers, analyst: Analyst, keys: Keys, journal: Journal
+    ) -> None:
+        """All of them belong to the locker of ``member``."""
+        self._member, self._store, self._readers, self._analyst = member, store, readers, analyst
+        self._keys, self._journal = keys, journal
+        self._downloads = Downloads(readers, member, journal)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handler of every operation."""
+        return {
+            "put": lambda call: PutSink(self._store, call),
+            "bulk_put": lambda call: BulkSink(self._store, call),
+            "fetch": self._downloads.fetch,
+            "content": self._downloads.content,
+            "preview": self._downloads.preview,
+            "export": self._downloads.export,
+            "list": self._list,
+            "search": self._search,
+            "get": self._get,
+            "find": self._find,
+            "versions": self._versions,
+            "delete": self._delete,
+            "delete_many": self._delete_many,
+            "undelete": self._undelete,
+            "empty": self._empty,
+            "gone": self._gone,
+            "rename": self._rename,
+            "verify": self._verify,
+            "rebuild": self._rebuild,
+            "repack": self._repack,
+            "cut": self._cut,
+            "stats": self._stats,
+            "analysis": self._analysis,
+            "set_analysis": self._set_analysis,
+        }
+
+    async def _list(self, call: Call) -> t.Records:
+        a: t.ListArgs = call.args
+        return _page(
+            await self._readers.ask(
+                lambda reader: reader.list(
+                    folder=a.folder, state=a.state, cursor=a.cursor, limit=a.limit, order=a.order.value
+                )
+            )
+        )
+
+    async def _search(self, call: Call) -> t.Records:
+        a: t.SearchArgs = call.args
+        return _page(await self._readers.ask(lambda reader: reader.search(a.q, cursor=a.cursor, limit=a.limit)))
+
+    async def _get(self, call: Call) -> t.RecordInfo:
+        return record_info(await self._readers.ask(lambda reader: reader.get(call.args.id)))
+
+    async def _find(self, call: Call) -> t.RecordInfo:
+        return record_info(await self._readers.ask(lambda reader: reader.get(call.args.path)))
+
+    async def _versions(self, call: Call) -> t.Versions:
+        found = await self._readers.ask(lambda reader: reader.versions(call.args.id))
+        return t.Versions(tuple(t.VersionInfo(**asdict(one)) for one in found))
+
+    async def _delete(self, call: Call) -> t.Count:
+        return await self._deleted([call.args.id])
+
+    async def _delete_many(self, call: Call) -> t.Count:
+        return await self._deleted(list(call.args.ids))
+
+    async def _deleted(self, ids: list[str]) -> t.Count:
+        count = await self._store.run(lambda locker: locker.delete(ids))
+        self._journal.tell(events.RECORD_DELETED, member=self._member, records=count)
+        return t.Count(count)
+
+    async def _undelete(self, call: Call) -> t.Count:
+        ids = list(call.args.ids)
+        return t.Count(await self._store.run(lambda locker: locker.undelete(ids)))
+
+    async def _empty(self, call: Call) -> t.Count:
+        count = await self._store.run(lambda locker: locker.empty_bin(call.args.before_ms))
+        self._journal.tell(events.BIN_EMPTIED, member=self._member, records=count)
+        return t.Count(count)
+
+    async def _gone(self, call: Call) -> t.Nothing:
+        ids = list(call.args.ids)
+
+        def destroy(locker: Locker) -> None:
+            locker.delete([])
+            for id in ids:
+                locker.get(id)
+            fresh = self._keys.begin_epoch(locker.secrets)
+            locker.gone_for_good(ids, fresh)
+            locker.secrets = locker.shelf.secrets = self._keys.destroy_epochs(fresh)
+
+        await self._changed(destroy)
+        self._journal.tell(events.GONE_FOR_GOOD, member=self._member, records=len(ids))
+        return t.Nothing()
+
+    async def _rename(self, call: Call) -> t.Nothing:
+        a: t.Rename = call.args
+        name = SafeName(a.name)
+        await self._store.run(lambda locker: locker.rename(a.id, name))
+        return t.Nothing()
+
+    async def _verify(self, call: Call) -> None:
+        """Stream progress. Puts wait meanwhile: what is checked must hold still."""
+        reports: asyncio.Queue[VerifyReport | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        gone = False
+
+        def check(locker: Locker) -> VerifyReport:
+            report = VerifyReport(0, 0, 0, 0, 0, 0, ())
+            for report in locker.verify():  # noqa: B007 - the last one is the answer
+                loop.call_soon_threadsafe(reports.put_nowait, report)
+                if gone:
+                    break
+            return report
+
+        job = asyncio.wrap_future(self._store.submit(check))
+        job.add_done_callback(lambda _: reports.put_nowait(None))
+        try:
+            await call.begin()
+            while (report := await reports.get()) is not None:
+                await call.line(_progress(report))
+        finally:
+            gone = True
+        last = await job
+        await call.line(_progress(last) | {"done": True, "ok": last.ok, "problems": [asdict(p) for p in last.problems]})
+        self._tell_verified(last)
+
+    def _tell_verified(self, report: VerifyReport) -> None:
+        if report.ok:
+            self._journal.tell(events.VERIFY_CLEAN, member=self._member, packs=report.packs, bytes=report.bytes_read)
+        else:
+            problems = len(report.problems)
+            self._journal.tell(events.VERIFY_FOUND_DAMAGE, member=self._member, problems=problems, packs=report.packs)
+
+    async def _rebuild(self, call: Call) -> t.Counts:  # noqa: ARG002
+        return t.Counts(await self._changed(lambda locker: locker.rebuild()))
+
+    async def _repack(self, call: Call) -> t.Counts:  # noqa: ARG002
+        return t.Counts(await self._changed(lambda locker: locker.repack()))
+
+    async def _cut(self, call: Call) -> t.Nothing:  # noqa: ARG002
+        await self._store.run(lambda locker: locker.cut())
+        return t.Nothing()
+
+    async def _changed(self, action: Callable[[Locker], _T]) -> _T:
+        """Run an action after which catalog, packs or keys are others, so that every reader has to start anew."""
+        try:
+            return await self._store.run(action)
+        finally:
+            self._readers.reset()
+
+    async def _stats(self, call: Call) -> t.Counts:  # noqa: ARG002
+        return t.Counts(await self._readers.ask(lambda reader: reader.stats()))
+
+    async def _analysis(self, call: Call) -> t.AnalysisState:  # noqa: ARG002
+        return await self._readers.ask(self._analyst.state)
+
+    async def _set_analysis(self, call: Call) -> t.AnalysisState:
+        self._analyst.previews = call.args.previews
+        self._analyst.wake()
+        return await self._readers.ask(self._analyst.state)
+
+
+def record_info(record: Record) -> t.RecordInfo:
+    """Return what callers see of a record."""
+    facts = {name: value for name, value in asdict(record.facts).items() if name != "text"}
+    return t.RecordInfo(
+        id=record.id,
+        name=str(record.name),
+        size=record.size,
+        mime=record.mime,
+        when_ms=record.when_ms,
+        mtime_ns=record.mtime_ns,
+        stored_ms=record.stored_ms,
+        version=record.version,
+        state=record.state,
+        facts=t.FactsInfo(**facts),
+        has_preview=record.has_preview,
+        deleted_ms=record.deleted_ms,
+    )
+
+
+def _page(page: Page) -> t.Records:
+    return t.Records(tuple(record_info(one) for one in page.records), page.next, page.total)
+
+
+def _progress(report: VerifyReport) -> dict[str, Any]:
+    """Counts so far; the problems themselves stand in the last line alone."""
+    names = ("packs", "frames", "chunks", "records", "bytes_read", "links")
+    return {name: getattr(report, name) for name in names} | {"found": len(report.problems)}

@@ -1,0 +1,217 @@
+"""The one thread that owns a Locker: takes bytes and actions in order, commits in groups, then answers.
+
+Several uploads and changes share one commit (limits.GROUP_COMMIT_*). Nothing is answered before the commit that made
+it durable returned; when a commit fails, everything waiting for it fails, and files half taken in are failed too,
+because the locker forgets what was queued. It knows no HTTP; who waits is told through ``Intake`` and futures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from firmware import limits
+from firmware.errors import BoxError
+from firmware.locker import Locker
+
+_T = TypeVar("_T")
+END, DROP = object(), object()
+_STOP = object()
+
+
+class Intake(ABC):
+    """One upload as the store thread sees it. All methods but ``told`` run on the store thread and may not raise."""
+
+    @abstractmethod
+    def take(self, store: Store, data: bytes) -> None:
+        """Take the next bytes."""
+
+    @abstractmethod
+    def end(self, store: Store) -> None:
+        """The upload is complete."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """The client went away: forget what is not finished."""
+
+    @abstractmethod
+    def told(self, news: list[Any]) -> None:
+        """On the event loop: everything in ``news`` (BoxError for what failed) is decided and durable."""
+
+
+class Store:
+    """Owns ``locker``; ``offer`` and ``submit`` may be called from any thread once ``start`` was called."""
+
+    def __init__(self, locker: Locker, loop: asyncio.AbstractEventLoop) -> None:
+        """Take ``locker`` over; answers are told on ``loop``."""
+        self.locker = locker
+        self.generation = 0
+        """Grows whenever queued chunks were lost; a put of an older generation has to fail."""
+        self.last_put = time.monotonic()
+        self.on_commit: Callable[[], None] = lambda: None
+        self._loop = loop
+        self._queue: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._queued_bytes = 0
+        self._waiters: list[asyncio.Future[None]] = []
+        self._busy: set[Intake] = set()
+        self._news: list[tuple[Intake, Any, Any]] = []
+        self._results: list[tuple[Future[Any], Any]] = []
+        self._first = 0.0
+        self._thread = threading.Thread(target=self._live, name="store")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    # -------- any thread
+
+    def offer(self, intake: Intake, item: Any) -> asyncio.Future[None] | None:
+        """Hand over the next bytes of an upload, END or DROP; await what is returned before offering more."""
+        self._queue.put((intake, item))
+        if item is END or item is DROP:
+            return None
+        with self._guard:
+            self._queued_bytes += len(item)
+            if self._queued_bytes <= limits.PUT_QUEUE_BYTES:
+                return None
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            return waiter
+
+    def submit(self, action: Callable[[Locker], _T]) -> Future[_T]:
+        """Run ``action`` in turn; the future is done after the commit that made its changes durable."""
+        future: Future[_T] = Future()
+        self._queue.put((future, action))
+        return future
+
+    async def run(self, action: Callable[[Locker], _T]) -> _T:
+        """``submit`` for the event loop; raises what the action or its commit raised."""
+        return await asyncio.wrap_future(self.submit(action))
+
+    def stop(self) -> None:
+        """Finish what is queued, commit, close the locker, end the thread. Anything offered later is never answered."""
+        self._queue.put((_STOP, None))
+        self._thread.join()
+
+    # -------- the store thread, for intakes
+
+    def tell(self, intake: Intake, decided: Any, failed: Callable[[BoxError], Any]) -> None:
+        """Answer ``decided`` after the next commit, or ``failed(error)`` if that commit fails."""
+        self._note()
+        self._news.append((intake, decided, failed))
+
+    def refuse_all(self) -> None:
+        """After an error inside the locker: commit now, so that what stood before it is decided at once."""
+        self._commit()
+
+    # -------- the store thread
+
+    def _live(self) -> None:
+        while True:
+            try:
+                target, item = self._queue.get(timeout=self._patience())
+            except queue.Empty:
+                self._commit()
+                continue
+            if target is _STOP:
+                break
+            if isinstance(target, Future):
+                self._act(target, item)
+            else:
+                self._feed(target, item)
+            if self._due():
+                self._commit()
+        self._commit()
+        self.locker.close()
+
+    def _patience(self) -> float | None:
+        if not self._first:
+            return None
+        return max(0.0, self._first + limits.GROUP_COMMIT_SECONDS - time.monotonic())
+
+    def _due(self) -> bool:
+        if not self._first:
+            return False
+        if not self._busy and self._queue.empty():
+            return True
+        full = self.locker.uncommitted_bytes >= limits.GROUP_COMMIT_BYTES
+        many = self.locker.uncommitted_files >= limits.GROUP_COMMIT_FILES
+        return full or many or time.monotonic() >= self._first + limits.GROUP_COMMIT_SECONDS
+
+    def _note(self) -> None:
+        if not self._first:
+            self._first = time.monotonic()
+
+    def _feed(self, intake: Intake, item: Any) -> None:
+        if item is DROP:
+            intake.drop()
+            self._busy.discard(intake)
+        elif item is END:
+            intake.end(self)
+            self._busy.discard(intake)
+        else:
+            self._busy.add(intake)
+            intake.take(self, item)
+            self.last_put = time.monotonic()
+            self._taken(len(item))
+
+    def _taken(self, count: int) -> None:
+        with self._guard:
+            self._queued_bytes -= count
+            if not self._waiters or self._queued_bytes > limits.PUT_QUEUE_BYTES // 2:
+                return
+            waiters, self._waiters = self._waiters, []
+        self._soon(_wake, waiters)
+
+    def _act(self, future: Future[Any], action: Callable[[Locker], Any]) -> None:
+        try:
+            result = action(self.locker)
+        except BoxError as error:
+            future.set_exception(error)
+            return
+        self._note()
+        self._results.append((future, result))
+
+    def _commit(self) -> None:
+        news, self._news = self._news, []
+        results, self._results = self._results, []
+        self._first = 0.0
+        error: BoxError | None = None
+        try:
+            self.locker.commit()
+        except BoxError as found:
+            error = found
+            self.generation += 1
+        for future, result in results:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+        grouped: dict[Intake, list[Any]] = {}
+        for intake, decided, failed in news:
+            grouped.setdefault(intake, []).append(failed(error) if error is not None else decided)
+        if grouped:
+            self._soon(_tell_all, grouped)
+            self.on_commit()
+
+    def _soon(self, function: Callable[[Any], None], argument: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, argument)
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+
+
+def _tell_all(grouped: dict[Intake, list[Any]]) -> None:
+    for intake, news in grouped.items():
+        intake.told(news)

@@ -1,0 +1,125 @@
+"""The main process's view of its workers: start one to open a locker, talk to it, notice its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from firmware import events, limits
+from firmware.errors import BoxError, Locked
+from firmware.linux.journal import Journal
+from services.lockerd.control import Channel
+from services.lockerd.household import Member
+from services.lockerd.spawner import Spawner
+
+
+class Worker:
+    """One worker process, known by its channel alone."""
+
+    def __init__(self, member: Member, channel: Channel) -> None:
+        """``task`` reads the channel and ends when the worker ended."""
+        self.member, self.channel = member, channel
+        self.why: str | None = None
+        """Why it was asked to end; None means that it died."""
+        self.task: asyncio.Task[None] | None = None
+
+    async def end(self, why: str) -> None:
+        """Ask it to commit and end; wait until it did."""
+        self.why = why
+        self.channel.close()
+        if self.task is not None:
+            await asyncio.wait([self.task])
+
+
+class Workers:
+    """All open lockers. ``gone(member id)`` is called when one closed, ``seen(session ids)`` when one was used."""
+
+    def __init__(
+        self,
+        spawner: Spawner,
+        folders: tuple[Path, Path],
+        uids: frozenset[int],
+        journal: Journal,
+        gone: Callable[[str], None],
+        seen: Callable[[list[str]], None],
+    ) -> None:
+        """``folders`` are the data folder and the run folder; ``uids`` may connect to the lockers' sockets."""
+        self._spawner, self._folders, self._uids = spawner, folders, uids
+        self._journal, self._gone, self._seen = journal, gone, seen
+        self._open: dict[str, Worker] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    def is_open(self, member: str) -> bool:
+        """Whether the locker of ``member`` is open."""
+        return member in self._open
+
+    def of(self, member: str) -> Worker:
+        """Return the worker of an open locker; raises Locked."""
+        worker = self._open.get(member)
+        if worker is None:
+            raise Locked
+        return worker
+
+    async def enter(self, member: Member, order: str, **fields: str) -> dict[str, Any]:
+        """Create, open or recover; one at a time, because Argon2id takes up to 256 MiB. Raises what the worker raised."""
+        async with self._one_at_a_time:
+            if member.id in self._open:
+                return await self.of(member.id).channel.order("prove" if order == "open" else order, **fields)
+            worker = self._spawn(member)
+            try:
+                answer = await asyncio.wait_for(worker.channel.order(order, **fields), limits.CALL_SECONDS)
+            except (BoxError, TimeoutError):
+                await worker.end("it could not be opened")
+                raise
+            self._open[member.id] = worker
+            return answer
+
+    async def order(self, member: str, order: str, **fields: str) -> dict[str, Any]:
+        """Give an order to the worker of an open locker; orders that stretch passphrases take turns."""
+        async with self._one_at_a_time:
+            return await self.of(member).channel.order(order, **fields)
+
+    async def tell(self, member: str, order: str, **fields: str) -> None:
+        """Give a quick order; an end of the worker is no error here."""
+        with contextlib.suppress(Locked):
+            await self.of(member).channel.order(order, **fields)
+
+    async def lock(self, member: str, why: str) -> None:
+        """Close a locker; returns when its process is gone."""
+        if member in self._open:
+            await self._open[member].end(why)
+
+    async def lock_all(self, why: str) -> None:
+        """Close every locker."""
+        await asyncio.gather(*(worker.end(why) for worker in list(self._open.values())))
+
+    def _spawn(self, member: Member) -> Worker:
+        data, run = self._folders
+        path = run / "lockers" / f"{member.id}.sock"
+        sock = self._spawner.spawn(member.id, data / "lockers" / member.id, path, self._uids)
+        worker = Worker(member, Channel(sock, _no_orders, self._heard))
+        worker.task = asyncio.get_running_loop().create_task(self._live(worker))
+        return worker
+
+    async def _live(self, worker: Worker) -> None:
+        await worker.channel.live()
+        member = worker.member.id
+        if self._open.get(member) is not worker:
+            return
+        del self._open[member]
+        if worker.why is None:
+            self._journal.tell(events.WORKER_RESTARTED, member=member, why="it ended by itself")
+        else:
+            self._journal.tell(events.LOCKER_LOCKED, member=member, why=worker.why)
+        self._gone(member)
+
+    def _heard(self, news: dict[str, Any]) -> None:
+        if isinstance(news.get("seen"), list):
+            self._seen([str(one) for one in news["seen"]])
+
+
+async def _no_orders(order: str, fields: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a worker gives none
+    raise Locked
