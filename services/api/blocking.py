@@ -42,7 +42,7 @@ class Blocking:
         return Blocking(self._run, token, member)
 
     def call(
-        self, name: str, *, body: Iterable[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
+        self, name: str, /, *, body: Iterable[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
     ) -> Any:
         """Call an operation that answers one value and return it; raises BoxError."""
         with self.stream(name, body=body, headers=headers, **args) as answer:
@@ -55,7 +55,7 @@ class Blocking:
 
     @contextlib.contextmanager
     def stream(
-        self, name: str, *, body: Iterable[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
+        self, name: str, /, *, body: Iterable[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
     ) -> Iterator[BlockingAnswer]:
         """Call an operation and yield its answer as it arrives; leaving early closes the connection."""
         request = calling.build(name, self._token, headers, args)
