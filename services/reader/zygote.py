@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware.limits import MIB, READER_SECONDS
 from firmware.linux import sandbox
@@ -100,7 +100,7 @@ def _answer(job: Job, source: int, tasks: Tasks, seconds: float, watch: int) -> 
             return end
     first = _ask_tool(job, source, tasks, deadline, watch)
     if first.trouble is not None:
-        return first
+        return first if is_media(job.mime) else replace(first, trouble=Trouble.MEMORY)
     said = _in_memory(first.output)
     try:
         last = _ask_parser(job, said, tasks, deadline, watch)

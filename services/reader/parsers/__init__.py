@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.ascii
 import encodings.cp1250
 import encodings.cp1251
 import encodings.cp1252

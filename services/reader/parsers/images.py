@@ -9,14 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pillow_heif  # type: ignore[import-untyped]
-from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, ImageOps
 
 from firmware.limits import KIB, READER_PIXELS
 from firmware.model import Facts, Preview
 from services.reader.answer import ReadError, Trouble
+from services.reader.parsers import webp
 
 EDGES = (1600, 768, 256)
 """Longer sides in pixels: laptop, phone, grid. A picture is never made larger."""
@@ -25,6 +27,13 @@ _PROFILE_BYTES = 4 * KIB
 """A colour profile this small is kept, or a phone's wide colours would look dull; larger ones are dropped."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF")
 _STRIP_PIXELS = 1 << 20
+_WEBP_PIXELS = 7_000_000
+"""Pillow decodes WebP as an animation, 16 bytes a pixel: larger ones go to ffmpeg (see zygote) without a try."""
+_HEIC_PIXELS = 25_000_000
+"""Up to here libheif's 4.5 bytes a pixel surely fit."""
+
+Strip = Callable[[int, int], Image.Image]
+"""``strip(top, bottom)``: these rows of a decoded picture."""
 
 _ORIENTATION, _DATE, _EXIF_PART, _GPS_PART = 0x0112, 0x0132, 0x8769, 0x8825
 _TAKEN = ((0x9003, 0x9011), (0x9004, 0x9012))
@@ -40,11 +49,8 @@ def warm_up() -> None:
     Image.MAX_IMAGE_PIXELS = None  # our own bound, checked from the header, is the lower one
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     Image.preinit()
-    for plugin in (JpegImagePlugin, TiffImagePlugin, WebPImagePlugin):
-        Image.core  # noqa: B018 - loads the C part
-        assert plugin.__name__
     sample = Image.new("RGB", (32, 32))
-    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF"):
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF"):
         box = io.BytesIO()
         sample.save(box, kind)
         facts(io.BytesIO(box.getvalue()))
@@ -53,26 +59,31 @@ def warm_up() -> None:
 
 def facts(file: BinaryIO) -> Facts:
     """Read size, date taken and place from the header and EXIF, without decoding a pixel."""
+    if webp.is_webp(file):
+        return _facts("image/webp", *webp.header(file))
     with _open(file) as picture:
-        width, height = picture.size
-        exif = _exif(picture)
-        if exif.get(_ORIENTATION, 1) in (5, 6, 7, 8):
-            width, height = height, width
-        taken, local = _taken(exif)
-        lat, lon = _place(exif)
-        mime = Image.MIME.get(picture.format or "", None)
-        if mime == "image/tiff":
-            mime = None  # camera raw files are TIFF inside; their own type says more
-        return Facts(
-            mime=mime, taken_ms=taken, taken_local=local, width=width, height=height, lat_e7=lat, lon_e7=lon
-        )
+        mime = Image.MIME.get(picture.format or "")
+        # Camera raw files are TIFF inside; their own type says more.
+        return _facts(None if mime == "image/tiff" else mime, *picture.size, _exif(picture))
+
+
+def _facts(mime: str | None, width: int, height: int, exif: Image.Exif) -> Facts:
+    if exif.get(_ORIENTATION, 1) in (5, 6, 7, 8):
+        width, height = height, width
+    taken, local = _taken(exif)
+    lat, lon = _place(exif)
+    return Facts(mime=mime, taken_ms=taken, taken_local=local, width=width, height=height, lat_e7=lat, lon_e7=lon)
 
 
 def previews(file: BinaryIO) -> tuple[Preview, ...]:
     """Make the previews of one picture: upright, without metadata, one decode for all sizes, largest first."""
+    if webp.is_webp(file):
+        width, height, _ = webp.header(file)
+        _bounded(width, height)
+        if width * height > _WEBP_PIXELS:
+            raise MemoryError
     with _open(file) as opened:
-        if opened.size[0] * opened.size[1] > READER_PIXELS:
-            raise ReadError(Trouble.TOO_MANY_PIXELS)
+        _bounded(*opened.size)
         turn = _exif(opened).get(_ORIENTATION, 1)
         profile = opened.info.get("icc_profile")
         picture = _shrunk(opened)
@@ -89,6 +100,11 @@ def previews(file: BinaryIO) -> tuple[Preview, ...]:
     return tuple(reversed(made))
 
 
+def _bounded(width: int, height: int) -> None:
+    if width * height > READER_PIXELS:
+        raise ReadError(Trouble.TOO_MANY_PIXELS)
+
+
 def _open(file: BinaryIO) -> Image.Image:
     try:
         return Image.open(file, formats=_FORMATS)
@@ -103,22 +119,46 @@ def _shrunk(picture: Image.Image) -> Image.Image:
         share = EDGES[0] / longest
         picture.draft(None, (max(int(picture.width * share), 1), max(int(picture.height * share), 1)))
     try:
-        picture.load()
+        strip_of = _heic_strips(picture) if picture.format == "HEIF" else _pillow_strips(picture)
     except (SyntaxError, Image.DecompressionBombError) as error:
         raise ReadError(Trouble.NOT_UNDERSTOOD) from error
-    factor = max(1, int(max(picture.size) / (EDGES[0] * 1.5)))
-    if factor == 1 or min(picture.size) < factor:
-        return _opaque(picture)
-    return _strips(picture, factor)
+    factor = max(1, int(max(picture.size) / (EDGES[0] * 1.25)))
+    return _strips(picture.size, factor if min(picture.size) >= factor else 1, strip_of)
 
 
-def _strips(picture: Image.Image, factor: int) -> Image.Image:
-    width, height = picture.size
+def _pillow_strips(picture: Image.Image) -> Strip:
+    picture.load()
+    return lambda top, bottom: picture.crop((0, top, picture.width, bottom))
+
+
+def _heic_strips(picture: Image.Image) -> Strip:
+    """Take strips straight from libheif's buffer: three bytes a pixel, where a Pillow copy would add four more."""
+    opened = pillow_heif.open_heif(picture.fp, convert_hdr_to_8bit=True)
+    source = opened[opened.primary_index]
+    try:
+        pixels = memoryview(source.data)
+    except (RuntimeError, ValueError, OSError, EOFError) as error:
+        # libheif has one error for all; of a picture this large it is memory.
+        trouble = Trouble.MEMORY if picture.width * picture.height > _HEIC_PIXELS else Trouble.NOT_UNDERSTOOD
+        raise ReadError(trouble) from error
+    stride, mode = source.stride, source.mode
+    if mode not in ("RGB", "RGBA", "L", "LA"):
+        raise ReadError(Trouble.NOT_UNDERSTOOD)
+
+    def strip(top: int, bottom: int) -> Image.Image:
+        rows = bytes(pixels[top * stride : bottom * stride])
+        return Image.frombytes(mode, (picture.width, bottom - top), rows, "raw", mode, stride)
+
+    return strip
+
+
+def _strips(size: tuple[int, int], factor: int, strip_of: Strip) -> Image.Image:
+    width, height = size
     rows = max(_STRIP_PIXELS // width // factor, 1) * factor
     out: Image.Image | None = None
     for top in range(0, height, rows):
-        strip = picture.crop((0, top, width, min(top + rows, height)))
-        small = _opaque(strip).reduce(factor)
+        small = _opaque(strip_of(top, min(top + rows, height)))
+        small = small.reduce(factor) if factor > 1 else small
         if out is None:
             out = Image.new(small.mode, (small.width, -(-height // factor)))
         out.paste(small, (0, top // factor))
@@ -158,7 +198,8 @@ def _jpeg(picture: Image.Image, profile: bytes | None) -> bytes:
 
 def _exif(picture: Image.Image) -> Image.Exif:
     try:
-        exif = picture.getexif()
+        # Pillow's PNG class decodes the whole picture for EXIF that may stand behind it; the base class does not.
+        exif = Image.Image.getexif(picture)
         exif.get(_ORIENTATION)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError):
         return Image.Exif()
