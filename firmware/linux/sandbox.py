@@ -117,7 +117,7 @@ def first_to_die() -> None:
 
 def resident_bytes(pid: int | str = "self") -> tuple[int, int]:
     """Return (virtual, resident) bytes of a process; raises OSError when it is gone."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+    with open(f"/proc/{pid}/statm", "rb") as statm:
         pages = statm.read().split()
     size = resource.getpagesize()
     return int(pages[0]) * size, int(pages[1]) * size
@@ -132,7 +132,7 @@ def seccomp_program(rules: Confinement, machine: str) -> bytes:
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, MACHINES[machine][1], 1, 0), _op(_RETURN, _KILL)]
     code.append(_op(_LOAD, _AT_NUMBER))
     code += _answer(number("clone3", machine), _ERRNO | errno.ENOSYS) if not rules.forbid else []
-    special = () if rules.forbid else _special(rules, machine)
+    special = () if rules.forbid else _special(rules)
     for name, arg, bit in special:
         code += _unless_bit(number(name, machine), arg, bit, allow_when_set=name == "clone")
     taken = {name for name, _, _ in special}
@@ -143,7 +143,7 @@ def seccomp_program(rules: Confinement, machine: str) -> bytes:
     return b"".join(code)
 
 
-def _special(rules: Confinement, machine: str) -> tuple[tuple[str, int, int], ...]:
+def _special(rules: Confinement) -> tuple[tuple[str, int, int], ...]:
     found: list[tuple[str, int, int]] = []
     if rules.threads:
         found.append(("clone", 0, _CLONE_THREAD))
@@ -173,11 +173,10 @@ def _unless_bit(call: int, arg: int, bit: int, *, allow_when_set: bool) -> list[
 
 
 def _install(program: bytes) -> None:
-    class Filter(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
-
-    prog = Filter(len(program) // 8, program)
-    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(prog))
+    code = ctypes.create_string_buffer(program, len(program))
+    # struct sock_fprog: the number of instructions, padding, their address (64-bit machines only).
+    head = ctypes.create_string_buffer(struct.pack("<H6xQ", len(program) // 8, ctypes.addressof(code)))
+    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(head))
 
 
 def _limit(rules: Confinement) -> None:

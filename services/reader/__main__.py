@@ -13,8 +13,8 @@ from pathlib import Path
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services.reader.parsers import TASKS, warm_up  # noqa: E402 - the path must stand first
-from services.reader.zygote import serve  # noqa: E402
+from services.reader.parsers import TASKS, warm_up
+from services.reader.zygote import serve
 
 
 def main() -> None:

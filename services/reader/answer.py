@@ -55,8 +55,12 @@ class Trouble(enum.StrEnum):
     """This kernel cannot confine the reader, so nothing foreign is parsed."""
     NO_TOOL = "no-tool"
     """ffmpeg is not installed."""
-    UNREADABLE = "reader-failed"
+    READER_FAILED = "reader-failed"
     """The reader process itself could not be started or went away twice."""
+
+
+LATER = frozenset({Trouble.NO_SANDBOX, Trouble.NO_TOOL, Trouble.READER_FAILED})
+"""Troubles of the box, not of the file: worth another try after a repair or an update."""
 
 
 class ReadError(Exception):

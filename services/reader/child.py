@@ -68,9 +68,7 @@ def run_child(
     return End(output, trouble, usage.ru_maxrss * 1024, int((usage.ru_utime + usage.ru_stime) * 1000))
 
 
-def _collect(
-    pid: int, reading: int, deadline: float, limit: int, watch: int | None
-) -> tuple[bytes, Trouble | None]:
+def _collect(pid: int, reading: int, deadline: float, limit: int, watch: int | None) -> tuple[bytes, Trouble | None]:
     """Read until the pipe ends (the child closed it or died); the caller then reaps."""
     parts: list[bytes] = []
     size = 0

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from firmware.errors import Unreachable
 from firmware.limits import READER_INPUT_BYTES, READER_OUTPUT_BYTES, READER_SECONDS
 from firmware.linux.sandbox import Walls
 from firmware.model import Analysis
@@ -39,7 +40,8 @@ class _Gone(Exception):
 class Reader:
     """One reader: starts its zygote when first asked, replaces it when it died, one file at a time.
 
-    Safe to call from any thread (calls queue); never raises for a bad file, the trouble is in the Analysis. The
+    Safe to call from any thread (calls queue); never raises for a bad file, the trouble is in the Analysis (a trouble
+    in answer.LATER is the box's, not the file's: ask again another day). The
     zygote ends by itself after 30 s of silence.
     """
 
@@ -53,19 +55,29 @@ class Reader:
         """What the zygote's kernel offers, known after the first file; for ``status``."""
         self._command = [python, "-I", str(main)]
         self._lock = threading.Lock()
+        self._closed = False
         self._zygote: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
 
     def facts(self, mime: str, name: str, source: Source, size: int | None = None) -> Analysis:
-        """Return what is known about a file of type ``mime``; ``size`` (bytes) is needed when ``source`` reads."""
+        """Return what is known about a file of type ``mime``; ``size`` (bytes) is needed when ``source`` reads.
+
+        Raises Unreachable after ``close``. ``name`` stays here: no parser needs it, so none gets it.
+        """
+        del name
         return self._ask("facts", mime, source, size) if needs_reader(mime) else Analysis()
 
     def previews(self, mime: str, name: str, source: Source, size: int | None = None) -> Analysis:
-        """Return small pictures of a file of type ``mime``: at most three, smallest first."""
+        """Return small pictures of a file of type ``mime``: at most three, smallest first. Else like ``facts``."""
+        del name
         return self._ask("previews", mime, source, size) if has_preview(mime) else Analysis()
 
     def close(self) -> None:
-        """End the zygote and whatever it is doing."""
+        """End the zygote and whatever it is doing; a call that waits in another thread raises Unreachable."""
+        self._closed = True
+        zygote = self._zygote
+        if zygote is not None:
+            zygote.kill()
         with self._lock:
             self._stop()
 
@@ -88,6 +100,8 @@ class Reader:
     def _told(self, job: bytes, handle: int) -> Analysis:
         """Send one job; a zygote that fell asleep meanwhile is replaced once, silently."""
         for _ in range(2):
+            if self._closed:
+                break
             try:
                 sock = self._started()
                 socket.send_fds(sock, [job], [handle])
@@ -98,7 +112,9 @@ class Reader:
                 return Analysis(trouble=Trouble.TIMEOUT)
             except (_Gone, OSError, ValueError):
                 self._stop()
-        return Analysis(trouble=Trouble.UNREADABLE)
+        if self._closed:
+            raise Unreachable(what="the reader")
+        return Analysis(trouble=Trouble.READER_FAILED)
 
     def _checked(self, head: dict[str, Any], body: bytes) -> Analysis:
         self.peak_rss_bytes = max(self.peak_rss_bytes, int(head["rss"]))
@@ -116,8 +132,8 @@ class Reader:
         self._stop()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._zygote = subprocess.Popen(  # noqa: S603 - our own program, by its full path
-                self._command, stdin=theirs, stdout=subprocess.DEVNULL, cwd="/",
+            self._zygote = subprocess.Popen(
+                self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd="/",
                 env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MALLOC_ARENA_MAX": "1"},
             )  # fmt: skip
         self._sock = ours

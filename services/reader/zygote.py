@@ -121,7 +121,7 @@ def _ask_tool(job: Job, source: int, tasks: Tasks, deadline: float, watch: int) 
     if program is None:
         return End(b"", Trouble.NO_TOOL, 0, 0)
     end = run_child(
-        lambda: os.execve(program, words, {"LANG": "C.UTF-8"}),
+        lambda: os.execve(program, words, {"LANG": "C.UTF-8"}),  # noqa: S606 - no shell is the point
         source,
         tool_walls(program),
         seconds=max(deadline - time.monotonic(), 0.0),

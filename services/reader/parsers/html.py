@@ -28,7 +28,7 @@ class _Words(HTMLParser):
         self._silent = 0
         self._in_title = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base class calls
         if tag in _SILENT:
             self._silent += 1
         elif tag == "title":

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-import pillow_heif  # type: ignore[import-untyped]
+import pillow_heif
 from PIL import Image, ImageFile, ImageOps
 
 from firmware.limits import KIB, READER_PIXELS
@@ -86,7 +86,7 @@ def previews(file: BinaryIO) -> tuple[Preview, ...]:
         _bounded(*opened.size)
         turn = _exif(opened).get(_ORIENTATION, 1)
         profile = opened.info.get("icc_profile")
-        picture = _shrunk(opened)
+        picture = _shrunk(opened, file)
     if turn != 1:
         picture.getexif()[_ORIENTATION] = turn
         picture = ImageOps.exif_transpose(picture)
@@ -112,14 +112,14 @@ def _open(file: BinaryIO) -> Image.Image:
         raise ReadError(Trouble.NOT_UNDERSTOOD) from error
 
 
-def _shrunk(picture: Image.Image) -> Image.Image:
+def _shrunk(picture: Image.Image, file: BinaryIO) -> Image.Image:
     """Decode, and bring the picture near its largest preview as RGB or L."""
     longest = max(picture.size)
     if picture.format == "JPEG" and longest > EDGES[0]:
         share = EDGES[0] / longest
         picture.draft(None, (max(int(picture.width * share), 1), max(int(picture.height * share), 1)))
     try:
-        strip_of = _heic_strips(picture) if picture.format == "HEIF" else _pillow_strips(picture)
+        strip_of = _heic_strips(picture, file) if picture.format == "HEIF" else _pillow_strips(picture)
     except (SyntaxError, Image.DecompressionBombError) as error:
         raise ReadError(Trouble.NOT_UNDERSTOOD) from error
     factor = max(1, int(max(picture.size) / (EDGES[0] * 1.25)))
@@ -131,9 +131,10 @@ def _pillow_strips(picture: Image.Image) -> Strip:
     return lambda top, bottom: picture.crop((0, top, picture.width, bottom))
 
 
-def _heic_strips(picture: Image.Image) -> Strip:
+def _heic_strips(picture: Image.Image, file: BinaryIO) -> Strip:
     """Take strips straight from libheif's buffer: three bytes a pixel, where a Pillow copy would add four more."""
-    opened = pillow_heif.open_heif(picture.fp, convert_hdr_to_8bit=True)
+    file.seek(0)
+    opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
     source = opened[opened.primary_index]
     try:
         pixels = memoryview(source.data)

@@ -7,15 +7,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firmware.model import Facts
 from firmware.model.mime import AUDIOS
 from services.reader.answer import TITLE_CHARACTERS, ReadError, Trouble
 from services.reader.parsers.html import squeezed
-
-if TYPE_CHECKING:
-    from services.reader.zygote import Job
+from services.reader.zygote import Job
 
 _SOURCE = "file:/proc/self/fd/0"
 _CAREFUL = [

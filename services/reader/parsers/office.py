@@ -67,39 +67,41 @@ def _title(archive: zipfile.ZipFile, mime: str) -> str | None:
     return squeezed(_words(archive, name, "title"))[:TITLE_CHARACTERS] or None
 
 
-def _words(archive: zipfile.ZipFile, name: str, only: str | None) -> str:
-    """Take the character data of one part: of elements called ``only`` (local name), or of all."""
-    parts: list[str] = []
-    size = depth = 0
+class _Words:
+    """Collects the character data of one part: of elements called ``only`` (local name), or of all."""
 
-    def start(tag: str, _: dict[str, str]) -> None:
-        nonlocal depth
+    def __init__(self, only: str | None) -> None:
+        self.parts: list[str] = []
+        self._only, self._depth, self._size = only, 0, 0
+
+    def start(self, tag: str, _: dict[str, str]) -> None:
         local = tag.rpartition(":")[2]
-        depth += local == only
+        self._depth += local == self._only
         if local in _BREAKS:
-            parts.append("\n")
+            self.parts.append("\n")
 
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= tag.rpartition(":")[2] == only
+    def end(self, tag: str) -> None:
+        self._depth -= tag.rpartition(":")[2] == self._only
 
-    def data(text: str) -> None:
-        nonlocal size
-        if only is None or depth:
-            parts.append(text)
-            size += len(text)
-            if size > TEXT_INDEX_BYTES:
+    def data(self, text: str) -> None:
+        if self._only is None or self._depth:
+            self.parts.append(text)
+            self._size += len(text)
+            if self._size > TEXT_INDEX_BYTES:
                 raise _Enough
 
-    parser = _strict_parser()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, data
+
+def _words(archive: zipfile.ZipFile, name: str, only: str | None) -> str:
+    words, parser = _Words(only), _strict_parser()
+    parser.StartElementHandler, parser.EndElementHandler = words.start, words.end
+    parser.CharacterDataHandler = words.data
     try:
         for piece in _unpacked(archive, name):
             parser.Parse(piece, False)
         parser.Parse(b"", True)
     except _Enough:
         pass
-    return "".join(parts)
+    return "".join(words.parts)
 
 
 def _strict_parser() -> expat.XMLParserType:

@@ -25,8 +25,6 @@ _BROKEN = (PyPdfError, zlib.error, ValueError, LookupError, TypeError, Attribute
 def warm_up() -> None:
     """Silence pypdf's log (it would quote the file) and load what it loads late."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
-    import pypdf._crypt_providers  # noqa: F401, PLC0415
-    import pypdf._text_extraction._layout_mode  # noqa: F401, PLC0415
 
 
 def facts(file: BinaryIO) -> Facts:
