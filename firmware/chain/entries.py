@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import ClassVar
 
 import cbor2
@@ -169,6 +171,13 @@ Entry = (
     | Epoch | Trim | Unknown
 )  # fmt: skip
 
+
+def _lister(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    if len(names) == 1:
+        return lambda entry: (getattr(entry, names[0]),)
+    return attrgetter(*names)
+
+
 _TYPES = {
     kind.type: (kind, len(fields(kind)))
     for kind in (
@@ -176,13 +185,13 @@ _TYPES = {
         Epoch, Trim,
     )
 }  # fmt: skip
-_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind, _ in _TYPES.values()}
+_LISTED = {kind: _lister(tuple(field.name for field in fields(kind))) for kind, _ in _TYPES.values()}
 
 
 def encode_entry(entry: Entry) -> bytes:
     """Return the CBOR bytes of an entry."""
     assert not isinstance(entry, Unknown)
-    return cbor2.dumps([entry.type, *(getattr(entry, name) for name in _FIELDS[type(entry)])])
+    return cbor2.dumps([entry.type, *_LISTED[type(entry)](entry)])
 
 
 def decode_entry(data: bytes) -> Entry:

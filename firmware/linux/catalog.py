@@ -85,6 +85,11 @@ class SqliteCatalog:
         assert self._db is not None
         return self._db
 
+    def begin(self) -> None:
+        """Begin the transaction early: the many small look-ups of a put then share one lock."""
+        with _translated():
+            self._begin()
+
     def _do(self, sql: str, args: Row = ()) -> int:
         """Run one write inside the transaction; return how many rows changed."""
         with _translated():
@@ -413,12 +418,16 @@ class SqliteCatalog:
         return row[0] if row else None
 
     def _row(self, sql: str, *args: Any) -> Row | None:
-        with _translated():
+        try:
             return next(iter(self._sql.execute(sql, args)), None)
+        except apsw.Error as error:
+            raise _meaning(error) from error
 
     def _all(self, sql: str, *args: Any) -> list[Row]:
-        with _translated():
+        try:
             return self._sql.execute(sql, args).fetchall()
+        except apsw.Error as error:
+            raise _meaning(error) from error
 
 
 def _record(row: Row) -> Record:
@@ -459,7 +468,14 @@ def _cursor_values(cursor: str, order: str) -> list[Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except apsw.FullError:
-        raise Full(need_mib=1, free_mib=0) from None
-    except (apsw.NotADBError, apsw.CorruptError, apsw.IOError, apsw.CantOpenError) as error:
-        raise Damaged(what="the catalog") from error
+    except apsw.Error as error:
+        raise _meaning(error) from error
+
+
+def _meaning(error: apsw.Error) -> Exception:
+    """Translate what SQLite says into what the caller must do; a mistake of ours stays what it is."""
+    if isinstance(error, apsw.FullError):
+        return Full(need_mib=1, free_mib=0)
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.IOError | apsw.CantOpenError | apsw.AuthError):
+        return Damaged(what="the catalog")
+    return error

@@ -117,6 +117,7 @@ class Locker(LockerReader):
         self._mend()
         if size is not None and size > _FREE_CHECK_EVERY:
             self.require_room(size)
+        self.catalog.begin()
         return Put(self, name, mtime_ns=mtime_ns, size=size, mime=mime, collide=collide)
 
     def require_room(self, size: int) -> None:
@@ -143,9 +144,7 @@ class Locker(LockerReader):
 
     def identity(self, name: SafeName, chunks: bytes, depth: int, size: int, collide: Collide) -> tuple[bytes, int]:
         """Say which record and version these chunks become; version 0 = that record has them already."""
-        known = self._named.get(name.raw)
-        if known is None:
-            known = self.catalog.named(name.raw)
+        known = self._known_as(name.raw)
         for rid, _, old_size, old_chunks, old_depth in known:
             if (old_size, old_chunks, old_depth) == (size, chunks, depth):
                 return rid, 0
@@ -153,6 +152,13 @@ class Locker(LockerReader):
             return known[-1][0], known[-1][1] + 1
         stamp = self.now_ms.to_bytes(6, "big")
         return stamp + self.home.entropy.bytes(10), 1
+
+    def _known_as(self, name: bytes) -> list[tuple[bytes, int, int, bytes, int]]:
+        """Live records of this name, queued ones included; the list is kept until the next commit."""
+        known = self._named.get(name)
+        if known is None:
+            known = self._named[name] = list(self.catalog.named(name))
+        return known
 
     @property
     def now_ms(self) -> int:
@@ -168,10 +174,7 @@ class Locker(LockerReader):
 
     def queue_put(self, entry: chain.Put, text: str | None) -> None:
         """Queue a finished put; ``text`` spares reading it again for the index."""
-        known = self._named.get(entry.name)
-        if known is None:
-            known = list(self.catalog.named(entry.name))
-            self._named[entry.name] = known
+        known = self._known_as(entry.name)
         known[:] = [item for item in known if item[0] != entry.rid]
         known.append((entry.rid, entry.version, entry.size, entry.chunks, entry.depth))
         self._queued_versions[entry.rid] = entry.version

@@ -9,7 +9,7 @@ from firmware.chunk import Cutter, chunk_id
 from firmware.errors import Misused, TooLarge
 from firmware.limits import GIB, TEXT_INDEX_BYTES, TEXT_INLINE_BYTES, UPLOAD_BYTES
 from firmware.model import Collide, PutResult, PutState, SafeName
-from firmware.model.mime import is_text, mime_of, needs_reader
+from firmware.model.mime import HEAD_BYTES, is_text, mime_of, needs_reader
 from firmware.model.text import decode_text
 from firmware.pack import Kind
 
@@ -57,7 +57,7 @@ class Put:
 
     def _keep(self, piece: bytes, kind: Kind) -> None:
         if self._mime is None:
-            self._mime = mime_of(self._name, self._head)
+            self._mime = mime_of(self._name, self._head[:HEAD_BYTES])
         identity = chunk_id(self._locker.id_key, piece)
         self._ids.append(identity)
         if self._locker.add_chunk(kind, identity, piece, compress=not self._mime.startswith(_PACKED)):
@@ -69,7 +69,7 @@ class Put:
             self.abort()
             raise Misused(why="fewer bytes came than were announced")
         if self._mime is None:
-            self._mime = mime_of(self._name, self._head)
+            self._mime = mime_of(self._name, self._head[:HEAD_BYTES])
         text: str | None = None
         if is_text(self._mime) and not needs_reader(self._mime):
             text = decode_text(self._head, whole=self._size <= len(self._head))

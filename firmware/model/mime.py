@@ -146,11 +146,14 @@ def is_media(mime: str) -> bool:
     return mime in VIDEOS or mime in AUDIOS
 
 
+_NOT_IN_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\b\x1b")
+
+
 def looks_like_text(head: bytes) -> bool:
     """True when ``head`` is UTF-8 (a cut last character allowed) or UTF-16 with a byte order mark, without NULs."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True
-    if any(byte < 32 and byte not in b"\t\n\r\f\b\x1b" for byte in head):
+    if len(head.translate(None, _NOT_IN_TEXT)) != len(head):
         return False
     try:
         head.decode("utf-8")
@@ -159,10 +162,13 @@ def looks_like_text(head: bytes) -> bool:
     return True
 
 
+_STARTS = tuple(magic for offset, magic, _ in _MAGIC if offset == 0)
+_LATER = tuple((offset, magic) for offset, magic, _ in _MAGIC if offset)
+
+
 def _by_magic(head: bytes) -> str | None:
-    for offset, magic, mime in _MAGIC:
-        if head.startswith(magic, offset):
-            return mime
+    if head.startswith(_STARTS) or any(head.startswith(magic, offset) for offset, magic in _LATER):
+        return next(mime for offset, magic, mime in _MAGIC if head.startswith(magic, offset))
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head.startswith(b"\x1a\x45\xdf\xa3"):
