@@ -18,6 +18,14 @@ GROUP_COMMIT_FILES = 512
 GROUP_COMMIT_SECONDS = 0.05
 """A put is acknowledged at the latest after this much more data, files or time; bounds what a crash repeats."""
 
+GROUP_COMMIT_BYTES_MAX = 32 * MIB
+GROUP_COMMIT_FILES_MAX = 4096
+GROUP_COMMIT_SECONDS_MAX = 0.5
+"""The same while uploads keep coming and the disk is so slow that it would do little else than sync."""
+
+GROUP_COMMIT_WORK = 3
+"""Under load a group takes in data at least this many times as long as the last commit took."""
+
 TEXT_INDEX_BYTES = 64 * KIB
 """Searchable text taken from one record; a dictionary file must not drown the index."""
 

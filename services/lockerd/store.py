@@ -63,7 +63,7 @@ class Store:
         self._busy: set[Intake] = set()
         self._news: list[tuple[Intake, Any, Any]] = []
         self._results: list[tuple[Future[Any], Any]] = []
-        self._first = 0.0
+        self._first = self._last_commit = 0.0
         self._thread = threading.Thread(target=self._live, name="store")
 
     def start(self) -> None:
@@ -134,16 +134,24 @@ class Store:
     def _patience(self) -> float | None:
         if not self._first:
             return None
-        return max(0.0, self._first + limits.GROUP_COMMIT_SECONDS - time.monotonic())
+        return max(0.0, self._first + self._window() - time.monotonic())
+
+    def _window(self) -> float:
+        """How long this group stays open: GROUP_COMMIT_SECONDS, longer under load on a slow disk."""
+        busy = self._last_commit * limits.GROUP_COMMIT_WORK if self._busy else 0.0
+        return min(max(limits.GROUP_COMMIT_SECONDS, busy), limits.GROUP_COMMIT_SECONDS_MAX)
 
     def _due(self) -> bool:
         if not self._first:
             return False
         if not self._busy and self._queue.empty():
             return True
-        full = self.locker.uncommitted_bytes >= limits.GROUP_COMMIT_BYTES
-        many = self.locker.uncommitted_files >= limits.GROUP_COMMIT_FILES
-        return full or many or time.monotonic() >= self._first + limits.GROUP_COMMIT_SECONDS
+        took, files = self.locker.uncommitted_bytes, self.locker.uncommitted_files
+        elapsed = time.monotonic() - self._first
+        if took >= limits.GROUP_COMMIT_BYTES_MAX or files >= limits.GROUP_COMMIT_FILES_MAX or elapsed >= self._window():
+            return True
+        full = took >= limits.GROUP_COMMIT_BYTES or files >= limits.GROUP_COMMIT_FILES
+        return full and elapsed >= self._last_commit * limits.GROUP_COMMIT_WORK
 
     def _note(self) -> None:
         if not self._first:
@@ -184,11 +192,13 @@ class Store:
         results, self._results = self._results, []
         self._first = 0.0
         error: BoxError | None = None
+        began = time.monotonic()
         try:
             self.locker.commit()
         except BoxError as found:
             error = found
             self.generation += 1
+        self._last_commit = time.monotonic() - began
         for future, result in results:
             if error is not None:
                 future.set_exception(error)

@@ -33,6 +33,7 @@ async def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     asked = _arguments()
     logging.basicConfig(level=logging.WARNING, format="webd: %(message)s")
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
