@@ -95,13 +95,17 @@ def decode_link(payload: bytes) -> Link:
             header,
             signature,
             tuple(body if isinstance(body, bytes) else (body[0], body[1]) for body in bodies),
-            tuple(Located(*loc[:5], tuple(loc[5])) for loc in located),
+            tuple(_located(*loc) for loc in located),
             seq,
             previous,
             time_ms,
         )
     except (cbor2.CBORDecodeError, TypeError, ValueError, IndexError):
         raise Damaged(what="a link of the chain") from None
+
+
+def _located(pack: bytes, frame: int, at: int, sealed_len: int, ids: bytes, lengths: list[int]) -> Located:
+    return Located(pack, frame, at, sealed_len, ids, tuple(lengths))
 
 
 def erase_bodies(link: Link, keep: Callable[[Entry], bool]) -> Link:

@@ -38,7 +38,7 @@ class Cutter:
     """Cuts one stream. Feed it with ``feed`` and end with ``finish``; both yield finished chunks."""
 
     def __init__(self, size: int | None, seed: int) -> None:
-        """``size``: declared length if known (a hint for SQLite pages); ``seed``: secret per locker, hides cut points."""
+        """``size``: declared length if known (for SQLite pages); ``seed``: secret per locker, hides cut points."""
         self._size = size
         self._seed = seed
         self._held = bytearray()

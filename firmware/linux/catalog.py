@@ -57,13 +57,13 @@ class SqliteCatalog:
             try:
                 self._prepare(key, cipher, exclusive=exclusive, synchronous=synchronous, readonly=readonly)
             except BaseException:
-                self._db.close(True)  # noqa: FBT003 apsw takes force by position
+                self._db.close(True)
                 raise
 
     def _prepare(self, key: Secret, cipher: str, *, exclusive: bool, synchronous: str, readonly: bool) -> None:
         db = self._sql
         db.execute(f"PRAGMA cipher='{cipher}'")
-        db.execute(f"PRAGMA key=\"raw:{key.reveal().hex()}\"")
+        db.execute(f'PRAGMA key="raw:{key.reveal().hex()}"')
         db.execute(f"PRAGMA cache_size=-{CATALOG_CACHE_KIB if not readonly else CATALOG_CACHE_KIB // 4}")
         db.execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF")
         db.set_busy_timeout(10_000)
@@ -126,7 +126,7 @@ class SqliteCatalog:
     def close(self) -> None:
         """Close for good; an open transaction is rolled back."""
         if self._db is not None:
-            self._db.close(True)  # noqa: FBT003 apsw takes force by position
+            self._db.close(True)
             self._db = None
 
     def check(self) -> list[str]:
@@ -148,7 +148,8 @@ class SqliteCatalog:
 
     def meta(self, key: str) -> str | None:
         """Read one named fact."""
-        return self._one("SELECT value FROM meta WHERE key=?", key)
+        value: str | None = self._one("SELECT value FROM meta WHERE key=?", key)
+        return value
 
     def set_meta(self, key: str, value: str) -> None:
         """Write one named fact."""
@@ -156,13 +157,25 @@ class SqliteCatalog:
 
     def packs(self) -> list[PackRow]:
         """All packs, in the order they were begun."""
-        return [PackRow(*row[:6], PackState(row[6]), *row[7:]) for row in self._all("SELECT * FROM pack ORDER BY no")]
+        rows = self._all("SELECT * FROM pack ORDER BY no")
+        return [PackRow(r[0], r[1], r[2], r[3], r[4], r[5], PackState(r[6]), r[7], r[8], r[9]) for r in rows]
 
     def save_pack(self, row: PackRow) -> None:
         """Insert or update one pack."""
         self._do(
             "INSERT OR REPLACE INTO pack VALUES(?,?,?,?,?,?,?,?,?,?)",
-            (row.no, row.id, row.kind, row.suite, row.epoch, row.salt, int(row.state), row.frames, row.size, row.digest),
+            (
+                row.no,
+                row.id,
+                row.kind,
+                row.suite,
+                row.epoch,
+                row.salt,
+                int(row.state),
+                row.frames,
+                row.size,
+                row.digest,
+            ),
         )
 
     def add_chunks(self, rows: Iterable[tuple[bytes, Place]]) -> None:
@@ -211,13 +224,28 @@ class SqliteCatalog:
         self._many(
             MAKE_RECORD,
             (
-                (n, r.id, r.name, r.size, r.mime, r.mtime_ns // 1_000_000, r.mtime_ns, r.stored_ms, r.version, r.pending, r.seq)
+                (
+                    n,
+                    r.id,
+                    r.name,
+                    r.size,
+                    r.mime,
+                    r.mtime_ns // 1_000_000,
+                    r.mtime_ns,
+                    r.stored_ms,
+                    r.version,
+                    r.pending,
+                    r.seq,
+                )
                 for n, r in enumerate(rows, first)
             ),
         )
         self._many(
             MAKE_VERSION,
-            ((n, r.version, r.size, r.mtime_ns, r.stored_ms, r.digest, r.chunks, r.depth) for n, r in enumerate(rows, first)),
+            (
+                (n, r.version, r.size, r.mtime_ns, r.stored_ms, r.digest, r.chunks, r.depth)
+                for n, r in enumerate(rows, first)
+            ),
         )
         self._many(MAKE_WORDS, ((n, _name_words(r.name), r.text) for n, r in enumerate(rows, first)))
 
@@ -310,7 +338,8 @@ class SqliteCatalog:
 
     def text_seq(self, id: bytes) -> int | None:
         """The link that holds the newest text of a record."""
-        return self._one("SELECT text_seq FROM record WHERE id=?", id)
+        seq: int | None = self._one("SELECT text_seq FROM record WHERE id=?", id)
+        return seq
 
     def content(self, id: bytes, version: int | None) -> Content | None:
         """The chunks of one version (None = the newest)."""
@@ -367,7 +396,8 @@ class SqliteCatalog:
 
     def pending_counts(self) -> dict[str, int]:
         """How many records wait for facts and for previews."""
-        counts = dict(self._all("SELECT pending, count(*) FROM record WHERE pending>0 AND state=1 GROUP BY pending"))
+        sql = "SELECT pending, count(*) FROM record WHERE pending>0 AND state=1 GROUP BY pending"
+        counts: dict[int, int] = {row[0]: row[1] for row in self._all(sql)}
         return {"facts": counts.get(Pending.FACTS, 0), "previews": counts.get(Pending.PREVIEWS, 0)}
 
     def preview(self, id: bytes, edge: int) -> tuple[int, str, bytes] | None:

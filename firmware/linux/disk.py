@@ -131,7 +131,9 @@ class LinuxDisk:
         """Plain file names, sorted; temporaries are not listed."""
         try:
             with os.scandir(self._folder / folder) as entries:
-                return sorted(e.name for e in entries if e.is_file(follow_symlinks=False) and not e.name.endswith(".tmp"))
+                return sorted(
+                    e.name for e in entries if e.is_file(follow_symlinks=False) and not e.name.endswith(".tmp")
+                )
         except FileNotFoundError:
             return []
 

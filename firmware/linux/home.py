@@ -26,7 +26,7 @@ def linux_home(folder: Path) -> Home:
     path = catalog_folder / "catalog.db"
     suite = measured_suite()
 
-    def open_catalog(key: Secret, readonly: bool) -> SqliteCatalog:  # noqa: FBT001 the port's signature
+    def open_catalog(key: Secret, readonly: bool) -> SqliteCatalog:
         return SqliteCatalog(path, key, cipher=catalog_cipher(suite), readonly=readonly)
 
     def remove_catalog() -> None:

@@ -46,5 +46,6 @@ NEXT_VERSION = (
 )
 SET_FACTS = (
     "UPDATE record SET mime=coalesce(?, mime), when_ms=coalesce(?, when_ms), taken_ms=?, taken_local=?, width=?, "
-    "height=?, duration_ms=?, lat_e7=?, lon_e7=?, title=?, trouble=?, pending=?, text_seq=coalesce(?, text_seq) WHERE rid=?"
+    "height=?, duration_ms=?, lat_e7=?, lon_e7=?, title=?, trouble=?, pending=?, "
+    "text_seq=coalesce(?, text_seq) WHERE rid=?"
 )

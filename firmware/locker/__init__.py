@@ -1,4 +1,4 @@
-"""One member's locker: puts, lists, finds, versions, forgets, verifies and rebuilds. Sees a Disk and a Catalog, nothing else."""
+"""One member's locker: puts, lists, finds, forgets, verifies, rebuilds. Sees a Disk and a Catalog, nothing else."""
 
 from firmware.locker.home import Home
 from firmware.locker.locker import Locker

@@ -69,9 +69,7 @@ class Applier:
         no = self._number(entry.pack)
         if not no:
             no = max(self._packs, default=0) + 1
-            self._packs[no] = PackRow(
-                no, entry.pack, entry.kind, entry.suite, entry.epoch, entry.salt, PackState.OPEN
-            )
+            self._packs[no] = PackRow(no, entry.pack, entry.kind, entry.suite, entry.epoch, entry.salt, PackState.OPEN)
             self._numbers[entry.pack] = no
         self._catalog.save_pack(self._packs[no])
 
@@ -117,26 +115,29 @@ class Applier:
         return entry.text if isinstance(entry.text, str) else None
 
     def _other(self, entry: chain.Entry, seq: int) -> None:
-        catalog = self._catalog
         match entry:
             case chain.FactsFound():
                 self._facts(entry, seq)
-            case chain.PreviewMade():
-                if self._current(entry.rid, entry.version):
-                    catalog.set_previews([(entry.rid, entry.edge, entry.mime, entry.chunk, entry.size)])
-            case chain.Delete():
-                catalog.set_state(entry.rids, RecordState.BIN, entry.time_ms)
-            case chain.Undelete():
-                catalog.set_state(entry.rids, RecordState.LIVE, None)
-            case chain.Forget():
-                catalog.forget(entry.rids)
+            case chain.PreviewMade() if self._current(entry.rid, entry.version):
+                row = (entry.rid, entry.edge, entry.mime, entry.chunk, entry.size)
+                self._catalog.set_previews([row])
             case chain.Rename():
                 self._rename(entry)
-            case chain.Trim():
-                if catalog.record(entry.rid) is not None:
-                    catalog.trim(entry.rid, entry.versions)
+            case chain.Trim() if self._catalog.record(entry.rid) is not None:
+                self._catalog.trim(entry.rid, entry.versions)
+            case _:
+                self._moved(entry)
+
+    def _moved(self, entry: chain.Entry) -> None:
+        match entry:
+            case chain.Delete():
+                self._catalog.set_state(entry.rids, RecordState.BIN, entry.time_ms)
+            case chain.Undelete():
+                self._catalog.set_state(entry.rids, RecordState.LIVE, None)
+            case chain.Forget():
+                self._catalog.forget(entry.rids)
             case chain.Snapshot():
-                catalog.set_meta("snapshot", str(entry.number))
+                self._catalog.set_meta("snapshot", str(entry.number))
             case _:
                 pass
 

@@ -60,19 +60,19 @@ class Locker(LockerReader):
     @staticmethod
     def create(home: Home, secrets: LockerSecrets, locker_id: str = "") -> Locker:
         """Begin an empty locker; durable when this returns."""
-        locker = Locker(home, secrets, home.open_catalog(secrets.catalog_key, False))  # noqa: FBT003 port by position
+        locker = Locker(home, secrets, home.open_catalog(secrets.catalog_key, False))
         locker.queue(chain.Genesis(locker_id, home.clock.now_ms()))
         locker.commit()
         return locker
 
     @staticmethod
     def open(home: Home, secrets: LockerSecrets) -> Locker:
-        """Open a locker and repair what a crash left; a missing or unreadable catalog is rebuilt from the meta packs."""
+        """Open a locker and repair what a crash left; an unreadable catalog is rebuilt from the meta packs."""
         try:
-            catalog = home.open_catalog(secrets.catalog_key, False)  # noqa: FBT003 port by position
+            catalog = home.open_catalog(secrets.catalog_key, False)
         except Damaged:
             home.remove_catalog()
-            catalog = home.open_catalog(secrets.catalog_key, False)  # noqa: FBT003 port by position
+            catalog = home.open_catalog(secrets.catalog_key, False)
         locker = Locker(home, secrets, catalog)
         try:
             locker.recover()
@@ -94,7 +94,7 @@ class Locker(LockerReader):
 
     def reader(self) -> LockerReader:
         """Return a reader with a catalog connection of its own, for one other thread."""
-        catalog = self.home.open_catalog(self.secrets.catalog_key, True)  # noqa: FBT003 port by position
+        catalog = self.home.open_catalog(self.secrets.catalog_key, True)
         return LockerReader(self.home, self.secrets, catalog)
 
     def close(self) -> None:
@@ -316,7 +316,7 @@ class Locker(LockerReader):
             size = len(preview.data)
             self.queue(chain.PreviewMade(rid, record.version, preview.edge, preview.mime, identity, size))
 
-    def pending_analysis(self, limit: int, *, previews: bool) -> list[Record]:
+    def pending_analysis(self, limit: int, *, previews: bool) -> Sequence[Record]:
         """Records the reader still owes facts (or previews), oldest first."""
         return self.pending(limit, previews=previews)
 
@@ -368,7 +368,7 @@ class Locker(LockerReader):
         self.home.remove_catalog()
         self.catalog = self._catalog = self.shelf.catalog = self.home.open_catalog(
             self.secrets.catalog_key,
-            False,  # noqa: FBT003 port by position
+            False,
         )
         self.recover()
         return self.stats()
@@ -385,5 +385,3 @@ class Locker(LockerReader):
             self.home.disk.remove(name)
         if names:
             self.home.disk.sync_folder("packs")
-
-

@@ -152,7 +152,7 @@ class OpenPacks:
             if segment.size:
                 self._seal(kind, compress, segment)
 
-    def _seal(self, kind: Kind, compress: bool, segment: _Segment) -> None:  # noqa: FBT001 half of the key
+    def _seal(self, kind: Kind, compress: bool, segment: _Segment) -> None:
         self._segments[kind, compress] = _Segment()
         lengths = tuple(len(part) for part in segment.parts)
         writer = self.writer(kind, segment.size, len(lengths))

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 LIST_IDS = 1024
 """More chunks than this are listed in chunks of their own, so that one entry stays small."""
 
-_PACKED = ("image/jpeg", "image/heic", "image/heif", "image/webp", "video/", "audio/", "application/zip", "application/gzip")
+_PACKED = (
+    "image/jpeg",
+    "image/heic",
+    "image/heif",
+    "image/webp",
+    "video/",
+    "audio/",
+    "application/zip",
+    "application/gzip",
+)
 """Kinds that are compressed already: trying again would only cost time."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from firmware.errors import Misused, NoSuchRecord
 from firmware.limits import PAGE_RECORDS
@@ -84,7 +84,7 @@ class LockerReader:
             return Page((), None)
         return self._catalog.find(match, cursor=cursor, limit=max(1, min(limit, PAGE_RECORDS)))
 
-    def versions(self, id: str) -> list[Version]:
+    def versions(self, id: str) -> Sequence[Version]:
         """Return the versions of a record, newest first; raises NoSuchRecord."""
         record = self.get(id)
         return self._catalog.versions(bytes.fromhex(record.id))
@@ -136,7 +136,7 @@ class LockerReader:
         """How many records wait for facts and for previews."""
         return self._catalog.pending_counts()
 
-    def pending(self, limit: int, *, previews: bool) -> list[Record]:
+    def pending(self, limit: int, *, previews: bool) -> Sequence[Record]:
         """Records the reader process still owes facts (or previews), oldest first."""
         return self._catalog.pending(Pending.PREVIEWS if previews else Pending.FACTS, limit)
 

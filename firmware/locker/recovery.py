@@ -1,4 +1,4 @@
-"""After any end of the last writer: bring packs, chain and catalog to one state. A rebuild is the same walk from zero."""
+"""After any end of the last writer: packs, chain and catalog come to one state. A rebuild is the same from zero."""
 
 from __future__ import annotations
 
@@ -45,16 +45,15 @@ def catch_up(locker: Locker) -> None:
     Raises Damaged when the chain itself is broken, NewerFormat when a newer box wrote here.
     """
     fresh = locker.head_seq == 0
-    unfinished, dead, links = _survey(locker, fresh=fresh)
+    dead, links = _survey(locker, fresh=fresh)
     if locker.home.catch_up:
         _apply(locker, links, dead)
-    _close(locker, unfinished, dead)
+    _close(locker, dead)
 
 
-def _survey(locker: Locker, *, fresh: bool) -> tuple[list[PackRow], dict[bytes, _Dead], list[_FoundLink]]:
+def _survey(locker: Locker, *, fresh: bool) -> tuple[dict[bytes, _Dead], list[_FoundLink]]:
     """Look at every pack that is not known to be cut (at all meta packs when the catalog is empty)."""
     known = {file_name(row): row for row in locker.shelf.rows.values()}
-    unfinished = [row for row in known.values() if row.state is PackState.OPEN]
     dead: dict[bytes, _Dead] = {}
     links: list[_FoundLink] = []
     for leaf in locker.home.disk.names("packs"):
@@ -67,7 +66,7 @@ def _survey(locker: Locker, *, fresh: bool) -> tuple[list[PackRow], dict[bytes, 
         found = _walk(locker, name, row, links)
         if found is not None:
             dead[found.reader.id] = found
-    return unfinished, dead, links
+    return dead, links
 
 
 def _walk(locker: Locker, name: str, row: PackRow | None, links: list[_FoundLink]) -> _Dead | None:
@@ -125,7 +124,9 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
         applier.records(link.entries(), link.seq)
     dropped = {row.no for row in rows.values() if row.state is PackState.DROPPED}
     if dropped:
-        locker.catalog.drop_chunks([c for c, place in locker.catalog.places() if place.pack in dropped or not place.pack])
+        locker.catalog.drop_chunks(
+            [c for c, place in locker.catalog.places() if place.pack in dropped or not place.pack]
+        )
     locker.set_head(order[-1].seq, previous)
 
 
@@ -134,18 +135,11 @@ def _read(order: list[_FoundLink], dead: dict[bytes, _Dead]) -> Iterator[tuple[c
         yield chain.decode_link(dead[found.pack].reader.body(found.frame)), found
 
 
-def _close(locker: Locker, unfinished: list[PackRow], dead: dict[bytes, _Dead]) -> None:
+def _close(locker: Locker, dead: dict[bytes, _Dead]) -> None:
     """Cut what dead writers left at its last whole frame; remove what nothing refers to; commit."""
     rows = {row.id: row for row in locker.shelf.rows.values()}
-    for row in rows.values():
-        if row.state is PackState.OPEN and row.id not in dead and row not in unfinished:
-            unfinished.append(row)
-    for row in unfinished:
-        if row.id not in dead:
-            found = _walk(locker, file_name(row), row, [])
-            if found is not None and _exists(locker, file_name(row)):
-                dead[row.id] = found
-    garbage = []
+    _walk_the_rest(locker, dead)
+    garbage: list[str] = []
     for identity, found in dead.items():
         known = rows.get(identity)
         if known is None or known.state is PackState.DROPPED:
@@ -153,18 +147,31 @@ def _close(locker: Locker, unfinished: list[PackRow], dead: dict[bytes, _Dead]) 
         elif known.state is PackState.OPEN:
             _finish(locker, known, found, garbage)
     locker.remove_pack_files(garbage)
-    missing = [row for row in unfinished if row.id not in dead and row.state is PackState.OPEN]
-    for row in missing:
-        row.state = PackState.DROPPED if not _referenced(locker, row.no) else PackState.RECOVERED
-        locker.packs.touched[row.no] = row
-    if locker.packs.entries or missing or garbage or locker.packs.touched:
-        for row in locker.packs.touched.values():
-            locker.catalog.save_pack(row)
+    for row in rows.values():
+        if row.state is PackState.OPEN and row.id not in dead:
+            row.state = PackState.RECOVERED if _referenced(locker, row.no) else PackState.DROPPED
+            locker.packs.touched[row.no] = row
+    for row in locker.packs.touched.values():
+        locker.catalog.save_pack(row)
     locker.catalog.commit()
     if locker.packs.entries:
         locker.commit()
     else:
         locker.packs.settle()
+
+
+def _walk_the_rest(locker: Locker, dead: dict[bytes, _Dead]) -> None:
+    """Walk files that the chain leaves open, and files it does not know at all (after a rebuild from nothing)."""
+    rows = {file_name(row): row for row in locker.shelf.rows.values()}
+    walked = {found.name for found in dead.values()}
+    for leaf in locker.home.disk.names("packs"):
+        name = f"packs/{leaf}"
+        row = rows.get(name)
+        if name in walked or (row is not None and row.state is not PackState.OPEN):
+            continue
+        found = _walk(locker, name, row, [])
+        if found is not None:
+            dead[found.reader.id] = found
 
 
 def _finish(locker: Locker, row: PackRow, found: _Dead, garbage: list[str]) -> None:
@@ -183,11 +190,5 @@ def _finish(locker: Locker, row: PackRow, found: _Dead, garbage: list[str]) -> N
     locker.packs.record_cut(row, done)
 
 
-def _exists(locker: Locker, name: str) -> bool:
-    return name.rsplit("/", 1)[-1] in locker.home.disk.names("packs")
-
-
 def _referenced(locker: Locker, no: int) -> bool:
     return any(place.pack == no for _, place in locker.catalog.places())
-
-

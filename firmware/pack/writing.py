@@ -30,7 +30,7 @@ from firmware.pack.format import (
     tail_bytes,
 )
 from firmware.ports import Disk, Entropy
-from firmware.seal import Sealer, Secret, Suite, pack_keys
+from firmware.seal import Sealer, Secret, pack_keys
 
 ZSTD_LEVEL = 3
 """restic's default too; levels above cost more CPU than a home's photos give back (`./box bench locker`)."""
