@@ -83,5 +83,3 @@ class Entropy(Protocol):
     def bytes(self, count: int) -> bytes:
         """Return ``count`` unpredictable bytes."""
         ...
-
-

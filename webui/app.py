@@ -81,7 +81,11 @@ class Pages(Application):
     def __init__(self, front: Front, connection: Connection) -> None:
         """Serve the routes of ``connection``."""
         self._front = front
-        rules = [(f"^{route.path}$", route.handler, {"front": front, "route": route}) for route in ROUTES if connection in route.connections]
+        rules = [
+            (f"^{route.path}$", route.handler, {"front": front, "route": route})
+            for route in ROUTES
+            if connection in route.connections
+        ]
         super().__init__(
             rules,
             default_handler_class=assets.NotHere,

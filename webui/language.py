@@ -113,7 +113,8 @@ class Languages:
     def __init__(self, folder: Path) -> None:
         """Load every ``*.json`` of ``folder``; English is the one that must be there."""
         self.known = {
-            path.stem: Language(path.stem, json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.json"))
+            path.stem: Language(path.stem, json.loads(path.read_text("utf-8")))
+            for path in sorted(folder.glob("*.json"))
         }
         self.fallback = self.known["en"]
 

@@ -29,7 +29,7 @@ _MAX_UINT: Final = (1 << 63) - 1
 class SlotKind(StrEnum):
     """The kinds of ways into a locker."""
 
-    PASSPHRASE = "passphrase"  # noqa: S105  (the word itself, not one)
+    PASSPHRASE = "passphrase"
     KIT = "kit"
     FRIENDS = "friends"
     PASSKEY = "passkey"

@@ -56,7 +56,13 @@ class Client:
         return Client(self._run, token, member)
 
     async def call(
-        self, name: str, /, *, body: AsyncIterator[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
+        self,
+        name: str,
+        /,
+        *,
+        body: AsyncIterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        **args: Any,
     ) -> Any:
         """Call an operation that answers one value and return it (see the table for its type); raises BoxError."""
         async with self.stream(name, body=body, headers=headers, **args) as answer:
@@ -65,7 +71,13 @@ class Client:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, name: str, /, *, body: AsyncIterator[bytes] | None = None, headers: dict[str, str] | None = None, **args: Any
+        self,
+        name: str,
+        /,
+        *,
+        body: AsyncIterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        **args: Any,
     ) -> AsyncIterator[Answer]:
         """Call an operation and yield its answer while it arrives; leaving early closes the connection."""
         request = calling.build(name, self._token, headers, args)

@@ -24,7 +24,7 @@ _NAMED = {str: "a text", int: "a whole number", bool: "true or false", float: "a
 _SCHEMAS: Mapping[type, str] = {str: "string", int: "integer", bool: "boolean", float: "number"}
 
 
-def arg(  # noqa: PLR0913 - one keyword per bound a field may have
+def arg(
     doc: str,
     *,
     default: Any = _REQUIRED,

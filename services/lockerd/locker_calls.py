@@ -136,7 +136,7 @@ class LockerCalls:
 
         def check(locker: Locker) -> VerifyReport:
             report = VerifyReport(0, 0, 0, 0, 0, 0, ())
-            for report in locker.verify():  # noqa: B007 - the last one is the answer
+            for report in locker.verify():
                 loop.call_soon_threadsafe(reports.put_nowait, report)
                 if gone:
                     break

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from firmware import limits
 from firmware.errors import Locked, Missing, Refused
 from firmware.ports import Clock
-from services.api.types import Role, SessionInfo
+from services.api.types import SessionInfo
 from services.lockerd.household import Member
 
 

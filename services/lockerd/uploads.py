@@ -81,7 +81,7 @@ class BulkSink:
         if wait is not None:
             await wait
 
-    def _said(self, lines: bytes, error: BoxError | None, done: bool) -> None:  # noqa: FBT001
+    def _said(self, lines: bytes, error: BoxError | None, done: bool) -> None:
         if lines:
             self._unread += len(lines)
             self._call.push(lines).add_done_callback(lambda sent: self._sent(sent, len(lines)))

@@ -76,7 +76,7 @@ def _is_utf8(name: bytes) -> bool:
 def _dos_time(mtime_ns: int) -> tuple[int, int]:
     """Return (DOS date and time, UTC; Unix seconds), both held inside what their fields can say."""
     seconds = min(max(mtime_ns // 1_000_000_000, 0), 0x7FFFFFFF)
-    when = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     if when.year < 1980:
         return (1 << 21) | (1 << 16), seconds
     date = (when.year - 1980) << 9 | when.month << 5 | when.day

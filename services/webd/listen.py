@@ -66,7 +66,9 @@ class Listening:
             await server.close_all_connections()
 
 
-def listen(listening: Listening, open_pages: Application, private_pages: Application, leaf: Leaf, asked: argparse.Namespace) -> None:
+def listen(
+    listening: Listening, open_pages: Application, private_pages: Application, leaf: Leaf, asked: argparse.Namespace
+) -> None:
     """Bind both ports on every address and start serving; raises OSError when a port cannot be had at all."""
     http, listening.http_port = _bind(asked.http_port, asked.bind)
     https, listening.https_port = _bind(asked.https_port, asked.bind)

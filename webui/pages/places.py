@@ -84,7 +84,9 @@ class Bin(Page):
 
     async def get(self) -> None:
         """List the bin with the days each record has left."""
-        found: Records = await self.ask("list", state=RecordState.BIN, limit=_PAGE, cursor=self.get_query_argument("from", None))
+        found: Records = await self.ask(
+            "list", state=RecordState.BIN, limit=_PAGE, cursor=self.get_query_argument("from", None)
+        )
         now_ms = self.front.now_ms()
         entries = []
         for record in found.records:
@@ -131,7 +133,9 @@ class ThisBox(Page):
         """Show what is true about this box for this member."""
         counts = (await self.ask("stats")).counts
         status = await self.status_of_box()
-        self.show("box.html", counts=counts, status=status, fingerprint=fingerprint(self.front.authority()), place="box")
+        self.show(
+            "box.html", counts=counts, status=status, fingerprint=fingerprint(self.front.authority()), place="box"
+        )
 
 
 def marked(name: str, words: str) -> list[tuple[str, bool]]:
@@ -139,4 +143,8 @@ def marked(name: str, words: str) -> list[tuple[str, bool]]:
     parts = [re.escape(word) for word in words.split()]
     if not parts:
         return [(name, False)]
-    return [(piece, index % 2 == 1) for index, piece in enumerate(re.split(f"({'|'.join(parts)})", name, flags=re.IGNORECASE)) if piece]
+    return [
+        (piece, index % 2 == 1)
+        for index, piece in enumerate(re.split(f"({'|'.join(parts)})", name, flags=re.IGNORECASE))
+        if piece
+    ]

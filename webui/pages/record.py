@@ -16,7 +16,16 @@ from webui.pages.shown import shown
 _FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PREVIEW_SECONDS = 600
 _PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag")
-_SAVED_AS_THEY_ARE = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/heic", "video/mp4", "video/quicktime", "application/pdf")
+_SAVED_AS_THEY_ARE = (
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/heic",
+    "video/mp4",
+    "video/quicktime",
+    "application/pdf",
+)
 """Types a phone needs to know to save a file where it belongs. All others are opaque bytes."""
 _PICTURES = ("image/jpeg", "image/webp")
 _PREVIEW_EDGE = 1280
@@ -32,7 +41,15 @@ class RecordPage(Page):
         versions = (await self.ask("versions", id=record_id)).versions
         typed = self.kept(f"/record/{record_id}/name")
         item = shown(record, self.language, self.front.now_ms())
-        self.show("record.html", record=record, item=item, versions=versions, typed=typed, in_bin=record.state is RecordState.BIN, edge=_PREVIEW_EDGE)
+        self.show(
+            "record.html",
+            record=record,
+            item=item,
+            versions=versions,
+            typed=typed,
+            in_bin=record.state is RecordState.BIN,
+            edge=_PREVIEW_EDGE,
+        )
 
 
 class RecordName(Page):

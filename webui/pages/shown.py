@@ -65,7 +65,9 @@ def shown(record: RecordInfo, language: Language, now_ms: int) -> Item:
     """Return what a list shows of ``record``."""
     folder, _, leaf = record.name.rpartition("/")
     mime = record.facts.mime or record.mime
-    icon, kind = next(((icon, kind) for start, icon, kind in _KINDS if mime.startswith(start)), ("file-question-mark", "other"))
+    icon, kind = next(
+        ((icon, kind) for start, icon, kind in _KINDS if mime.startswith(start)), ("file-question-mark", "other")
+    )
     length = language.duration(record.facts.duration_ms) if record.facts.duration_ms else ""
     return Item(
         id=record.id,
@@ -99,4 +101,10 @@ def _date(when_ms: int) -> datetime.date:
 
 
 def _hidden(char: str) -> bool:
-    return char < " " or char in "\x7f\u200e\u200f\u061c" or "\x80" <= char <= "\x9f" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
+    return (
+        char < " "
+        or char in "\x7f\u200e\u200f\u061c"
+        or "\x80" <= char <= "\x9f"
+        or "\u202a" <= char <= "\u202e"
+        or "\u2066" <= char <= "\u2069"
+    )
