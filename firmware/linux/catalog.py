@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ from firmware.linux.schema import (
     SET_FACTS,
     TABLES,
 )
-from firmware.locker.reader import SHORT_PREFIX
 from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
+from firmware.locker.words import name_words
 from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
 from firmware.seal import Secret
 
@@ -247,7 +246,7 @@ class SqliteCatalog:
                 for n, r in enumerate(rows, first)
             ),
         )
-        self._many(MAKE_WORDS, ((n, _name_words(r.name), r.text) for n, r in enumerate(rows, first)))
+        self._many(MAKE_WORDS, ((n, name_words(r.name), r.text) for n, r in enumerate(rows, first)))
 
     def add_version(self, row: PutRow) -> None:
         """Make ``row`` the newest version of an existing record."""
@@ -262,7 +261,7 @@ class SqliteCatalog:
             (rid, row.version, row.size, row.mtime_ns, row.stored_ms, row.digest, row.chunks, row.depth),
         )
         self._do("DELETE FROM preview WHERE rid=?", (rid,))
-        self._do(MAKE_WORDS, (rid, _name_words(row.name), row.text))
+        self._do(MAKE_WORDS, (rid, name_words(row.name), row.text))
 
     def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None:
         """Write what the reader found."""
@@ -277,7 +276,7 @@ class SqliteCatalog:
         )  # fmt: skip
         if facts.text is not None or facts.title is not None:
             name = self._one("SELECT name FROM record WHERE rid=?", rid)
-            words = f"{_name_words(name)} {facts.title or ''}"
+            words = f"{name_words(name)} {facts.title or ''}"
             self._do(MAKE_WORDS, (rid, words, facts.text))
 
     def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None:
@@ -300,7 +299,7 @@ class SqliteCatalog:
         """Rename; ``text`` is the record's text again, because the word index keeps none."""
         rid = self._rid(id)
         self._do("UPDATE record SET name=? WHERE rid=?", (name, rid))
-        self._do(MAKE_WORDS, (rid, _name_words(name), text))
+        self._do(MAKE_WORDS, (rid, name_words(name), text))
 
     def forget(self, ids: Iterable[bytes]) -> None:
         """Remove records with all versions, previews and words."""
@@ -467,16 +466,6 @@ def _record(row: Row) -> Record:
         row[1].hex(), name, row[3], row[4], row[5], row[6], row[7], row[8], RecordState(row[9]), row[10], facts,
         bool(row[19]),
     )  # fmt: skip
-
-
-_WORD = re.compile(r"[^\W_]+")
-
-
-def _name_words(name: bytes) -> str:
-    text = name.decode("utf-8", "replace")
-    words = set(_WORD.findall(text.lower()))
-    prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
-    return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in prefixes)
 
 
 def _folder_range(folder: str | None) -> tuple[str, list[Any]]:

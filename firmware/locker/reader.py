@@ -10,36 +10,11 @@ from firmware.limits import PAGE_RECORDS
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import Catalog, Pending
+from firmware.locker.words import search_expression
 from firmware.model import Page, Preview, Record, RecordState, Version
 from firmware.seal import LockerSecrets
 
-SHORT_PREFIX = "zqp"
-"""Marks the one- and two-letter prefixes the catalog indexes beside a name's words; no language has such words."""
-
-_WORD = re.compile(r"[^\W_]+")
 _ID = re.compile(r"[0-9a-f]{32}")
-_MAX_WORDS = 16
-"""Words of one search; guards the index against a pasted book."""
-
-
-def search_expression(words: str) -> str | None:
-    """Turn what a person typed into an FTS5 expression: every word must match, the last one as a beginning.
-
-    None when nothing in ``words`` can be searched. One- and two-letter beginnings match names only.
-    """
-    found = _WORD.findall(words.lower())[:_MAX_WORDS]
-    if not found:
-        return None
-    *whole, last = found
-    ends_open = words[-1:].strip() != ""
-    terms = [f'"{word}"' for word in whole]
-    if not ends_open:
-        terms.append(f'"{last}"')
-    elif len(last) <= 2:
-        terms.append(f'("{last}" OR "{SHORT_PREFIX}{last}")')
-    else:
-        terms.append(f'"{last}"*')
-    return " AND ".join(terms)
 
 
 class LockerReader:

@@ -1,0 +1,40 @@
+"""What is searched: from names to words, and from what a person typed to an index expression."""
+
+from __future__ import annotations
+
+import re
+
+SHORT_PREFIX = "zqp"
+"""Marks the one- and two-letter beginnings indexed beside a name's words; no language has such words."""
+
+_WORD = re.compile(r"[^\W_]+")
+_MAX_WORDS = 16
+"""Words of one search; guards the index against a pasted book."""
+
+
+def search_expression(words: str) -> str | None:
+    """Turn what a person typed into an FTS5 expression: every word must match, the last one as a beginning.
+
+    None when nothing in ``words`` can be searched. One- and two-letter beginnings match names only, and a space
+    behind the last word ends it.
+    """
+    found = _WORD.findall(words.lower())[:_MAX_WORDS]
+    if not found:
+        return None
+    *whole, last = found
+    terms = [f'"{word}"' for word in whole]
+    if not words[-1:].strip():
+        terms.append(f'"{last}"')
+    elif len(last) <= 2:
+        terms.append(f'("{last}" OR "{SHORT_PREFIX}{last}")')
+    else:
+        terms.append(f'"{last}"*')
+    return " AND ".join(terms)
+
+
+def name_words(name: bytes) -> str:
+    """Return the text to index for a name: the name itself and the short beginnings of its words."""
+    text = name.decode("utf-8", "replace")
+    words = set(_WORD.findall(text.lower()))
+    prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
+    return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in sorted(prefixes))
