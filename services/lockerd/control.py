@@ -7,6 +7,7 @@ here and only here: never in arguments, environment or files. The end of the cha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Awaitable, Callable
@@ -41,7 +42,7 @@ class Channel:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def live(self) -> None:
-        """Read until the other side is gone; then every waiting order fails as Locked."""
+        """Read until the other side is gone; then every waiting order fails as Locked. Does not close this end."""
         loop = asyncio.get_running_loop()
         try:
             while raw := await loop.sock_recv(self._sock, _MESSAGE_MAX):
@@ -49,7 +50,6 @@ class Channel:
         except ConnectionError:
             pass
         finally:
-            self._sock.close()
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(Locked())
@@ -73,10 +73,14 @@ class Channel:
         except OSError as error:
             raise Locked from error
 
+    def end(self) -> None:
+        """Send no more; the other side sees that as the end and closes in its turn."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
-        """End the channel; the other side sees it."""
-        if self._sock.fileno() >= 0:
-            self._sock.shutdown(socket.SHUT_RDWR)
+        """Give the socket back (after ``live`` returned)."""
+        self._sock.close()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "order" in message:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -42,7 +43,8 @@ def worker_main(member: str, folder: Path, path: Path, uids: frozenset[int], cha
 
 class _Worker:
     def __init__(self, member: str, folder: Path, path: Path, uids: frozenset[int]) -> None:
-        self._member, self._path, self._uids = member, path, uids
+        self._member, self._folder, self._path, self._uids = member, folder, path, uids
+        self._owned = -1
         self._home: Home = linux_home(folder)
         self._keys = Keys(self._home)
         self._journal = Journal("lockerd")
@@ -72,7 +74,7 @@ class _Worker:
             await talk.live()
         finally:
             teller.cancel()
-            await asyncio.to_thread(self._close)
+            await asyncio.to_thread(self._close)  # the channel closes with the process: then the locker is free again
 
     async def _obey(self, order: str, fields: dict[str, Any]) -> dict[str, Any]:
         return await self._orders[order](**fields)
@@ -80,22 +82,31 @@ class _Worker:
     # -------- getting in
 
     async def _create(self, passphrase: str) -> dict[str, Any]:
+        await asyncio.to_thread(self._own)
         secrets, locker_id, words = await asyncio.to_thread(self._keys.create, passphrase)
         await self._serve(await asyncio.to_thread(Locker.create, self._home, secrets, locker_id))
         return {"words": words}
 
     async def _open(self, passphrase: str) -> dict[str, Any]:
+        await asyncio.to_thread(self._own)
         secrets = await asyncio.to_thread(self._keys.open, passphrase)
         await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
         return {}
 
     async def _recover(self, words: str, passphrase: str) -> dict[str, Any]:
+        await asyncio.to_thread(self._own)
         secrets = await asyncio.to_thread(self._keys.recover, words, passphrase)
         if self._store is not None:
             await self._adopt(secrets)
         else:
             await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
         return {}
+
+    def _own(self) -> None:
+        """Wait until no other worker writes this locker (one of a main process that was killed is about to end)."""
+        if self._owned < 0:
+            self._owned = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._owned, fcntl.LOCK_EX)
 
     async def _prove(self, passphrase: str) -> dict[str, Any]:
         await asyncio.to_thread(self._keys.open, passphrase)

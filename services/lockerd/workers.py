@@ -29,7 +29,7 @@ class Worker:
     async def end(self, why: str) -> None:
         """Ask it to commit and end; wait until it did."""
         self.why = why
-        self.channel.close()
+        self.channel.end()
         if self.task is not None:
             await asyncio.wait([self.task])
 
@@ -106,6 +106,7 @@ class Workers:
 
     async def _live(self, worker: Worker) -> None:
         await worker.channel.live()
+        worker.channel.close()
         member = worker.member.id
         if self._open.get(member) is not worker:
             return
