@@ -155,14 +155,23 @@ class Announcer(RecordUpdateListener):
             await self._zeroconf.async_unregister_service(info)
 
     def _services(self) -> Sequence[tuple[str, int]]:
-        return (("_http._tcp.local.", self._wish.http_port), ("_https._tcp.local.", self._wish.https_port),
-                ("_lockerbox._tcp.local.", self._wish.https_port))
+        return (
+            ("_http._tcp.local.", self._wish.http_port),
+            ("_https._tcp.local.", self._wish.https_port),
+            ("_lockerbox._tcp.local.", self._wish.https_port),
+        )
 
     def _info(self, kind: str, port: int, at: Addresses) -> AsyncServiceInfo:
         instance = self.host.replace("locker-", "Locker Box ", 1)
         words: dict[str | bytes, str | bytes | None] = {name: value for name, value in self._wish.words}  # noqa: C416
-        return AsyncServiceInfo(kind, f"{instance}.{kind}", port=port, server=self._full, properties=words,
-                                addresses=[each.packed for each in at.reachable])
+        return AsyncServiceInfo(
+            kind,
+            f"{instance}.{kind}",
+            port=port,
+            server=self._full,
+            properties=words,
+            addresses=[each.packed for each in at.reachable],
+        )
 
 
 def _interfaces(at: Addresses) -> list[str | int | tuple[tuple[str, int, int], int]]:

@@ -23,8 +23,9 @@ def main(words: list[str]) -> int:
     """Run until SIGTERM or SIGINT; returns 0."""
     args = _parser().parse_args(words)
     box = json.loads((Path(args.data) / "box.json").read_bytes())
-    wish = Announcement(str(box["host"]), args.http_port, args.https_port,
-                        (("product", "Locker Box"), ("format", str(box["format"]))))
+    wish = Announcement(
+        str(box["host"]), args.http_port, args.https_port, (("product", "Locker Box"), ("format", str(box["format"])))
+    )
     ready_fds = [args.ready_fd] if args.ready_fd >= 0 else []
     asyncio.run(_live(wish, frozenset(args.bind), ready_fds))
     return 0
@@ -49,8 +50,9 @@ async def _live(wish: Announcement, binds: frozenset[str], ready_fds: list[int])
     await announcer.stop()
 
 
-async def _announce(announcer: Announcer, binds: frozenset[str], changed: asyncio.Event,
-                    named: Callable[[], None]) -> None:
+async def _announce(
+    announcer: Announcer, binds: frozenset[str], changed: asyncio.Event, named: Callable[[], None]
+) -> None:
     """Announce now and after every change of the addresses."""
     at, started = heard_at(binds), False
     while True:

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from firmware.errors import BoxError
+from services.api.place import default_data
 from services.supervisor.box import Box
-from services.supervisor.box_folder import default_data, prepare
+from services.supervisor.box_folder import prepare
 from services.supervisor.claim import claim_code
 from services.supervisor.greeting import Greeting
 from services.supervisor.ports import choose
@@ -43,8 +44,15 @@ def _run(data: Path, args: argparse.Namespace) -> int:
 
         def greet(box: Box) -> None:
             http, https = box.listen.http_port, box.listen.https_port
-            greeting = Greeting(host=folder.host, addresses=box.heard_at().reachable, http_port=http, https_port=https,
-                                claim_code=code, ca_pem=folder.keys / "ca.pem", data=folder.data)
+            greeting = Greeting(
+                host=folder.host,
+                addresses=box.heard_at().reachable,
+                http_port=http,
+                https_port=https,
+                claim_code=code,
+                ca_pem=folder.keys / "ca.pem",
+                data=folder.data,
+            )
             if args.headless:
                 print(greeting.as_json(), flush=True)
             else:
@@ -59,8 +67,12 @@ def _run(data: Path, args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./box run", description="Run the box in the foreground until Ctrl-C.")
     parser.add_argument("--data", metavar="DIR", help=f"data folder (default {default_data()})")
-    parser.add_argument("--port", metavar="N", type=int,
-                        help="HTTP on N and HTTPS on N+363; 0: any free ports (default 80 and 443, else 8080 and 8443)")
+    parser.add_argument(
+        "--port",
+        metavar="N",
+        type=int,
+        help="HTTP on N and HTTPS on N+363; 0: any free ports (default 80 and 443, else 8080 and 8443)",
+    )
     parser.add_argument("--host", metavar="ADDRESS", help="listen on this IP address only (0.0.0.0: all)")
     parser.add_argument("--headless", action="store_true", help="print one JSON line when ready, nothing else")
     return parser

@@ -139,6 +139,5 @@ class Box:
         return (*self._common(), *ports, *binds)
 
 
-
 def _noted(_number: int, _frame: object) -> None:
     """The wake-up descriptor carries the signal; nothing happens in the handler."""

@@ -58,13 +58,6 @@ class BoxFolder:
         os.close(self.lock_fd)
 
 
-def default_data() -> Path:
-    """The data folder when none is named: ``$XDG_DATA_HOME/locker-box`` or ``~/.local/share/locker-box``."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
-    return root / "locker-box"
-
-
 def prepare(data: Path) -> BoxFolder:
     """Make or take over the folder ``data``; raises Misused, NewerFormat, Damaged, AlreadyRunning.
 

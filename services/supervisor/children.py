@@ -93,9 +93,15 @@ class Children:
         command = [sys.executable, "-m", f"services.{child.name}", *child.arguments(), "--ready-fd", str(write_fd)]
         try:
             child.process = subprocess.Popen(
-                command, cwd=HOUSE, env=_environment(), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(),
-                pass_fds=(write_fd, *self._keep_fds), process_group=0,
-                preexec_fn=_die_with_parent)  # noqa: PLW1509 - this process has one thread
+                command,
+                cwd=HOUSE,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),
+                pass_fds=(write_fd, *self._keep_fds),
+                process_group=0,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+            )
         finally:
             os.close(write_fd)
         child.started, child.due, child.report, child.report_fd = time.monotonic(), None, None, read_fd

@@ -39,13 +39,24 @@ class Greeting:
     def as_json(self) -> str:
         """The one line of a headless start."""
         host = str(self.addresses[0]) if self.addresses else f"{self.host}.local"
-        return json.dumps({"ready": True, "http": self.url("http", host), "https": self.url("https", host),
-                           "claim_code": self.claim_code, "ca_pem": str(self.ca_pem)})
+        return json.dumps(
+            {
+                "ready": True,
+                "http": self.url("http", host),
+                "https": self.url("https", host),
+                "claim_code": self.claim_code,
+                "ca_pem": str(self.ca_pem),
+            }
+        )
 
     def write(self, out: TextIO) -> None:
         """Print the page for people."""
-        lines = ["", f"Locker Box is running. Its data is in {self.data}", "",
-                 f"  {self.url('https', self.host + '.local')}"]
+        lines = [
+            "",
+            f"Locker Box is running. Its data is in {self.data}",
+            "",
+            f"  {self.url('https', self.host + '.local')}",
+        ]
         lines += [f"  {self.url('https', str(address))}" for address in self.addresses]
         lines += ["", f"  Without a certificate yet, start at {self.url('http', self.host + '.local')}"]
         if not any(not address.is_loopback for address in self.addresses):

@@ -32,8 +32,13 @@ def main(mode: str, name: str, kind: str, interface: str, seconds: str) -> None:
             continue
         answers = _answers(packet)
         if packet[2] & 0x80 and name.lower() in answers:
-            found = {"id": struct.unpack_from(">H", packet)[0], "from": sender[0], "port": sender[1],
-                     "questions": struct.unpack_from(">H", packet, 4)[0], "addresses": answers[name.lower()]}
+            found = {
+                "id": struct.unpack_from(">H", packet)[0],
+                "from": sender[0],
+                "port": sender[1],
+                "questions": struct.unpack_from(">H", packet, 4)[0],
+                "addresses": answers[name.lower()],
+            }
             print(json.dumps(found))
             return
     print("null")

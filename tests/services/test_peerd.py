@@ -80,8 +80,22 @@ class Peerd:
         data.mkdir(exist_ok=True)
         (data / "box.json").write_text(json.dumps({"format": 1, "box_id": "00", "host": host}))
         read_fd, write_fd = os.pipe()
-        command = [*place, sys.executable, "-m", "services.peerd", "--data", str(data), "--run", str(data),
-                   "--http-port", "8080", "--https-port", "8443", "--ready-fd", str(write_fd)]
+        command = [
+            *place,
+            sys.executable,
+            "-m",
+            "services.peerd",
+            "--data",
+            str(data),
+            "--run",
+            str(data),
+            "--http-port",
+            "8080",
+            "--https-port",
+            "8443",
+            "--ready-fd",
+            str(write_fd),
+        ]
         self.process = subprocess.Popen(command, cwd=HOUSE, pass_fds=(write_fd,), stderr=subprocess.PIPE)
         os.close(write_fd)
         with os.fdopen(read_fd) as reports:

@@ -75,8 +75,10 @@ def test_https_shows_a_leaf_of_this_box(box: Running) -> None:
     port = int(box.hello["https"].rsplit(":", 1)[1])
     host = json.loads((box.data / "box.json").read_bytes())["host"] + ".local"
     for name in (host, "127.0.0.1"):
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as plain, \
-                context.wrap_socket(plain, server_hostname=name) as secure:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secure,
+        ):
             assert secure.version() == "TLSv1.3"
 
 
@@ -106,10 +108,11 @@ def test_a_killed_child_comes_back(box: Running, name: str) -> None:
         before = box.children()
         os.kill(before[name], signal.SIGKILL)
         until(lambda before=before: box.children().get(name, before[name]) != before[name])  # type: ignore[misc]
-        until(lambda: box.status() and box.web_answers())
+        until(lambda: box.status() is not None and box.web_answers())
         after = box.children()
         assert {each: pid for each, pid in after.items() if each != name} == {
-            each: pid for each, pid in before.items() if each != name}
+            each: pid for each, pid in before.items() if each != name
+        }
     assert box.stop() == 0
 
 
@@ -243,10 +246,19 @@ def test_settings_are_read_and_checked(tmp_path: Path) -> None:
     assert read_settings(path) == Settings(http_port=8000, announce=False, addresses=("192.0.2.1", "::1"))
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("htpp_port = 1", "the nearest one is “http_port”"), ("http_port = 70000", "0 to 65535"),
-    ("http_port = '80'", "a whole number"), ("announce = 1", "true or false"), ("addresses = 'x'", "a list of texts"),
-    ("addresses = ['x']", "“x” is no IP address"), ("http_port = ", "not valid TOML"), ("\xff", "not valid TOML")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("htpp_port = 1", "the nearest one is “http_port”"),
+        ("http_port = 70000", "0 to 65535"),
+        ("http_port = '80'", "a whole number"),
+        ("announce = 1", "true or false"),
+        ("addresses = 'x'", "a list of texts"),
+        ("addresses = ['x']", "“x” is no IP address"),
+        ("http_port = ", "not valid TOML"),
+        ("\xff", "not valid TOML"),
+    ],
+)
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "settings.toml"
     path.write_bytes(text.encode("latin-1"))
@@ -304,8 +316,10 @@ class TestChildren:
         assert "part ended (exit 7)" in lines[0]
 
     def test_a_child_that_will_not_stop_is_killed(self, house: Path) -> None:
-        house.write_text("import os, signal, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-                         "os.write(int(sys.argv[2]), b'{\"x\": 1}\\n')\nsignal.pause()\n")
+        house.write_text(
+            "import os, signal, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            "os.write(int(sys.argv[2]), b'{\"x\": 1}\\n')\nsignal.pause()\n"
+        )
         lines: list[str] = []
         selector = selectors.DefaultSelector()
         many = Children(selector, (), lines.append)

@@ -1,0 +1,142 @@
+"""The table of sub-commands: how each is called and which function does it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.api.place import default_data
+from services.cli import files, keys, records
+from services.cli.shell import Shell
+
+Command = Callable[[Shell, argparse.Namespace], int]
+
+
+class Word(NamedTuple):
+    """One argument of a sub-command, as argparse takes it."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+
+
+def _word(*names: str, **options: Any) -> Word:
+    return Word(names, options)
+
+
+_PASSPHRASE = _word("--passphrase-file", type=Path, metavar="FILE", help="its first line is the passphrase")
+_NEW = _word("--new-passphrase-file", type=Path, metavar="FILE", help="its first line is the new passphrase")
+_WORDS_OUT = _word("--words-out", type=Path, metavar="FILE", help="new file (0600) for the 24 words; else the screen")
+_JSON = _word("--json", action="store_true", help="one JSON object a line; the last one holds the counts")
+_IDS = _word("--ids", action="store_true", help="show the ids of the records too")
+_FORCE = _word("--force", action="store_true", help="replace what is there and differs")
+_WHAT = _word("what", nargs="+", metavar="NAME|ID")
+
+COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
+    "init": (
+        keys.init,
+        (
+            _PASSPHRASE,
+            _WORDS_OUT,
+            _word("--household", default="Home", help="what the household calls itself"),
+            _word("--name", default="Owner", help="the first member's name"),
+        ),
+    ),
+    "status": (keys.status, (_JSON,)),
+    "open": (keys.open_, (_PASSPHRASE,)),
+    "lock": (keys.lock, ()),
+    "put": (
+        files.put,
+        (
+            _word("what", nargs="+", metavar="FILE|FOLDER"),
+            _word("--into", metavar="FOLDER", help="put it into this folder of the locker"),
+            _word(
+                "--beside", action="store_true", help="keep other bytes of the same name beside, not as a new version"
+            ),
+            _JSON,
+        ),
+    ),
+    "get": (
+        files.get,
+        (
+            _word("what", nargs="+", metavar="NAME|ID|FOLDER ... DESTINATION"),
+            _word("--all", action="store_true", help="everything"),
+            _word("--version", type=int, metavar="N", help="an older version (see history)"),
+            _FORCE,
+            _JSON,
+        ),
+    ),
+    "ls": (records.ls, (_word("folder", nargs="?", metavar="FOLDER"), _IDS, _JSON)),
+    "search": (records.search, (_word("words", nargs="+", metavar="WORD"), _IDS, _JSON)),
+    "history": (records.history, (_word("what", metavar="NAME|ID"), _JSON)),
+    "rm": (records.rm, (_WHAT, _word("-r", "--recursive", action="store_true", help="folders with all in them"))),
+    "undelete": (records.undelete, (_WHAT,)),
+    "bin": (records.bin_, (_IDS, _JSON)),
+    "empty": (records.empty, ()),
+    "gone": (records.gone, (_WHAT,)),
+    "rename": (records.rename, (_word("what", metavar="NAME|ID"), _word("name", metavar="NEW-NAME"))),
+    "verify": (records.verify, (_JSON,)),
+    "rebuild": (records.rebuild, (_JSON,)),
+    "stats": (records.stats, (_JSON,)),
+    "export": (
+        files.export,
+        (
+            _word("file", metavar="FILE.zip"),
+            _word("--folder", metavar="FOLDER", help="only this folder"),
+            _FORCE,
+            _JSON,
+        ),
+    ),
+    "passwd": (keys.passwd, (_PASSPHRASE, _NEW)),
+    "recover": (
+        keys.recover,
+        (_word("--words-file", type=Path, metavar="FILE", help="a file with the 24 words"), _PASSPHRASE),
+    ),
+    "kit": (keys.kit, (_PASSPHRASE, _WORDS_OUT)),
+    "slots": (
+        keys.slots,
+        (
+            _word("drop", nargs="*", metavar="drop KIND", help="close this way in for good: passphrase, kit, …"),
+            _PASSPHRASE,
+        ),
+    ),
+    "member": (
+        keys.member,
+        (
+            _word("name", metavar="NAME"),
+            _word("--role", choices=("owner", "adult", "child"), default="adult"),
+            _PASSPHRASE,
+            _WORDS_OUT,
+        ),
+    ),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line from the table."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--data",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help=f"data folder of the running box (default {default_data()})",
+    )
+    common.add_argument(
+        "--member", default=argparse.SUPPRESS, metavar="NAME", help="whose locker, if several live here"
+    )
+    top = argparse.ArgumentParser(
+        prog="./box locker",
+        parents=[common],
+        allow_abbrev=False,
+        description="Use the locker of a running box from the shell.",
+    )
+    below = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (command, words) in COMMANDS.items():
+        sentence = (command.__doc__ or "").split("\n", 1)[0]
+        made = below.add_parser(name, parents=[common], help=sentence, description=sentence, allow_abbrev=False)
+        for word in words:
+            made.add_argument(*word.names, **word.options)
+        made.set_defaults(do=command)
+    return top

@@ -1,0 +1,161 @@
+"""Commands about records that are there: ls, search, history, rm, undelete, bin, empty, gone, rename; and the store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+
+from firmware.errors import Missing, Misused
+from firmware.model import RecordState, SafeName
+from services.api.decode import encode
+from services.api.types import RecordInfo
+from services.cli.shell import Shell, text
+from services.cli.showing import Progress, day, last_line, shown, size
+
+_DAMAGE_FOUND = 3
+
+
+def ls(shell: Shell, args: argparse.Namespace) -> int:
+    """List what is in the locker or in one of its folders."""
+    folder = text(args.folder).rstrip("/") if args.folder else None
+    return _listed(shell.pages("list", folder=folder, order="name"), args)
+
+
+def search(shell: Shell, args: argparse.Namespace) -> int:
+    """Find records by words of their names and texts."""
+    return _listed(shell.pages("search", q=" ".join(text(each) for each in args.words)), args)
+
+
+def bin_(shell: Shell, args: argparse.Namespace) -> int:
+    """List what was deleted and can still be had back."""
+    return _listed(shell.pages("list", state=RecordState.BIN), args)
+
+
+def _listed(records: Iterable[RecordInfo], args: argparse.Namespace) -> int:
+    started = time.monotonic()
+    count = total = 0
+    for each in records:
+        count += 1
+        total += each.size
+        if args.json:
+            print(json.dumps(encode(each)))
+        else:
+            number = f"{each.id}  " if args.ids else ""
+            print(f"{number}{day(each.when_ms)}  {size(each.size):>10}  {shown(each.name)}")
+    if args.json:
+        last_line(started, {"records": count, "bytes": total})
+    elif sys.stdout.isatty():
+        print(f"{count} records, {size(total)}")
+    return 0
+
+
+def history(shell: Shell, args: argparse.Namespace) -> int:
+    """List the versions of one record."""
+    started = time.monotonic()
+    versions = shell.mine.call("versions", id=shell.find(args.what).id).versions
+    for each in versions:
+        if args.json:
+            print(json.dumps(encode(each)))
+        else:
+            print(f"{each.number:>4}  {day(each.stored_ms)}  {size(each.size):>10}")
+    if args.json:
+        last_line(started, {"versions": len(versions)})
+    return 0
+
+
+def rm(shell: Shell, args: argparse.Namespace) -> int:
+    """Put records into the bin."""
+    ids: list[str] = []
+    for word in args.what:
+        try:
+            ids.append(shell.find(word).id)
+        except Missing:
+            below = [each.id for each in shell.below(word)]
+            if not args.recursive:
+                raise Misused(why=f"“{shown(word)}” is a folder with {len(below)} records; -r deletes them.") from None
+            ids += below
+    count = _many(shell, "delete_many", ids)
+    print(f"{count} records are in the bin. For 30 days `./box locker undelete` brings them back exactly.")
+    return 0
+
+
+def undelete(shell: Shell, args: argparse.Namespace) -> int:
+    """Take records out of the bin."""
+    ids = [id for word in args.what for id in shell.in_bin(word)]
+    print(f"{_many(shell, 'undelete', ids)} records are back.")
+    return 0
+
+
+def empty(shell: Shell, args: argparse.Namespace) -> int:  # noqa: ARG001
+    """Empty the bin."""
+    print(f"{shell.mine.call('empty').count} records left the bin; the next repack gives their room back.")
+    return 0
+
+
+def gone(shell: Shell, args: argparse.Namespace) -> int:
+    """Destroy records and the key they were sealed with."""
+    ids = []
+    for word in args.what:
+        try:
+            ids.append(shell.find(word).id)
+        except Missing:
+            ids += shell.in_bin(word)
+    shell.mine.call("gone", ids=tuple(ids))
+    print(f"{len(ids)} records are gone for good.")
+    return 0
+
+
+def rename(shell: Shell, args: argparse.Namespace) -> int:
+    """Give a record another name."""
+    shell.mine.call("rename", id=shell.find(args.what).id, name=SafeName(text(args.name)))
+    return 0
+
+
+def stats(shell: Shell, args: argparse.Namespace) -> int:
+    """Say how much is kept."""
+    return _counted(shell.mine.call("stats").counts, args, time.monotonic())
+
+
+def rebuild(shell: Shell, args: argparse.Namespace) -> int:
+    """Make the catalog anew from the packs."""
+    started = time.monotonic()
+    return _counted(shell.mine.call("rebuild").counts, args, started)
+
+
+def verify(shell: Shell, args: argparse.Namespace) -> int:
+    """Open and check every byte that is kept; damage is listed with the records it touches."""
+    started, progress = time.monotonic(), Progress()
+    last: dict[str, object] = {}
+    with shell.mine.stream("verify") as answer:
+        for last in answer.lines():
+            progress.show(f"{last.get('records', 0)} records, {size(int(str(last.get('bytes_read', 0))))} checked")
+    progress.clear()
+    found = last.pop("problems", None)
+    problems = found if isinstance(found, list) else []
+    for each in problems:
+        print(f"{each['sentence']} ({each['where']})", file=sys.stderr)
+        for id in each["records"]:
+            print(f"    touched: {id}", file=sys.stderr)
+    if args.json:
+        last_line(started, {**last, "problems": len(problems)})
+        return 0
+    checked = f"{last.get('records')} records in {last.get('packs')} packs, {size(int(str(last.get('bytes_read', 0))))}"
+    print(f"Everything is whole: {checked}." if last.get("ok") else f"{len(problems)} damages in {checked}.")
+    return 0 if last.get("ok") else _DAMAGE_FOUND
+
+
+def _counted(counts: dict[str, int], args: argparse.Namespace, started: float) -> int:
+    if args.json:
+        last_line(started, counts)
+    else:
+        for name, count in counts.items():
+            print(f"{name.replace('_', ' '):<24}{count:>16,}")
+    return 0
+
+
+def _many(shell: Shell, operation: str, ids: list[str]) -> int:
+    """Call an operation on all of ``ids``, a thousand at a time; returns how many records it touched."""
+    return sum(int(shell.mine.call(operation, ids=tuple(ids[at : at + 1000])).count) for at in range(0, len(ids), 1000))
