@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 _WIDTH, _HEIGHT = 1640, 230
-_MIDDLE = _WIDTH / 2
+_MIDDLE = _WIDTH // 2
 _STEP = 41
 _HILLS = (
     (78.0, 15.0, 301.0, 0.9, 7.0, 127.0, 0.2),
@@ -25,7 +26,7 @@ _PLACES = ((-158, 96), (-92, 74), (-38, 100), (74, 72), (148, 102), (-146, 130))
 """Where friends' houses will stand: x from the middle, y from the top."""
 
 _TREES = (
-    (1, -118, 12), (0, -86, 14), (0, -72, 12), (1, -60, 17), (1, 44, 14), (0, 118, 13), (2, -128, 20), (2, -112, 16), (2, -56, 25),
+    (1, -118, 12), (0, -86, 14), (0, -72, 12), (1, -60, 17), (1, 44, 14), (2, -128, 20), (2, -112, 16), (2, -56, 25),
     (2, 26, 21), (1, 120, 12), (3, -184, 22), (2, 176, 24), (3, 132, 22), (2, 188, 20), (1, 240, 16), (2, 330, 22), (1, 420, 15),
     (2, 505, 24), (1, 600, 14), (3, 690, 22), (2, -270, 22), (1, -340, 14), (2, -430, 24), (0, -510, 12), (3, -600, 22), (1, -700, 15),
     (0, 300, 12), (0, 470, 12), (0, -260, 12), (2, 640, 22), (2, -560, 18), (3, 420, 20), (3, -370, 20),
@@ -67,24 +68,28 @@ def _line(index: int, x: float) -> float:
 
 
 def _hill(index: int) -> str:
-    points = (f"{x} {_line(index, x):.0f}" for x in range(0, _WIDTH + _STEP, _STEP))
-    return f"M0 {_HEIGHT}L{'L'.join(points)}L{_WIDTH} {_HEIGHT}z"
+    points = [(x, _line(index, x)) for x in range(0, _WIDTH + 2 * _STEP, _STEP)]
+    bends = (f"Q{x} {y:.0f} {x + _STEP / 2:g} {(y + after) / 2:.0f}" for (x, y), (_, after) in pairwise(points))
+    return f"M0 {_HEIGHT}L0 {points[0][1]:.0f}{''.join(bends)}V{_HEIGHT}z"
 
 
 def _sun() -> str:
-    x, y = _MIDDLE + 106, 52
-    halos = "".join(f'<circle class="halo" opacity="{alpha}" cx="{x}" cy="{y}" r="{r}"/>' for r, alpha in ((66, 0.16), (44, 0.26), (28, 0.4)))
-    return f'{halos}<circle class="sun" cx="{x}" cy="{y}" r="16"/>'
+    x, y = _MIDDLE + 112, 36
+    soft = (
+        '<defs><radialGradient id="halo"><stop class="halo-in" offset="0"/><stop class="halo-out" offset="1"/></radialGradient>'
+        '<radialGradient id="glow"><stop class="glow-in" offset=".15"/><stop class="glow-out" offset="1"/></radialGradient></defs>'
+    )
+    return f'{soft}<circle fill="url(#halo)" cx="{x}" cy="{y}" r="86"/><circle class="sun" cx="{x}" cy="{y}" r="16"/>'
 
 
 def _tree(at: int, height: int, hill: int) -> str:
     x = _MIDDLE + at
     foot = _line(hill, x) + 4
     if (at + height) % 3:
-        crown = f'<ellipse class="tree" cx="{x:.0f}" cy="{foot - height * 0.72:.0f}" rx="{height * 0.24:.1f}" ry="{height * 0.56:.1f}"/>'
+        crown = f'<ellipse class="tree" cx="{x:g}" cy="{foot - height * 0.72:.0f}" rx="{height * 0.24:.1f}" ry="{height * 0.56:.1f}"/>'
     else:
-        crown = f'<circle class="tree" cx="{x:.0f}" cy="{foot - height * 0.85:.0f}" r="{height * 0.42:.1f}"/>'
-    return f'<path class="trunk" stroke-width="1.6" d="M{x:.0f} {foot:.0f}v-{height * 0.6:.0f}"/>{crown}'
+        crown = f'<circle class="tree" cx="{x:g}" cy="{foot - height * 0.85:.0f}" r="{height * 0.42:.1f}"/>'
+    return f'<path class="trunk" stroke-width="1.6" d="M{x:g} {foot:.0f}v-{height * 0.6:.0f}"/>{crown}'
 
 
 def _free_place(dx: int, y: int) -> str:
@@ -94,13 +99,12 @@ def _free_place(dx: int, y: int) -> str:
 
 def _own_house() -> str:
     x, y = _MIDDLE, 176
-    glow = "".join(f'<circle class="glow" opacity="{alpha}" cx="{x - 10}" cy="{y - 16}" r="{r}"/>' for r, alpha in ((46, 0.25), (32, 0.4), (21, 0.7)))
     return (
         f'<path class="brick" d="M{x + 12} {y - 50}h9v22h-9z"/>'
         f'<path class="wall" d="M{x - 29} {y}v-32l29 -25l29 25v32z"/>'
         f'<path class="roof" stroke-width="6.5" stroke-linejoin="miter" d="M{x - 36} {y - 25}l36 -29l36 29"/>'
-        f'<g class="lights">{glow}<circle class="pane" cx="{x}" cy="{y - 37}" r="4"/>'
-        f'<rect class="pane" x="{x - 19}" y="{y - 25}" width="18" height="17" rx="2.5"/></g>'
+        f'<circle class="glow" fill="url(#glow)" cx="{x - 8}" cy="{y - 18}" r="58"/><circle class="pane" cx="{x}" cy="{y - 37}" r="4"/>'
+        f'<rect class="pane" x="{x - 19}" y="{y - 25}" width="18" height="17" rx="2.5"/>'
         f'<path class="cross" stroke-width="1.8" d="M{x - 10} {y - 25}v17M{x - 19} {y - 16.5}h18"/>'
         f'<path class="brick" d="M{x + 8} {y}v-17a2.5 2.5 0 0 1 2.5 -2.5h7a2.5 2.5 0 0 1 2.5 2.5v17z"/>'
     )

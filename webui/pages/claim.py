@@ -29,7 +29,7 @@ class ClaimCode(Page):
         try:
             await self.front.box.call("check_claim", code=code)
         except (WrongClaimCode, TooManyTries, Misused) as error:
-            self.show("claim.html", status=error.http, typed=code, trouble=self.said(error), mood="village")
+            self.show("claim.html", answer=error.http, typed=code, trouble=self.said(error), mood="village")
             return
         except AlreadyClaimed:
             self.go("/")
@@ -49,7 +49,7 @@ class Household(Page):
             self.go("/kit" if session.fresh_kit else "/")
             return
         home, name = typed.get("household", session.household), typed.get("name", session.name)
-        self.show("household.html", home=home, name=name)
+        self.show("household.html", step=1, home=home, name=name)
 
     async def post(self) -> None:
         """Keep both names and go on."""
@@ -58,7 +58,7 @@ class Household(Page):
         if not (0 < len(home) <= _LONGEST_NAME and 0 < len(name) <= _LONGEST_NAME):
             key = "household.missing" if not (home and name) else "household.long"
             trouble = {"sentence": self.language.say(key), "advice": "", "code": ""}
-            self.show("household.html", status=Misused.http, home=home, name=name, trouble=trouble)
+            self.show("household.html", step=1, answer=Misused.http, home=home, name=name, trouble=trouble)
             return
         session.household, session.name = home, name
         self.go("/passphrase")
@@ -79,7 +79,7 @@ class Passphrase(Household):
             self.go("/household")
             return
         offered = (await self.front.box.call("offer")).passphrase
-        self.show("passphrase.html", offered=offered, typed="", name=session.name)
+        self.show("passphrase.html", step=2, offered=offered, typed="", name=session.name)
 
     async def post(self) -> None:
         """Claim the box. Sent twice, it happens once."""
@@ -89,7 +89,7 @@ class Passphrase(Household):
         except WeakPassphrase as error:
             offered = self.field("offered")[:_LONGEST_OFFER]
             values = {"offered": offered, "typed": self.field("passphrase"), "name": session.name}
-            self.show("passphrase.html", status=error.http, trouble=self.said(error), **values)
+            self.show("passphrase.html", step=2, answer=error.http, trouble=self.said(error), **values)
         except WrongClaimCode:
             session.code = ""
             self.go("/claim")
@@ -117,16 +117,16 @@ class KitPage(Page):
         session = self.member()
         words, session.words = session.words.split(), ""
         if len(words) == _KIT_WORDS:
-            self.show("kit.html", words=words, name=session.name, first=session.fresh_kit)
+            self.show("kit.html", step=3, words=words, name=session.name, first=session.fresh_kit)
         else:
-            self.show("kit-again.html")
+            self.show("kit-again.html", step=3)
 
     async def post(self) -> None:
         """Make a new kit: the passphrase once more, then 24 new words; the old page opens nothing any more."""
         try:
             await self.once(self._renew)
         except (WrongPassphrase, TooManyTries) as error:
-            self.show("kit-again.html", status=error.http, trouble=self.said(error))
+            self.show("kit-again.html", step=3, answer=error.http, trouble=self.said(error))
 
     async def _renew(self) -> str:
         session = self.member()

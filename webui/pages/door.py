@@ -71,7 +71,7 @@ class Open(Page):
         anybody_open = any(member.open for member in status.members)
         self.show(
             "open.html",
-            status=error.http if error else None,
+            answer=error.http if error else None,
             members=status.members,
             household=status.household,
             chosen=chosen,

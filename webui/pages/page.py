@@ -118,7 +118,7 @@ class Page(RequestHandler):
             raise SessionGone()
         return self.session
 
-    async def ask(self, operation: str, **arguments: Any) -> Any:
+    async def ask(self, operation: str, /, **arguments: Any) -> Any:
         """Call ``operation`` for the member; a locked locker or a dead token ends the session (SessionGone)."""
         session = self.member()
         try:
@@ -167,10 +167,10 @@ class Page(RequestHandler):
         """Answer 303: look at ``path`` next."""
         self.redirect(path, status=303)
 
-    def show(self, template: str, *, status: int | None = None, **values: Any) -> None:
+    def show(self, template: str, *, answer: int | None = None, **values: Any) -> None:
         """Render ``template`` with the words of the reader's language."""
-        if status is not None:
-            self.set_status(status)
+        if answer is not None:
+            self.set_status(answer)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Language", self.language.code)
         language = self.language

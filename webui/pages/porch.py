@@ -82,7 +82,7 @@ def der(pem: bytes) -> bytes:
 
 def fingerprint(pem: bytes) -> str:
     """Return the SHA-256 of the certificate as browsers print it: pairs of digits."""
-    return hashlib.sha256(der(pem)).hexdigest(":").upper()
+    return hashlib.sha256(der(pem)).digest().hex(":").upper()
 
 
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>

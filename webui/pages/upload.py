@@ -91,7 +91,7 @@ class Upload(Page):
         if not header or len(header) > _LONGEST_HEADER:
             raise BadName(why="it is missing or far too long")
         try:
-            return SafeName(unquote_to_bytes(header).decode("utf-8"))
+            return str(SafeName(unquote_to_bytes(header).decode("utf-8")))
         except UnicodeDecodeError:
             raise BadName(why="it is not text") from None
 

@@ -8,14 +8,14 @@ const WHOLE = 100;
 class LockerAdding extends HTMLElement {
   connectedCallback() {
     this.words = JSON.parse(this.querySelector("[data-words]").textContent);
-    this.part = (name) => this.querySelector(`[data-${name}]`);
+    this.piece = (name) => this.querySelector(`[data-${name}]`);
     this.jobs = [];
     this.waiting = [];
     this.running = 0;
     this.paused = false;
     this.drawing = Promise.resolve();
-    const files = this.part("files");
-    const choose = this.part("choose");
+    const files = this.piece("files");
+    const choose = this.piece("choose");
     choose.hidden = false;
     choose.addEventListener("click", () => files.click());
     files.addEventListener("change", () => {
@@ -23,8 +23,8 @@ class LockerAdding extends HTMLElement {
       files.value = "";
     });
     this.takeDrops();
-    this.part("reopen").addEventListener("click", () => this.reopen());
-    this.part("passphrase").addEventListener("keydown", (event) => {
+    this.piece("reopen").addEventListener("click", () => this.reopen());
+    this.piece("passphrase").addEventListener("keydown", (event) => {
       if (event.key === "Enter") {
         event.preventDefault();
         this.reopen();
@@ -37,7 +37,7 @@ class LockerAdding extends HTMLElement {
 
   takeDrops() {
     const fine = matchMedia("(hover: hover)").matches;
-    this.part("drop-hint").hidden = !fine;
+    this.piece("drop-hint").hidden = !fine;
     const carries = (event) => event.dataTransfer?.types.includes("Files");
     document.addEventListener("dragover", (event) => {
       if (!carries(event)) return;
@@ -60,18 +60,18 @@ class LockerAdding extends HTMLElement {
 
   add(files) {
     if (!files.length) return;
-    this.part("sum").hidden = false;
+    this.piece("sum").hidden = false;
     const made = files.map((file) => ({ file, name: file.name, state: "waiting", row: null }));
     this.jobs.push(...made);
     this.waiting.push(...made);
     this.waiting.sort((one, other) => one.file.size - other.file.size);
-    this.part("look").hidden = true;
+    this.piece("look").hidden = true;
     this.tell();
     this.next();
   }
 
   refuse(name, sentence) {
-    this.part("sum").hidden = false;
+    this.piece("sum").hidden = false;
     this.trouble({ file: null, name, row: null }, sentence, false);
   }
 
@@ -126,7 +126,7 @@ class LockerAdding extends HTMLElement {
       this.waiting.unshift(job);
       this.paused = true;
       job.row.querySelector("[data-line]").textContent = this.words.waiting;
-      const dialog = this.part("locked");
+      const dialog = this.piece("locked");
       if (!dialog.open) dialog.showModal();
       return;
     }
@@ -140,14 +140,14 @@ class LockerAdding extends HTMLElement {
   }
 
   async reopen() {
-    const field = this.part("passphrase");
+    const field = this.piece("passphrase");
     const body = new URLSearchParams({ member: field.dataset.member, passphrase: field.value });
     const answer = await fetch("/open", { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
-    const said = this.part("locked-said");
+    const said = this.piece("locked-said");
     if (answer?.ok) {
       field.value = "";
       said.hidden = true;
-      this.part("locked").close();
+      this.piece("locked").close();
       this.paused = false;
       this.next();
       return;
@@ -160,9 +160,9 @@ class LockerAdding extends HTMLElement {
 
   show(job, line) {
     if (!job.row) {
-      const row = this.part("row").content.cloneNode(true).firstElementChild;
+      const row = this.piece("row").content.cloneNode(true).firstElementChild;
       row.querySelector("[data-name]").textContent = job.name;
-      this.part("rows").prepend(row);
+      this.piece("rows").prepend(row);
       job.row = row;
     }
     job.row.classList.remove("trouble");
@@ -184,12 +184,12 @@ class LockerAdding extends HTMLElement {
       this.show(job, this.words.waiting);
       this.next();
     };
-    this.part("rows").prepend(job.row);
+    this.piece("rows").prepend(job.row);
   }
 
   /** Old rows that went well make room; trouble stays until it is dealt with. */
   fade() {
-    const fine = [...this.part("rows").children].filter((row) => !row.classList.contains("trouble") && !row.querySelector("[data-done]").hidden);
+    const fine = [...this.piece("rows").children].filter((row) => !row.classList.contains("trouble") && !row.querySelector("[data-done]").hidden);
     for (const row of fine.slice(ROWS)) row.remove();
   }
 
@@ -217,15 +217,15 @@ class LockerAdding extends HTMLElement {
     const bytes = (jobs) => jobs.reduce((sum, job) => sum + job.file.size, 0);
     const all = bytes(this.jobs);
     const share = this.jobs.length ? done.length / this.jobs.length : 0;
-    this.part("count").textContent = this.fill("count", { done: number(done.length), all: number(this.jobs.length) });
-    this.part("bytes").textContent = this.fill("bytes", { done: size(bytes(done)), all: size(all) });
+    this.piece("count").textContent = this.fill("count", { done: number(done.length), all: number(this.jobs.length) });
+    this.piece("bytes").textContent = this.fill("bytes", { done: size(bytes(done)), all: size(all) });
     const bar = this.querySelector("[data-sum] > .bar");
     const part = all ? bytes(done) / all : share;
     scale(bar.firstElementChild, part);
     bar.setAttribute("aria-valuenow", String(Math.floor(part * WHOLE)));
     const idle = !this.waiting.length && !this.running;
-    this.part("keep-open").hidden = idle;
-    this.part("look").hidden = !(idle && done.length);
+    this.piece("keep-open").hidden = idle;
+    this.piece("look").hidden = !(idle && done.length);
   }
 
   fill(key, fields) {

@@ -19,11 +19,15 @@ function claimCode(input) {
     const typed = input.value.replace(/[^0-9A-Za-z]/g, "").length;
     if (words) hint.textContent = words.replace("{typed}", String(typed));
   };
-  const found = codeInFragment();
-  if (found) {
+  const take = () => {
+    const found = codeInFragment();
+    if (!found) return;
     input.value = grouped(found);
     history.replaceState(null, "", location.pathname + location.search);
-  }
+    tell();
+  };
+  take();
+  addEventListener("hashchange", take);
   input.addEventListener("input", () => {
     if (input.selectionStart === input.value.length) input.value = grouped(input.value);
     tell();
