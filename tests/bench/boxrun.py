@@ -64,7 +64,7 @@ class BoxRun:
         return ready
 
     def init(self) -> None:
-        """Make the first member through the command line, then open a session for the bench's own questions."""
+        """Claim the box and make its member, then open a session for the bench's own questions."""
         self._passphrase.write_text(" ".join(secrets.token_hex(4) for _ in range(5)) + "\n")
         self._passphrase.chmod(0o600)
         words = self._passphrase.with_suffix(".words")
@@ -99,12 +99,12 @@ class BoxRun:
         """Run `./box locker` with ``words``; raises RuntimeError with what it said when it fails."""
         return run([sys.executable, "-m", "services.cli", "--data", self.data, *words], env=_ENV, cwd=ROOT)
 
-    def call(self, name: str, **arguments: Any) -> Any:
+    def call(self, name: str, /, **arguments: Any) -> Any:
         """Call one operation of the API as the bench's session."""
         return self._ask(self.session, name, **arguments)
 
     @staticmethod
-    def _ask(client: Client, name: str, **arguments: Any) -> Any:
+    def _ask(client: Client, name: str, /, **arguments: Any) -> Any:
         return asyncio.run(client.call(name, **arguments))
 
     @property

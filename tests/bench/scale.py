@@ -231,13 +231,11 @@ def bench(options: Options) -> Figures:
             box.init()
             box.call("set_analysis", previews="off")
             filled = fill(box, files, slice_bytes)
-            options.say(
-                f"{filled.files} files, {filled.size / GB:.2f} GB in {filled.wall_s:.0f} s; CPU per GB {filled.cpu_per_gb}"
-            )
+            options.say(f"{filled.files} files, {filled.size / GB:.2f} GB in {filled.wall_s:.0f} s")
+            options.say(f"CPU seconds per GB: {[round(each, 2) for each in filled.cpu_per_gb]}")
             box.call("cut")
-            return ask_and_rebuild(
-                box, filled, life.words if options.data is None else name_words(filled.names), options
-            )
+            words = life.words if options.data is None else name_words(filled.names)
+            return ask_and_rebuild(box, filled, words, options)
         finally:
             box.stop()
 
@@ -270,9 +268,7 @@ def ask_and_rebuild(box: BoxRun, filled: Filled, words: list[str], options: Opti
         "cold_cache_dropped": dropped,
         "cpu_s_per_gb": round(median(slices), 3) if slices else None,
         "cpu_slices": len(slices),
-        "last_vs_first_cpu": round(statistics.median(slices[-3:]) / statistics.median(slices[:3]), 4)
-        if slices
-        else None,
+        "last_vs_first_cpu": round(median(slices[-3:]) / median(slices[:3]), 4) if slices else None,
         "catalog_mib": round(catalog / MIB, 2),
         "rebuild_s": round(rebuild_s, 2),
         "rebuild_equal": all(before[name] == after[name] for name in ("records", "bytes", "bin", "chunks")),

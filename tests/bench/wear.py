@@ -9,6 +9,7 @@ from typing import Final
 
 import zstandard
 
+from firmware.limits import GROUP_COMMIT_BYTES
 from firmware.linux.clock import SystemEntropy
 from firmware.linux.home import linux_home
 from firmware.locker import Home, Locker
@@ -157,38 +158,51 @@ class Year:
     def live(self, days: int) -> None:
         """Simulate ``days`` days: files come by themselves and are committed as they come; the night cuts and cares."""
         for number in range(days):
-            ids = [self._arrive(each) for each in self.household.day(number)]
+            ids = [id for burst in self.household.day(number) for id in self._arrive(burst)]
             self._throw_away(ids)
             self.clock.ms = _START_MS + number * DAY_MS + 80_000_000
             self._night(number)
             self.clock.ms = _START_MS + (number + 1) * DAY_MS
         self.locker.close()
 
-    def _arrive(self, arrival: Arrival) -> str:
-        self.clock.ms += 60_000
-        put = self.locker.begin(SafeName(arrival.name), mtime_ns=self.clock.ms * 1_000_000, size=len(arrival.data))
-        put.write(arrival.data)
-        id = put.finish().id
+    def _arrive(self, burst: list[Arrival]) -> list[str]:
+        """Put a burst as lockerd does, committed after GROUP_COMMIT_BYTES and at its end; then the reader answers."""
+        ids = []
+        for each in burst:
+            self.clock.ms += 60_000
+            put = self.locker.begin(SafeName(each.name), mtime_ns=self.clock.ms * 1_000_000, size=len(each.data))
+            put.write(each.data)
+            ids.append(put.finish().id)
+            if self.locker.uncommitted_bytes >= GROUP_COMMIT_BYTES:
+                self._commit()
+            self._note_arrival(each)
         self._commit()
+        media = [id for id, each in zip(ids, burst, strict=True) if each.is_photo or each.is_video]
+        if media:
+            self._analyse(media)
+        return ids
+
+    def _note_arrival(self, arrival: Arrival) -> None:
         fresh = arrival.new_bytes
         packed = arrival.is_photo or arrival.is_video
         self.ledger.ideal += len(fresh) if packed else min(len(fresh), len(self._codec.compress(fresh)))
         self.ledger.arrived += len(arrival.data)
-        if packed:
-            self._analyse(id)
-        return id
 
-    def _analyse(self, id: str) -> None:
-        """Give the locker what the reader would find: facts and three previews."""
-        facts = Facts(taken_ms=self.clock.ms, width=4000, height=3000)
-        previews = tuple(Preview(edge, "image/jpeg", data) for edge, data in self.household.previews())
-        self.ledger.previews += sum(len(each.data) for each in previews)
-        self.locker.analyse(id, Analysis(facts, previews))
+    def _analyse(self, ids: list[str]) -> None:
+        """Give the locker what the reader would find: facts at once, three previews of each when all is quiet."""
+        for id in ids:
+            self.locker.analyse(id, Analysis(Facts(taken_ms=self.clock.ms, width=4000, height=3000)))
+        self._commit()
+        for id in ids:
+            previews = tuple(Preview(edge, "image/jpeg", data) for edge, data in self.household.previews())
+            self.ledger.previews += sum(len(each.data) for each in previews)
+            self.locker.analyse(id, Analysis(None, previews))
         self._commit()
 
     def _commit(self) -> None:
+        before = self.locker.head_seq
         self.locker.commit()
-        self.ledger.commits += 1
+        self.ledger.commits += self.locker.head_seq > before
 
     def _throw_away(self, ids: list[str]) -> None:
         gone = self.household.thrown_away(ids[:-1])

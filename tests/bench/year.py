@@ -14,6 +14,7 @@ KB: Final = 1000
 PAGE: Final = 4096
 DATABASE_PAGES: Final = 2048
 """A phone's message database of 8 MiB, put every night with the day's changes."""
+BURST: Final = 4
 PREVIEW_SHARES: Final = ((256, 9 * KB), (768, 60 * KB), (1600, 220 * KB))
 """Edge and typical bytes of the three previews of a photograph."""
 
@@ -48,19 +49,20 @@ class Household:
         self._pages = [self._page() for _ in range(max(8, DATABASE_PAGES // shrink))]
         self._pages[0] = b"SQLite format 3\0" + self._pages[0][16:]
 
-    def day(self, number: int) -> list[Arrival]:
-        """Return what comes in on one day, in order."""
+    def day(self, number: int) -> list[list[Arrival]]:
+        """Return what comes in on one day, in order and in bursts: phones send up to four photographs at once."""
         dice = self._dice
         photos = dice.randrange(0, 8) if number % 7 < 5 else dice.randrange(4, 20)
-        found = [self._photo(number, each) for each in range(photos)]
+        taken = [self._photo(number, each) for each in range(photos)]
+        found: list[Arrival] = []
         if number % 7 == 6:
             data = self._noise(dice.randrange(30_000, 90_000) * KB // self._shrink)
             found.append(Arrival(f"films/{number:03d}.mp4", data, data, is_video=True))
         found += [self._paper(number, each) for each in range(dice.choice((0, 1, 1, 2, 2)))]
         found += [self._note() for _ in range(6)]
-        dice.shuffle(found)
-        found.append(self._database(number))
-        return found
+        bursts = [taken[at : at + BURST] for at in range(0, photos, BURST)] + [[each] for each in found]
+        dice.shuffle(bursts)
+        return [*bursts, [self._database(number)]]
 
     def _noise(self, size: int) -> bytes:
         """Bytes nothing can make smaller, as in photographs and films."""
