@@ -8,9 +8,9 @@ each acknowledged record must be there in all its versions byte for byte, ``veri
 find nothing, the chain must not end before what was acknowledged. Three controls leave out one ingredient each and
 must lose: a harness that cannot fail proves nothing.
 
-JSON: ``cuts`` power cuts made, ``lost`` runs that lost or damaged something acknowledged, ``acked_puts`` and
-``acked_bytes`` promised meanwhile, ``generations`` openings checked, ``control_*_lost_fraction`` of ``control_cuts``
-each (one cut a run).
+JSON: ``cuts`` power cuts made (beside them ``kills`` of the process alone), ``lost`` runs that lost or damaged
+something acknowledged, ``acked_puts`` and ``acked_bytes`` promised meanwhile, ``generations`` openings checked,
+``control_*_lost_fraction`` of ``control_cuts`` each (one cut a run).
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ _ANY_OPS, _EDGE_OPS = 350, 70
 at syncs, directory operations and writes to packs, so that more is acknowledged and the seams are hit more often."""
 
 _LIVES_MAX = 3
+_KILLED = 0.3
+"""Share of lives, never the last one, that end by the death of the process instead."""
+
 _CREATED_UNDER_CUTS = 0.15
 """Share of runs whose first cut may hit the creation of the locker; the others start from a whole one."""
 
@@ -59,6 +62,8 @@ class Tally:
     """Sums over runs."""
 
     cuts: int = 0
+    """Power cuts made."""
+    kills: int = 0
     lost: int = 0
     runs: int = 0
     generations: int = 0
@@ -95,11 +100,19 @@ class Run:
             trouble = self._live(created or life > 0)
             if trouble is not None:
                 return trouble
-            self.tally.cuts += 1
-            self.disk = self.disk.restarted()
+            self._end_life(last=life == self._lives - 1)
         trouble = self._last_look()
         self.tally.acked_puts, self.tally.acked_bytes = self.ledger.acked_puts, self.ledger.acked_bytes
         return trouble
+
+    def _end_life(self, *, last: bool) -> None:
+        """Cut the power, or now and then kill the process alone: what it had not synced is seen again, but not safe."""
+        if not last and self.rng.random() < _KILLED:
+            self.tally.kills += 1
+            self.disk = self.disk.killed()
+        else:
+            self.tally.cuts += 1
+            self.disk = self.disk.restarted()
 
     def _prepare(self) -> bool:
         if not self._single and self.rng.random() < _CREATED_UNDER_CUTS:
@@ -130,7 +143,7 @@ class Run:
             work = Workload(locker, self.ledger, self.rng)
             while trouble is None:
                 work.group()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 a cut is one, and whatever else ends a life is a finding
             return self._unless_cut(error)
         return trouble
 
@@ -171,7 +184,7 @@ class Run:
             if trouble is None:
                 trouble = _inspect(locker)
             locker.close()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 every error is a finding here
             return f"{error!r} {error}"
         return trouble
 

@@ -201,6 +201,14 @@ class SimDisk:
         after._used = sum(len(file.live) for file in after.files.values())
         return after
 
+    def killed(self) -> SimDisk:
+        """The disk as the next process finds it when only the last one died: the cache lives on, unsynced as it was."""
+        self.off = True
+        after = SimDisk(self.rng, capacity=self.capacity)
+        after.files, after._durable, after._pending = self.files, self._durable, self._pending
+        after._used = self._used
+        return after
+
     def copy(self) -> SimDisk:
         """The same disk cleanly stopped and started elsewhere: everything seen is durable (a template's copy)."""
         twin = SimDisk(self.rng, capacity=self.capacity)
@@ -334,7 +342,8 @@ class SimDisk:
     def sync_folder(self, folder: str) -> None:
         """See the port."""
         if self.folder_sync_lies:
-            self.step(Op.SYNC_FOLDER, folder)
+            if self.step(Op.SYNC_FOLDER, folder):
+                self.cut()
             return
         try:
             self.sync_entries(folder)

@@ -32,7 +32,9 @@ class Ledger:
         self.head = 0
         self.acked_puts = 0
         self.acked_bytes = 0
-        self._puts: list[int] = []
+        self._puts: list[tuple[str, bytes]] = []
+        self.unsure: list[tuple[str, bytes]] = []
+        """Puts (name, content) that were under way when the last life ended."""
 
     def now(self, state: RecordState | None = None) -> dict[str, Known]:
         """Every record as of now, acknowledged or not, in ``state`` if given."""
@@ -53,7 +55,7 @@ class Ledger:
             self.change(result.id, Known(name, RecordState.LIVE, (*before, content)))
         elif known is None or known.versions[-1] != content:
             raise AssertionError("a put was called the same as something else")
-        self._puts.append(len(content))
+        self._puts.append((name, content))
 
     def state(self, id: str, state: RecordState) -> None:
         """A record moved into or out of the bin."""
@@ -72,12 +74,12 @@ class Ledger:
         self._settle({id: states[-1] for id, states in self._since.items()})
         self.head = head
         self.acked_puts += len(self._puts)
-        self.acked_bytes += sum(self._puts)
+        self.acked_bytes += sum(len(content) for _, content in self._puts)
         self._puts = []
 
     def check(self, locker: Locker) -> str | None:
         """Compare the reopened ``locker`` with every promise and take over what it shows; return what is wrong."""
-        self._puts = []
+        self.unsure, self._puts = self._puts, []
         head = locker.stats()["head_seq"]
         if head < self.head:
             return f"the chain ends at {head}, acknowledged was {self.head}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from firmware.errors import Conflict
 from firmware.locker import Locker
 from firmware.model import Analysis, Facts, Preview, RecordState, SafeName
 from tests.sim.ledger import Ledger
 
-_WORDS = "harbour letter summer kitchen bicycle grandmother invoice lantern meadow violin".split()
+_WORDS = ["harbour", "letter", "summer", "kitchen", "bicycle", "grandmother", "invoice", "lantern", "meadow", "violin"]
 
 
 class Workload:
@@ -22,6 +23,8 @@ class Workload:
             self._put: 40,
             self._put_version: 14,
             self._put_same: 4,
+            self._put_again: 4,
+            self._put_across: 4,
             self._delete: 8,
             self._undelete: 5,
             self._rename: 5,
@@ -82,6 +85,28 @@ class Workload:
         if id is not None:
             known = self._ledger.now()[id]
             self._put_as(known.name, known.versions[-1])
+
+    def _put_again(self) -> None:
+        """What a client does after a cut: send once more what was never acknowledged."""
+        if self._ledger.unsure:
+            name, content = self._rng.choice(self._ledger.unsure)
+            self._put_as(name, content)
+
+    def _put_across(self) -> None:
+        """A slow upload: other things happen between its first bytes and its last."""
+        name, content = f"slow/{self._rng.getrandbits(32):x}", self._rng.randbytes(self._rng.randint(0, 20_000))
+        put = self._locker.begin(SafeName(name), mtime_ns=0)
+        half = len(content) // 2
+        put.write(content[:half])
+        for job in self._rng.choices(list(self._jobs), list(self._jobs.values()), k=self._rng.randint(1, 2)):
+            if job != self._put_across:
+                job()
+        try:
+            put.write(content[half:])
+            result = put.finish()
+        except Conflict:  # a rebuild made the locker start over: the file has to be sent again
+            return
+        self._ledger.put(result, name, content)
 
     def _delete(self) -> None:
         id = self._pick(RecordState.LIVE)

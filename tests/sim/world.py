@@ -111,12 +111,22 @@ def secrets() -> LockerSecrets:
     return new_key_file(Seeded(random.Random("locker")))[1]
 
 
+class SimCatalog(SqliteCatalog):
+    """The shipped catalog, told first that nobody else uses it: the simulated VFS has no shared memory for a WAL, and
+    any statement that looks at an existing database before that would be refused."""
+
+    def _prepare(self, key: Secret, cipher: str, *, exclusive: bool, synchronous: str, readonly: bool) -> None:
+        self._sql.execute("PRAGMA locking_mode=EXCLUSIVE")
+        super()._prepare(key, cipher, exclusive=exclusive, synchronous=synchronous, readonly=readonly)
+        self._sql.execute(f"PRAGMA synchronous={synchronous}")
+
+
 def home(disk: SimDisk, rng: random.Random, clock: Counting, weakness: Weakness = SOUND, checkpoint: int = 0) -> Home:
     """A Home on ``disk``. ``checkpoint``: pages of WAL before SQLite copies them back (0 = the product's setting)."""
     suite = Suite.AES_256_GCM
 
     def open_catalog(key: Secret, readonly: bool) -> Catalog:
-        catalog = SqliteCatalog(
+        catalog = SimCatalog(
             Path(vfs.path(disk, CATALOG)),
             key,
             cipher=catalog_cipher(suite),
