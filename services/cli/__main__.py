@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firmware.errors import BoxError, Locked, Misused, NotRunning, Unreachable
 from services.api.place import default_data
-from services.cli.commands import parser
+from services.cli.commands import parse
 from services.cli.shell import Shell
 
 _ERROR, _STOPPED = 1, 130
@@ -18,7 +18,7 @@ _ERROR, _STOPPED = 1, 130
 
 def main(words: list[str]) -> int:
     """Run one command; returns 0, 3 when some files were left out (or damage found), 1 for errors."""
-    args = parser().parse_args(words)
+    args = parse(words)
     data = Path(getattr(args, "data", None) or default_data()).expanduser().absolute()
     try:
         code = _run(Shell(data, getattr(args, "member", None)), args)

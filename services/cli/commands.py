@@ -113,8 +113,18 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line from the table."""
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; options may stand between names, as in ``get NAME --force FOLDER``."""
+    top = _parser()
+    args, rest = top.parse_known_args(words)
+    if rest and (not isinstance(getattr(args, "what", None), list) or any(each.startswith("-") for each in rest)):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        args.what += rest
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--data",

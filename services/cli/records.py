@@ -110,7 +110,7 @@ def gone(shell: Shell, args: argparse.Namespace) -> int:
 
 def rename(shell: Shell, args: argparse.Namespace) -> int:
     """Give a record another name."""
-    shell.mine.call("rename", id=shell.find(args.what).id, name=SafeName(text(args.name)))
+    shell.mine.call("rename", id=shell.find(args.what).id, name=str(SafeName(text(args.name))))
     return 0
 
 

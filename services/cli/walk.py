@@ -35,16 +35,20 @@ _KINDS = (
 
 
 def walk(targets: Sequence[bytes], into: bytes) -> Iterator[Found | Skipped]:
-    """Yield everything below ``targets`` in the order of names; a target's own name comes first in the names.
+    """Iterate over everything below ``targets`` in the order of names; a target's own name comes first in the names.
 
-    Symbolic links are followed only when they are a target themselves, so no loop is possible. Raises Misused when
-    two targets would get the same name, or a target does not exist.
+    Symbolic links are followed only when they are a target themselves, so no loop is possible. Raises Misused at once
+    when two targets would get the same name, or a target does not exist.
     """
     tops = [(path, _top(path)) for path in targets]
     seen: dict[bytes, bytes] = {}
     for path, name in tops:
         if name and seen.setdefault(name, path) is not path:
             raise Misused(why=f"{os.fsdecode(seen[name])} and {os.fsdecode(path)} would get the same name here.")
+    return _below(tops, into)
+
+
+def _below(tops: Sequence[tuple[bytes, bytes]], into: bytes) -> Iterator[Found | Skipped]:
     for path, name in tops:
         full = b"/".join(part for part in (into, name) if part)
         try:
