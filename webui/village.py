@@ -74,7 +74,7 @@ def _hill(index: int) -> str:
 
 
 def _sun() -> str:
-    x, y = _MIDDLE + 112, 36
+    x, y = _MIDDLE + 118, 60
     soft = (
         '<defs><radialGradient id="halo"><stop class="halo-in" offset="0"/><stop class="halo-out" offset="1"/></radialGradient>'
         '<radialGradient id="glow"><stop class="glow-in" offset=".15"/><stop class="glow-out" offset="1"/></radialGradient></defs>'

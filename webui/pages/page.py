@@ -188,6 +188,7 @@ class Page(RequestHandler):
             "now_ms": self.front.now_ms(),
             "once_id": secrets.token_urlsafe(12),
             "mood": "paper",
+            "place": "",
             "trouble": None,
             "tint": tint,
             "quote": quote,

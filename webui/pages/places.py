@@ -12,7 +12,9 @@ from webui.pages.page import Page
 from webui.pages.porch import fingerprint
 from webui.pages.shown import by_day, shown
 
-_LATELY = 8
+_LATELY = 24
+_LATELY_PICTURES = 8
+_LATELY_OTHERS = 5
 _PAGE = 90
 _LONGEST_QUERY = 200
 _DAY_MS = 24 * 3600 * 1000
@@ -29,12 +31,14 @@ class Home(Page):
         if not session.household:
             session.household = (await self.status_of_box()).household or ""
         now_ms = self.front.now_ms()
+        items = [shown(record, self.language, now_ms) for record in lately.records]
         self.show(
             "home.html",
             counts=counts,
             kept=counts.get("records", 0),
             size=self.language.size(counts.get("bytes", 0)),
-            items=[shown(record, self.language, now_ms) for record in lately.records],
+            pictures=[item for item in items if item.is_picture][:_LATELY_PICTURES],
+            items=[item for item in items if not item.is_picture][:_LATELY_OTHERS],
             waking=self.get_query_argument("lit", "") == "1",
             mood="village",
             place="home",

@@ -48,7 +48,7 @@ class RecordPage(Page):
             versions=versions,
             typed=typed,
             in_bin=record.state is RecordState.BIN,
-            edge=_PREVIEW_EDGE,
+            edge=_PREVIEW_EDGE, place="days",
         )
 
 

@@ -33,6 +33,7 @@ class Item:
     kind: str
     icon: str
     when: str
+    clock: str
     length: str
     has_preview: bool
     is_picture: bool
@@ -77,6 +78,7 @@ def shown(record: RecordInfo, language: Language, now_ms: int) -> Item:
         kind=language.words[f"kind.{kind}"],
         icon=icon,
         when=language.time(record.when_ms, now_ms),
+        clock=f"{_local(record.when_ms):%H:%M}",
         length=length,
         has_preview=record.has_preview,
         is_picture=record.has_preview and icon in ("image", "film"),
@@ -87,7 +89,7 @@ def by_day(records: Iterable[RecordInfo], language: Language, now_ms: int) -> Se
     """Group ``records`` (newest first) by the local day they belong to, in their order."""
     days: list[tuple[datetime.date, str, list[Item], list[Item]]] = []
     for record in records:
-        date = _date(record.when_ms)
+        date = _local(record.when_ms).date()
         if not days or days[-1][0] != date:
             days.append((date, language.day(record.when_ms, now_ms), [], []))
         item = shown(record, language, now_ms)
@@ -95,9 +97,9 @@ def by_day(records: Iterable[RecordInfo], language: Language, now_ms: int) -> Se
     return [Day(title, tuple(pictures), tuple(others)) for _, title, pictures, others in days]
 
 
-def _date(when_ms: int) -> datetime.date:
+def _local(when_ms: int) -> datetime.datetime:
     bounded = min(max(when_ms, -62_000_000_000_000), 253_000_000_000_000)
-    return datetime.datetime.fromtimestamp(bounded / _MS).astimezone().date()
+    return datetime.datetime.fromtimestamp(bounded / _MS).astimezone()
 
 
 def _hidden(char: str) -> bool:
