@@ -1,4 +1,5 @@
-"""Sends events to the journal by its native datagram protocol; without a journal, one JSON line on stderr each.
+"""Sends events to the journal by its native datagram protocol; without a journal, one line on stderr each (JSON,
+or the sentence alone on a terminal).
 
 The protocol (systemd, "Native Journal Protocol"): one datagram of ``KEY=value\\n``, or for a value with a newline
 ``KEY\\n`` + its length as 64-bit little-endian + the value + ``\\n``. Telling never blocks and never raises: an event
@@ -41,7 +42,9 @@ class Journal:
         """Tell that ``event`` happened. ``values`` are its fields; wrong ones are a TypeError of the programmer."""
         entry = event.entry(**values) | {"SYSLOG_IDENTIFIER": self._identifier}
         if not self._send(encode(entry)):
-            print(json.dumps(entry, ensure_ascii=False), file=sys.stderr, flush=True)
+            for_people = f"{self._identifier}: {entry['MESSAGE']}"
+            line = for_people if sys.stderr.isatty() else json.dumps(entry, ensure_ascii=False)
+            print(line, file=sys.stderr, flush=True)
 
     def _send(self, datagram: bytes) -> bool:
         try:
