@@ -63,6 +63,8 @@ class Confinement:
     memory_bytes: int | None = None
     """Resident memory the process may reach, counted together with what it holds when it is confined."""
     cpu_seconds: int | None = None
+    cpu_warning_seconds: int | None = None
+    """CPU time after which SIGXCPU asks to come to an end; at ``cpu_seconds`` comes SIGKILL."""
     open_files: int | None = None
     will_exec: bool = field(default=False)
     """True when another program takes over: its memory is then bounded as data, since its mappings start anew."""
@@ -184,7 +186,7 @@ def _limit(rules: Confinement) -> None:
     if rules.open_files is not None:
         _lower(resource.RLIMIT_NOFILE, rules.open_files)
     if rules.cpu_seconds is not None:
-        _lower(resource.RLIMIT_CPU, rules.cpu_seconds)
+        _lower(resource.RLIMIT_CPU, rules.cpu_seconds, rules.cpu_warning_seconds)
     if rules.memory_bytes is None:
         return
     _lower(resource.RLIMIT_FSIZE, 0)
@@ -196,11 +198,11 @@ def _limit(rules: Confinement) -> None:
         _lower(resource.RLIMIT_AS, virtual + max(rules.memory_bytes - resident, MIB))
 
 
-def _lower(what: int, value: int) -> None:
+def _lower(what: int, value: int, soft: int | None = None) -> None:
     """Set soft and hard limit to ``value``, or to the hard limit when that is lower already."""
     hard = resource.getrlimit(what)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    resource.setrlimit(what, (value if soft is None else min(soft, value), value))
 
 
 def _prctl(option: int, value: int, pointer: int = 0) -> None:

@@ -123,6 +123,8 @@ def mime_of(name: str, head: bytes) -> str:
         return found
     if looks_like_text(head):
         return _TEXT_NAMES.get(ending) or _text_by_start(head)
+    if ending in _TEXT_NAMES and len(head.translate(None, _NOT_IN_TEXT)) == len(head):
+        return _TEXT_NAMES[ending]  # an old 8-bit encoding
     return _BINARY_NAMES[ending] if ending in _NO_MAGIC else UNKNOWN
 
 

@@ -72,6 +72,10 @@ class ReadError(Exception):
         self.trouble = trouble
 
 
+class Overtime(Exception):
+    """Half of a child's CPU time is used up: a parser in Python answers with what it has."""
+
+
 def pack(head: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> bytes:
     """Put ``head`` and ``blobs`` into the wire form."""
     text = json.dumps(head, ensure_ascii=False).encode("utf-8", "replace")

@@ -47,7 +47,12 @@ ZYGOTE = Confinement(calls=_NEVER, forbid=True, new_code=True, read=("/",), exec
 """Before the first file: no network, no writing to any disk, no tracing; children inherit all of it."""
 
 PARSER = Confinement(
-    calls=_QUIET_CALLS, threads=True, memory_bytes=READER_RSS_BYTES - 4 * MIB, cpu_seconds=READER_SECONDS, open_files=8
+    calls=_QUIET_CALLS,
+    threads=True,
+    memory_bytes=READER_RSS_BYTES - 4 * MIB,
+    cpu_seconds=READER_SECONDS,
+    cpu_warning_seconds=READER_SECONDS // 2,
+    open_files=8,
 )
 """Opens nothing, starts nothing, maps no new code: reads its one file and writes its one answer."""
 

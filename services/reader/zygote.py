@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import time
@@ -21,7 +22,7 @@ from firmware.limits import MIB, READER_SECONDS
 from firmware.linux import sandbox
 from firmware.model import Analysis
 from firmware.model.mime import is_media
-from services.reader.answer import ReadError, Trouble, encode, pack
+from services.reader.answer import Overtime, ReadError, Trouble, encode, pack
 from services.reader.child import INPUT, OUTPUT, Abandoned, End, run_child
 from services.reader.walls import PARSER, ZYGOTE, tool, tool_walls
 
@@ -144,13 +145,21 @@ def _in_memory(data: bytes) -> int:
 def _parse(parse: Parse, job: Job, source: int) -> None:
     """Run in the child: parse, and write the one answer."""
     os.lseek(source, 0, os.SEEK_SET)
+    signal.signal(signal.SIGXCPU, _overtime)
     try:
         answer = encode(parse(job, source))
     except ReadError as error:
         answer = encode(Analysis(trouble=error.trouble))
+    except Overtime:
+        answer = encode(Analysis(trouble=Trouble.TIMEOUT))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, EOFError, AssertionError,
             RuntimeError, struct.error):  # fmt: skip
         answer = encode(Analysis(trouble=Trouble.NOT_UNDERSTOOD))
     view = memoryview(answer)
     while view:
         view = view[os.write(OUTPUT, view) :]
+
+
+def _overtime(*_: object) -> None:
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # it comes again every second; once is enough
+    raise Overtime

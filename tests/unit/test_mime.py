@@ -58,7 +58,13 @@ def test_kinds(name: str, head: bytes, expected: str) -> None:
 def test_a_character_cut_by_the_head_is_still_text() -> None:
     text = ("ä" * 3000).encode()
     assert mime.mime_of("a.txt", text[: mime.HEAD_BYTES - 1]) == "text/plain"
-    assert mime.mime_of("a.txt", text[:101] + b"\xff" + text[101:200]) == mime.UNKNOWN
+    assert mime.mime_of("a", text[:101] + b"\xff" + text[101:200]) == mime.UNKNOWN
+
+
+def test_old_encodings_are_text_when_the_name_says_so() -> None:
+    assert mime.mime_of("a.txt", "Käse".encode("latin-1")) == "text/plain"
+    assert mime.mime_of("a", "Käse".encode("latin-1")) == mime.UNKNOWN
+    assert mime.mime_of("a.txt", b"a\0b") == mime.UNKNOWN
 
 
 @given(st.text(max_size=40), st.binary(max_size=300))

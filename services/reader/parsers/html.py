@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from html.parser import HTMLParser
 from typing import BinaryIO
 
 from firmware.limits import KIB, MIB, TEXT_INDEX_BYTES
 from firmware.model import Facts
-from services.reader.answer import TITLE_CHARACTERS
+from services.reader.answer import TITLE_CHARACTERS, Overtime
 from services.reader.plain_text import clip
 
-_READ_BYTES = 4 * MIB
+_READ_BYTES = 1 * MIB
 """Words further in than this do not matter to a search; html.parser is slow, and slower on hostile pages."""
 _PIECE = 64 * KIB
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "math"})
@@ -54,12 +55,13 @@ def facts(file: BinaryIO) -> Facts:
     """Read the page's title and text, at most TEXT_INDEX_BYTES."""
     text = decoded(file.read(_READ_BYTES))
     words = _Words()
-    for start in range(0, len(text), _PIECE):
-        words.feed(text[start : start + _PIECE])
-        if words.size > TEXT_INDEX_BYTES:
-            break
-    else:
-        words.close()
+    with contextlib.suppress(Overtime):
+        for start in range(0, len(text), _PIECE):
+            words.feed(text[start : start + _PIECE])
+            if words.size > TEXT_INDEX_BYTES:
+                break
+        else:
+            words.close()
     title = squeezed("".join(words.title))[:TITLE_CHARACTERS]
     return Facts(title=title or None, text=clip(squeezed("".join(words.parts))) or None)
 

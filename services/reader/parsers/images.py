@@ -62,9 +62,9 @@ def facts(file: BinaryIO) -> Facts:
     if webp.is_webp(file):
         return _facts("image/webp", *webp.header(file))
     with _open(file) as picture:
-        mime = Image.MIME.get(picture.format or "")
-        # Camera raw files are TIFF inside; their own type says more.
-        return _facts(None if mime == "image/tiff" else mime, *picture.size, _exif(picture))
+        # Of camera raw files (TIFF inside) and of HEIC the caller's type says more than Pillow's.
+        mime = None if picture.format in ("TIFF", "HEIF") else Image.MIME.get(picture.format or "")
+        return _facts(mime, *picture.size, _exif(picture))
 
 
 def _facts(mime: str | None, width: int, height: int, exif: Image.Exif) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from xml.parsers import expat
 from firmware.limits import KIB, MIB, TEXT_INDEX_BYTES
 from firmware.model import Facts
 from firmware.model.mime import DOCX, PPTX, XLSX
-from services.reader.answer import TITLE_CHARACTERS, ReadError, Trouble
+from services.reader.answer import TITLE_CHARACTERS, Overtime, ReadError, Trouble
 from services.reader.parsers.html import squeezed
 from services.reader.plain_text import clip
 
@@ -37,10 +38,11 @@ def facts(file: BinaryIO, mime: str) -> Facts:
                 raise ReadError(Trouble.TOO_LARGE)
             title = _title(archive, mime)
             parts: list[str] = []
-            for name in _parts(archive, mime):
-                parts.append(_words(archive, name, "t" if mime in (DOCX, XLSX, PPTX) else None))
-                if sum(map(len, parts)) > TEXT_INDEX_BYTES:
-                    break
+            with contextlib.suppress(Overtime):
+                for name in _parts(archive, mime):
+                    parts.append(_words(archive, name, "t" if mime in (DOCX, XLSX, PPTX) else None))
+                    if sum(map(len, parts)) > TEXT_INDEX_BYTES:
+                        break
     except RuntimeError as error:  # zipfile's word for a password
         raise ReadError(Trouble.ENCRYPTED) from error
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, NotImplementedError, KeyError, EOFError) as error:

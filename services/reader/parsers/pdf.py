@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-import time
+import pkgutil
 import zlib
 from typing import BinaryIO
 
 import pypdf
 from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
-from firmware.limits import READER_SECONDS, TEXT_INDEX_BYTES
+from firmware.limits import TEXT_INDEX_BYTES
 from firmware.model import Facts
-from services.reader.answer import TITLE_CHARACTERS, ReadError, Trouble
+from services.reader.answer import TITLE_CHARACTERS, Overtime, ReadError, Trouble
 from services.reader.parsers.html import squeezed
 from services.reader.plain_text import clip
 
 PAGES = 200
-_ENOUGH_SECONDS = READER_SECONDS / 2
-"""CPU time after which the pages read so far are the answer."""
 _BROKEN = (PyPdfError, zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
 
 
 def warm_up() -> None:
     """Silence pypdf's log (it would quote the file) and load what it loads late."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
+    for module in pkgutil.walk_packages(pypdf.__path__, "pypdf."):
+        importlib.import_module(module.name)
 
 
 def facts(file: BinaryIO) -> Facts:
@@ -58,10 +59,10 @@ def _text(document: pypdf.PdfReader, pages: int) -> str | None:
             words = squeezed(document.pages[number].extract_text())
         except (*_BROKEN, RecursionError):
             continue
-        except MemoryError:
+        except (MemoryError, Overtime):
             break
         parts.append(words)
         size += len(words)
-        if size > TEXT_INDEX_BYTES or time.process_time() > _ENOUGH_SECONDS:
+        if size > TEXT_INDEX_BYTES:
             break
     return clip("\n".join(parts)) or None
