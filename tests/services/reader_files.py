@@ -104,7 +104,8 @@ def docx(body: str = "<w:p><w:r><w:t>Dear Aunt Ottilie</w:t></w:r></w:p>", head:
 
 def odt() -> bytes:
     """A letter as LibreOffice writes it."""
-    content = "<o:doc xmlns:o='o' xmlns:text='t'><o:body><text:p>Liebe Tante</text:p><text:p>Ottilie</text:p></o:body></o:doc>"
+    words = "<text:p>Liebe Tante</text:p><text:p>Ottilie</text:p>"
+    content = f"<o:doc xmlns:o='o' xmlns:text='t'><o:body>{words}</o:body></o:doc>"
     return archive({"mimetype": mime.ODT, "content.xml": content, "meta.xml": "<m><title>Dank</title></m>"})
 
 

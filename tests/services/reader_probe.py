@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from firmware.linux.sandbox import Confinement  # noqa: E402 - the path must stand first
-from firmware.model import Analysis, Facts  # noqa: E402
-from services.reader.child import OUTPUT, run_child  # noqa: E402
-from services.reader.walls import PARSER, tool_walls  # noqa: E402
-from services.reader.zygote import Job, Tasks, serve  # noqa: E402
+from firmware.linux.sandbox import Confinement
+from firmware.model import Analysis, Facts
+from services.reader.child import OUTPUT, run_child
+from services.reader.walls import PARSER, tool_walls
+from services.reader.zygote import Job, Tasks, serve
 
 _libc = ctypes.CDLL(None, use_errno=True)
 SPACE = 8 * 1024**3
@@ -109,10 +109,7 @@ def see_descriptors() -> str:
 
 
 def hog() -> str:
-    kept = []
-    for _ in range(64):
-        kept.append(bytearray(b"x" * (16 << 20)))
-    return "done"
+    return f"done {len([bytearray(b'x' * (16 << 20)) for _ in range(64)])}"
 
 
 def many_threads() -> str:

@@ -12,10 +12,9 @@ from PIL import Image
 
 from firmware.limits import MIB, READER_INPUT_BYTES, READER_RSS_BYTES, TEXT_INDEX_BYTES
 from firmware.model import Facts, Preview, mime
-from services.reader import client
 from services.reader.client import Reader
 from services.reader.plain_text import plain_text
-from services.reader.ranges import TOTAL_BYTES, needed
+from services.reader.ranges import TOTAL_BYTES, Read, needed
 from tests.services import reader_files as files
 
 BACKGROUNDS = sorted(Path("/usr/share/backgrounds").rglob("*.webp"))[:4]
@@ -176,7 +175,7 @@ def test_films(reader: Reader, tmp_path: Path, name: str) -> None:
     facts = facts_of(reader, name, data)
     assert (facts.width, facts.height, facts.title) == (640, 360, "Garden")
     assert facts.duration_ms is not None and abs(facts.duration_ms - 2000) < 200
-    if name != "c.webm" and name != "d.mkv":
+    if name not in ("c.webm", "d.mkv"):
         assert (facts.taken_ms, facts.taken_local) == (1_714_979_289_000, False)
         assert (facts.lat_e7, facts.lon_e7) == (525_200_000, -134_050_000)
     assert [one.edge for one in previews_of(reader, name, data)] == [256, 640]
@@ -219,7 +218,7 @@ def test_a_film_of_many_gigabytes_costs_few_reads(reader: Reader, tmp_path: Path
 
 
 def test_ranges_find_the_index_in_the_middle_and_stay_bounded() -> None:
-    def boxes(*sizes: tuple[bytes, int]) -> tuple[int, client.Read]:
+    def boxes(*sizes: tuple[bytes, int]) -> tuple[int, Read]:
         heads, at = {}, 0
         for name, size in sizes:
             heads[at] = size.to_bytes(4, "big") + name + bytes(8)

@@ -111,8 +111,8 @@ def test_noise(reader: Reader, samples: dict[str, bytes]) -> None:
             for found in look(reader, name, bytes(changed), kind):
                 counted += 1
                 assert found.trouble not in ("bad-answer", "reader-failed", "no-sandbox", "timeout"), name
-    for name in samples:
-        kind = mime.mime_of(name, samples[name])
+    for name, data in samples.items():
+        kind = mime.mime_of(name, data)
         for found in look(reader, name, draw.randbytes(2000), kind):
             assert found.trouble in (None, "not-understood") and not found.previews
     assert counted >= 280 and fine(reader)

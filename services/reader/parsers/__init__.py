@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import encodings.ascii
+import encodings.cp437
 import encodings.cp1250
 import encodings.cp1251
 import encodings.cp1252
-import encodings.cp437
 import encodings.gb18030
 import encodings.iso8859_1
 import encodings.iso8859_15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import pkgutil
@@ -25,7 +26,8 @@ def warm_up() -> None:
     """Silence pypdf's log (it would quote the file) and load what it loads late."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     for module in pkgutil.walk_packages(pypdf.__path__, "pypdf."):
-        importlib.import_module(module.name)
+        with contextlib.suppress(ImportError):  # parts for packages we do not have
+            importlib.import_module(module.name)
 
 
 def facts(file: BinaryIO) -> Facts:
