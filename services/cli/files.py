@@ -18,7 +18,7 @@ from services.api.types import RecordInfo
 from services.cli.fetching import Receiving, Written
 from services.cli.sending import Outcome, Sending
 from services.cli.shell import Shell, text
-from services.cli.showing import Progress, last_line, size
+from services.cli.showing import Progress, counted, last_line, size
 from services.cli.walk import walk
 
 SOME_LEFT = 3
@@ -51,12 +51,12 @@ def put(shell: Shell, args: argparse.Namespace) -> int:
         last_line(started, {**counts, "left_out": len(outcome.problems), "bytes": outcome.size})
         return 0
     known = f" ({outcome.same} of them were there already)" if outcome.same else ""
-    print(f"{counts['files']} files kept{known}, {size(outcome.size)}; {len(outcome.problems)} left out.")
+    print(f"{counted(counts['files'], 'file')} kept{known}, {size(outcome.size)}; {len(outcome.problems)} left out.")
     return SOME_LEFT if outcome.problems else 0
 
 
 def _interrupted(kept: int) -> None:
-    sentence = f"The box stopped answering after {kept} files; those are safely kept."
+    sentence = f"The box stopped answering after {counted(kept, 'file')}; those are safely kept."
     advice = "Open the locker again (`./box locker open`) and repeat the same put: what is there is recognised."
     print(f"{sentence}\n{advice}", file=sys.stderr)
 
@@ -88,7 +88,7 @@ def _told_written(written: Written, args: argparse.Namespace, started: float) ->
         last_line(started, {**counts, "bytes": written.size})
         return 0
     known = f" ({written.same} of them were there already)" if written.same else ""
-    print(f"{written.files} files{known}, {size(written.size)}; {len(written.problems)} left out.")
+    print(f"{counted(written.files, 'file')}{known}, {size(written.size)}; {len(written.problems)} left out.")
     return SOME_LEFT if written.problems else 0
 
 

@@ -13,7 +13,7 @@ from firmware.model import RecordState, SafeName
 from services.api.decode import encode
 from services.api.types import RecordInfo
 from services.cli.shell import Shell, text
-from services.cli.showing import Progress, day, last_line, shown, size
+from services.cli.showing import Progress, counted, day, last_line, shown, size
 
 _DAMAGE_FOUND = 3
 
@@ -48,7 +48,7 @@ def _listed(records: Iterable[RecordInfo], args: argparse.Namespace) -> int:
     if args.json:
         last_line(started, {"records": count, "bytes": total})
     elif sys.stdout.isatty():
-        print(f"{count} records, {size(total)}")
+        print(f"{counted(count, 'record')}, {size(total)}")
     return 0
 
 
@@ -78,20 +78,21 @@ def rm(shell: Shell, args: argparse.Namespace) -> int:
                 raise Misused(why=f"“{shown(word)}” is a folder with {len(below)} records; -r deletes them.") from None
             ids += below
     count = _many(shell, "delete_many", ids)
-    print(f"{count} records are in the bin. For 30 days `./box locker undelete` brings them back exactly.")
+    print(f"In the bin: {counted(count, 'record')}. For 30 days `./box locker undelete` gets them back exactly.")
     return 0
 
 
 def undelete(shell: Shell, args: argparse.Namespace) -> int:
     """Take records out of the bin."""
     ids = [id for word in args.what for id in shell.in_bin(word)]
-    print(f"{_many(shell, 'undelete', ids)} records are back.")
+    print(f"Back again: {counted(_many(shell, 'undelete', ids), 'record')}.")
     return 0
 
 
 def empty(shell: Shell, args: argparse.Namespace) -> int:  # noqa: ARG001
     """Empty the bin."""
-    print(f"{shell.mine.call('empty').count} records left the bin; the next repack gives their room back.")
+    left = counted(shell.mine.call("empty").count, "record")
+    print(f"The bin is empty: {left} left it; the next repack gives their room back.")
     return 0
 
 
@@ -104,7 +105,7 @@ def gone(shell: Shell, args: argparse.Namespace) -> int:
         except Missing:
             ids += shell.in_bin(word)
     shell.mine.call("gone", ids=tuple(ids))
-    print(f"{len(ids)} records are gone for good.")
+    print(f"Gone for good: {counted(len(ids), 'record')}.")
     return 0
 
 
@@ -142,9 +143,17 @@ def verify(shell: Shell, args: argparse.Namespace) -> int:
     if args.json:
         last_line(started, {**last, "problems": len(problems)})
         return 0
-    checked = f"{last.get('records')} records in {last.get('packs')} packs, {size(int(str(last.get('bytes_read', 0))))}"
-    print(f"Everything is whole: {checked}." if last.get("ok") else f"{len(problems)} damages in {checked}.")
+    checked = f"{_noun(last, 'record')} in {_noun(last, 'pack')}, {size(int(str(last.get('bytes_read', 0))))}"
+    print(
+        f"Everything is whole: {checked}."
+        if last.get("ok")
+        else f"{counted(len(problems), 'damage')} found in {checked}."
+    )
     return 0 if last.get("ok") else _DAMAGE_FOUND
+
+
+def _noun(last: dict[str, object], noun: str) -> str:
+    return counted(int(str(last.get(f"{noun}s", 0))), noun)
 
 
 def _counted(counts: dict[str, int], args: argparse.Namespace, started: float) -> int:

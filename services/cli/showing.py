@@ -38,6 +38,11 @@ def size(count: int) -> str:
     return f"{count} B" if step == 0 else f"{value:.1f} {_STEPS[step]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, e.g. ``1 file``, ``3 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def day(when_ms: int) -> str:
     """Return a time for people in this machine's time zone, to the minute."""
     try:
