@@ -89,8 +89,12 @@ class Locker(LockerReader):
         self.shelf.forget_payloads()
         self.head_seq = int(self.catalog.meta("head_seq") or 0)
         self.head_hash = bytes.fromhex(self.catalog.meta("head_hash") or "00" * 32)
-        recovery.catch_up(self)
-        self._torn = False
+        self._torn = False  # catching up commits too
+        try:
+            recovery.catch_up(self)
+        except BoxError:
+            self._torn = True
+            raise
 
     def reader(self) -> LockerReader:
         """Return a reader with a catalog connection of its own, for one other thread."""
