@@ -83,6 +83,7 @@ class Client:
         request = calling.build(name, self._token, headers, args)
         path = calling.socket_path(self._run, request.operation, self._member)
         stream = await _connect(path, request.operation.where)
+        writer = stream.socket.dup()
         answer = Answer(request.operation.where)
         tasks: list[asyncio.Task[Any]] = []
         try:
@@ -90,14 +91,17 @@ class Client:
             start = RequestStartLine(request.operation.method, request.target, "HTTP/1.1")
             written = connection.write_headers(start, HTTPHeaders(request.headers), request.body or None)
             tasks.append(asyncio.ensure_future(connection.read_response(answer.delegate)))
-            tasks.append(asyncio.ensure_future(_send(connection, written, body)))
+            tasks[0].add_done_callback(lambda _: answer.delegate.on_connection_close())
+            chunked = "Content-Length" not in request.headers
+            tasks.append(asyncio.ensure_future(_send(connection, writer, written, body, chunked=chunked)))
             await answer.ready(tasks[1])
             yield answer
         finally:
-            stream.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            stream.close()
+            writer.close()
 
 
 class Answer:
@@ -171,8 +175,9 @@ class _Delegate(HTTPMessageDelegate):
         self._end()
 
     def on_connection_close(self) -> None:
-        self._answer.cut = not self._ended
-        self._end()
+        if not self._ended:
+            self._answer.cut = True
+            self._end()
 
     def _end(self) -> None:
         if not self._ended:
@@ -209,14 +214,29 @@ async def _connect(path: Path, where: Where) -> IOStream:
     return stream
 
 
-async def _send(connection: HTTP1Connection, written: Any, body: AsyncIterator[bytes] | None) -> None:
-    """Write the request's body; a server that answered and hung up is not an error here, its answer tells."""
+async def _send(
+    connection: HTTP1Connection,
+    writer: socket.socket,
+    written: Any,
+    body: AsyncIterator[bytes] | None,
+    *,
+    chunked: bool,
+) -> None:
+    """Write the request's body; a server that answered and hung up is not an error here, its answer tells.
+
+    A streamed body goes through a handle of its own: Tornado's IOStream would close on the first failed write and
+    lose the answer that says why.
+    """
+    loop = asyncio.get_running_loop()
     try:
         await written
-        if body is not None:
-            async for piece in body:
-                if piece:
-                    await connection.write(piece)
-        connection.finish()
-    except (StreamClosedError, HTTPOutputError):
+        if body is None:
+            connection.finish()
+            return
+        async for piece in body:
+            if piece:
+                await loop.sock_sendall(writer, b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            await loop.sock_sendall(writer, b"0\r\n\r\n")
+    except (StreamClosedError, HTTPOutputError, OSError):
         return
