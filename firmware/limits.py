@@ -18,8 +18,8 @@ GROUP_COMMIT_FILES = 512
 GROUP_COMMIT_SECONDS = 0.05
 """A put is acknowledged at the latest after this much more data, files or time; bounds what a crash repeats."""
 
-GROUP_COMMIT_BYTES_MAX = 32 * MIB
-GROUP_COMMIT_FILES_MAX = 4096
+GROUP_COMMIT_BYTES_MAX = 16 * MIB
+GROUP_COMMIT_FILES_MAX = 1024
 GROUP_COMMIT_SECONDS_MAX = 0.5
 """The same while uploads keep coming and the disk is so slow that it would do little else than sync."""
 
@@ -92,7 +92,7 @@ BULK_BLOCK_BYTES = 16 * MIB
 API_CHUNK_BYTES = 256 * KIB
 """Read and written at once on a local socket; larger pieces measured no faster."""
 
-PUT_QUEUE_BYTES = 8 * MIB
+PUT_QUEUE_BYTES = 4 * MIB
 """Received but not yet stored, over all uploads of one locker; then the socket has to wait."""
 
 ACK_BYTES = 1 * MIB
@@ -115,3 +115,27 @@ WORKER_START_SECONDS = 60
 
 BROADCAST_TOKENS = 256
 """Ended sessions a locker remembers, to answer "locked" instead of "not allowed"."""
+
+WEB_SESSIONS = 256
+"""Browsers at once; a stranger who only knocks must not fill the memory of the web front."""
+
+WEB_SETUP_SECONDS = 2 * 3600
+"""A set-up left half way (its claim code is in memory) is forgotten after this long without a page."""
+
+WEB_IDLE_SECONDS = 60
+WEB_BODY_SECONDS = 30
+"""A stranger who opens connections, or sends a form byte by byte, must not hold them for ever."""
+
+WEB_STALL_SECONDS = 120
+"""An upload whose browser sends nothing for this long is cut; guards open puts against phones that fell asleep."""
+
+WEB_REFUSED_BYTES = 64 * MIB
+"""Read and dropped after an upload was refused, so that the browser hears the reason; then the line is cut."""
+
+WEB_PIECES = 4
+WEB_CHUNK_BYTES = 64 * KIB
+WEB_BUFFER_BYTES = 1 * MIB
+"""What one upload or download may keep in the memory of the web front; beyond it the other side waits."""
+
+WEB_FORM_FIELD_CHARS = 4096
+"""Longest field kept for a form whose session ended; guards memory against pasted books."""

@@ -1,6 +1,6 @@
 """The words of the pages in every language: flat catalogues in ``locales/*.json``, loaded once.
 
-A sentence is asked for by its key and filled with ``{fields}``; ``<key>.one`` and ``<key>.many`` are chosen by ``count``.
+A sentence is asked for by its key and filled with ``{fields}``; ``<key>.one`` and ``.many`` are chosen by ``count``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The vocabulary of the route table: where a page lives, what its visitor must prove, and everything it is made with."""
+"""The vocabulary of the route table: where a page lives, what its visitor must prove, what it is made with."""
 
 from __future__ import annotations
 

@@ -17,12 +17,6 @@ from firmware import limits
 COOKIE = "__Host-locker"
 """The prefix makes browsers insist on Secure, Path=/ and this very host."""
 
-SESSIONS = 256
-"""Browsers at once; a stranger who only knocks must not fill memory."""
-
-SETUP_SECONDS = 2 * 3600
-"""A half-finished set-up is forgotten after this long without a page."""
-
 OUTCOMES = 16
 """Answers remembered per browser, so that a form sent twice acts once."""
 
@@ -79,7 +73,7 @@ class Sessions:
         if session is None:
             return None
         idle = self._now() - session.seen
-        if idle > (limits.SESSION_IDLE_SECONDS if session.is_member else SETUP_SECONDS):
+        if idle > (limits.SESSION_IDLE_SECONDS if session.is_member else limits.WEB_SETUP_SECONDS):
             self.end(session)
             return None
         session.seen = self._now()
@@ -87,7 +81,7 @@ class Sessions:
 
     def start(self) -> tuple[str, Session]:
         """Begin a session; return the cookie's value (256 bits, told to nobody else) and the session."""
-        while len(self._by_hash) >= SESSIONS:
+        while len(self._by_hash) >= limits.WEB_SESSIONS:
             self.end(min(self._by_hash.values(), key=lambda one: (one.is_member, one.seen)))
         cookie = secrets.token_urlsafe(32)
         session = Session(key=_hash(cookie), seen=self._now())

@@ -26,10 +26,39 @@ _PLACES = ((-158, 96), (-92, 74), (-38, 100), (74, 72), (148, 102), (-146, 130))
 """Where friends' houses will stand: x from the middle, y from the top."""
 
 _TREES = (
-    (1, -118, 12), (0, -86, 14), (0, -72, 12), (1, -60, 17), (1, 44, 14), (2, -128, 20), (2, -112, 16), (2, -56, 25),
-    (2, 26, 21), (1, 120, 12), (3, -184, 22), (2, 176, 24), (3, 132, 22), (2, 188, 20), (1, 240, 16), (2, 330, 22), (1, 420, 15),
-    (2, 505, 24), (1, 600, 14), (3, 690, 22), (2, -270, 22), (1, -340, 14), (2, -430, 24), (0, -510, 12), (3, -600, 22), (1, -700, 15),
-    (0, 300, 12), (0, 470, 12), (0, -260, 12), (2, 640, 22), (2, -560, 18), (3, 420, 20), (3, -370, 20),
+    (1, -118, 12),
+    (0, -86, 14),
+    (0, -72, 12),
+    (1, -60, 17),
+    (1, 44, 14),
+    (2, -128, 20),
+    (2, -112, 16),
+    (2, -56, 25),
+    (2, 26, 21),
+    (1, 120, 12),
+    (3, -184, 22),
+    (2, 176, 24),
+    (3, 132, 22),
+    (2, 188, 20),
+    (1, 240, 16),
+    (2, 330, 22),
+    (1, 420, 15),
+    (2, 505, 24),
+    (1, 600, 14),
+    (3, 690, 22),
+    (2, -270, 22),
+    (1, -340, 14),
+    (2, -430, 24),
+    (0, -510, 12),
+    (3, -600, 22),
+    (1, -700, 15),
+    (0, 300, 12),
+    (0, 470, 12),
+    (0, -260, 12),
+    (2, 640, 22),
+    (2, -560, 18),
+    (3, 420, 20),
+    (3, -370, 20),
 )
 """Hill, x from the middle, height."""
 
@@ -48,8 +77,10 @@ def draw(scene: Scene, sentence: str) -> str:
     """Return the SVG of ``scene``; ``sentence`` (escaped by the caller) tells it to people who do not see it."""
     names = " ".join(name for name, on in (("scene", True), ("lit", scene.lit), ("waking", scene.waking)) if on)
     parts = [
-        f'<svg class="{names}" role="img" aria-label="{sentence}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'preserveAspectRatio="xMidYMax slice" focusable="false">',
+        (
+            f'<svg class="{names}" role="img" aria-label="{sentence}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+            'preserveAspectRatio="xMidYMax slice" focusable="false">'
+        ),
         _sun(),
     ]
     for index in range(len(_HILLS)):
@@ -64,7 +95,7 @@ def draw(scene: Scene, sentence: str) -> str:
 
 def _line(index: int, x: float) -> float:
     top, high_a, long_a, shift_a, high_b, long_b, shift_b = _HILLS[index]
-    return top + high_a * math.sin(x / long_a * math.tau / 2 + shift_a) + high_b * math.sin(x / long_b * math.tau / 2 + shift_b)
+    return top + high_a * math.sin(x / long_a * math.pi + shift_a) + high_b * math.sin(x / long_b * math.pi + shift_b)
 
 
 def _hill(index: int) -> str:
@@ -76,8 +107,9 @@ def _hill(index: int) -> str:
 def _sun() -> str:
     x, y = _MIDDLE + 118, 60
     soft = (
-        '<defs><radialGradient id="halo"><stop class="halo-in" offset="0"/><stop class="halo-out" offset="1"/></radialGradient>'
-        '<radialGradient id="glow"><stop class="glow-in" offset=".15"/><stop class="glow-out" offset="1"/></radialGradient></defs>'
+        '<defs><radialGradient id="halo"><stop class="halo-in"/><stop class="halo-out" offset="1"/></radialGradient>'
+        '<radialGradient id="glow"><stop class="glow-in" offset=".15"/><stop class="glow-out" offset="1"/>'
+        "</radialGradient></defs>"
     )
     return f'{soft}<circle fill="url(#halo)" cx="{x}" cy="{y}" r="86"/><circle class="sun" cx="{x}" cy="{y}" r="16"/>'
 
@@ -86,7 +118,8 @@ def _tree(at: int, height: int, hill: int) -> str:
     x = _MIDDLE + at
     foot = _line(hill, x) + 4
     if (at + height) % 3:
-        crown = f'<ellipse class="tree" cx="{x:g}" cy="{foot - height * 0.72:.0f}" rx="{height * 0.24:.1f}" ry="{height * 0.56:.1f}"/>'
+        radii = f'rx="{height * 0.24:.1f}" ry="{height * 0.56:.1f}"'
+        crown = f'<ellipse class="tree" cx="{x:g}" cy="{foot - height * 0.72:.0f}" {radii}/>'
     else:
         crown = f'<circle class="tree" cx="{x:g}" cy="{foot - height * 0.85:.0f}" r="{height * 0.42:.1f}"/>'
     return f'<path class="trunk" stroke-width="1.6" d="M{x:g} {foot:.0f}v-{height * 0.6:.0f}"/>{crown}'
@@ -103,7 +136,8 @@ def _own_house() -> str:
         f'<path class="brick" d="M{x + 12} {y - 50}h9v22h-9z"/>'
         f'<path class="wall" d="M{x - 29} {y}v-32l29 -25l29 25v32z"/>'
         f'<path class="roof" stroke-width="6.5" stroke-linejoin="miter" d="M{x - 36} {y - 25}l36 -29l36 29"/>'
-        f'<circle class="glow" fill="url(#glow)" cx="{x - 8}" cy="{y - 18}" r="58"/><circle class="pane" cx="{x}" cy="{y - 37}" r="4"/>'
+        f'<circle class="glow" fill="url(#glow)" cx="{x - 8}" cy="{y - 18}" r="58"/>'
+        f'<circle class="pane" cx="{x}" cy="{y - 37}" r="4"/>'
         f'<rect class="pane" x="{x - 19}" y="{y - 25}" width="18" height="17" rx="2.5"/>'
         f'<path class="cross" stroke-width="1.8" d="M{x - 10} {y - 25}v17M{x - 19} {y - 16.5}h18"/>'
         f'<path class="brick" d="M{x + 8} {y}v-17a2.5 2.5 0 0 1 2.5 -2.5h7a2.5 2.5 0 0 1 2.5 2.5v17z"/>'

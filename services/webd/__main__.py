@@ -1,4 +1,4 @@
-"""Start the web front: ``python -m services.webd --data DIR --run RUN --http-port N --https-port M [--bind A] --ready-fd F``.
+"""Start the web front: ``python -m services.webd --data DIR --run RUN --http-port N --https-port M [--bind A]``.
 
 Reads its own pages, ``box.json`` (the host name), the public root certificate and the leaf with its key; nothing else.
 SIGHUP takes a renewed leaf into use, SIGTERM ends it.

@@ -16,11 +16,6 @@ from tornado.web import Application
 
 from firmware import limits
 
-_CHUNK_BYTES = 64 * limits.KIB
-_BUFFER_BYTES = 1 * limits.MIB
-_IDLE_SECONDS = 60
-_BODY_SECONDS = 30
-"""A stranger who opens connections or sends a form byte by byte must not hold them for ever."""
 _log = logging.getLogger("webd")
 
 
@@ -78,12 +73,12 @@ def listen(
             ssl_options=tls,
             xheaders=False,
             decompress_request=False,
-            chunk_size=_CHUNK_BYTES,
-            max_buffer_size=_BUFFER_BYTES,
+            chunk_size=limits.WEB_CHUNK_BYTES,
+            max_buffer_size=limits.WEB_BUFFER_BYTES,
             max_header_size=limits.HEADER_BYTES,
             max_body_size=limits.JSON_BODY_BYTES,
-            idle_connection_timeout=_IDLE_SECONDS,
-            body_timeout=_BODY_SECONDS,
+            idle_connection_timeout=limits.WEB_IDLE_SECONDS,
+            body_timeout=limits.WEB_BODY_SECONDS,
         )
         server.add_sockets(sockets)
         listening.servers.append(server)

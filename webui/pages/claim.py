@@ -29,7 +29,7 @@ class ClaimCode(Page):
         try:
             await self.front.box.call("check_claim", code=code)
         except (WrongClaimCode, TooManyTries, Misused) as error:
-            self.show("claim.html", answer=error.http, typed=code, trouble=self.said(error), mood="village")
+            self.show("claim.html", answer=error.http, typed=code, trouble=self.said(error), mood="village", brief=True)
             return
         except AlreadyClaimed:
             self.go("/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from firmware.errors import BoxError, Misused, NoSuchRecord, Refused, TooManyTries, Unreachable, WrongPassphrase
 from services.api.types import Opened, Status
 from webui.language import Language
@@ -9,7 +11,14 @@ from webui.pages.page import LANGUAGE_COOKIE, Page
 
 _FORGET = '"cache"'
 """Browsers drop the little pictures they kept (Clear-Site-Data)."""
-_LONGEST_DEVICE = 80
+_DEVICES = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Macintosh", "Mac"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
 _YEAR_DAYS = 365
 
 
@@ -44,7 +53,9 @@ class Open(Page):
         """Open the locker; a wrong passphrase says so and the rest stays as it was."""
         member, passphrase = self.field("member"), self.field("passphrase")
         try:
-            opened: Opened = await self.front.box.call("open", member=member, passphrase=passphrase, device=self._device())
+            opened: Opened = await self.front.box.call(
+                "open", member=member, passphrase=passphrase, device=self._device()
+            )
         except (WrongPassphrase, TooManyTries, NoSuchRecord, Misused) as error:
             status = await self.status_of_box()
             self._ask(status, chosen=member, error=error)
@@ -78,22 +89,18 @@ class Open(Page):
             trouble=said,
             then=self._then(),
             anybody_open=anybody_open,
-            gone=bool(self.get_argument("then", "")),
+            gone=bool(self.session and self.session.kept),
             mood="village",
         )
 
     def _then(self) -> str:
         """Return where to go after opening: a path of this box, never another address."""
         then = self.get_argument("then", "/home")
-        fine = then.startswith("/") and not then.startswith("//") and "\\" not in then and then.isascii() and then.isprintable()
-        return then if fine else "/home"
+        return then if of_this_box(then) else "/home"
 
     def _device(self) -> str:
         agent = self.request.headers.get("User-Agent", "")
-        for sign, name in (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Macintosh", "Mac"), ("Windows", "Windows"), ("Linux", "Linux")):
-            if sign in agent:
-                return name[:_LONGEST_DEVICE]
-        return "browser"
+        return next((name for sign, name in _DEVICES if sign in agent), "browser")
 
 
 class Lock(Page):
@@ -141,6 +148,12 @@ class ChooseLanguage(Page):
         chosen: Language | None = self.front.languages.known.get(self.field("language"))
         if chosen is None:
             raise Misused(why="this language is not known here.")
-        self.set_cookie(LANGUAGE_COOKIE, chosen.code, path="/", secure=True, httponly=True, samesite="Strict", expires_days=_YEAR_DAYS)
+        flags: dict[str, Any] = {"secure": True, "httponly": True, "samesite": "Strict"}
+        self.set_cookie(LANGUAGE_COOKIE, chosen.code, path="/", expires_days=_YEAR_DAYS, **flags)
         back = self.get_body_argument("back", "/")
-        self.go(back if back.startswith("/") and not back.startswith("//") and back.isascii() and back.isprintable() else "/")
+        self.go(back if of_this_box(back) else "/")
+
+
+def of_this_box(path: str) -> bool:
+    """Say whether ``path`` is a path of this box and can be nothing else (no ``//host``, no backslash)."""
+    return path[:1] == "/" and path[1:2] != "/" and "\\" not in path and path.isascii() and path.isprintable()

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
 
+from firmware import limits
 from firmware.errors import BoxError, Locked, Misused, Refused
 from services.api.types import Status
 from webui.language import Language
@@ -22,8 +23,9 @@ from webui.session import COOKIE, Session
 from webui.village import Scene, draw
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -36,7 +38,6 @@ HEADERS = {
 }
 LANGUAGE_COOKIE = "__Host-language"
 FORM = "application/x-www-form-urlencoded"
-_KEEP_BYTES = 4096
 _SECRET_FIELDS = frozenset({"passphrase", "code", "once", "new"})
 _log = logging.getLogger("webd")
 
@@ -87,7 +88,7 @@ class Page(RequestHandler):
         if self.route.proof is Proof.CODE and not (self.session and (self.session.code or self.session.is_member)):
             self._to_claim()
         if self.route.proof is Proof.MEMBER and not (self.session and self.session.is_member):
-            raise SessionGone()
+            raise SessionGone
 
     def _to_claim(self) -> None:
         if self.request.method == "POST" and not self.route.json:
@@ -98,7 +99,8 @@ class Page(RequestHandler):
 
     def _keep_typed(self) -> None:
         """Keep what was typed (never a passphrase or a code) until the way back to this form is open."""
-        typed = {name: self.get_body_argument(name, "")[:_KEEP_BYTES] for name in self.request.body_arguments if name not in _SECRET_FIELDS}
+        names = [name for name in self.request.body_arguments if name not in _SECRET_FIELDS]
+        typed = {name: self.get_body_argument(name, "")[: limits.WEB_FORM_FIELD_CHARS] for name in names}
         if self.session is not None and typed:
             self.session.kept = {self.request.path: typed}
 
@@ -115,7 +117,7 @@ class Page(RequestHandler):
     def member(self) -> Session:
         """Return the member's session; raises SessionGone without one."""
         if self.session is None or not self.session.is_member:
-            raise SessionGone()
+            raise SessionGone
         return self.session
 
     async def ask(self, operation: str, /, **arguments: Any) -> Any:
@@ -126,7 +128,7 @@ class Page(RequestHandler):
         except (Locked, Refused) as error:
             if isinstance(error, Locked) or error.code == Refused.code:
                 session.token = ""
-                raise SessionGone() from None
+                raise SessionGone from None
             raise
 
     async def status_of_box(self) -> Status:
@@ -189,6 +191,7 @@ class Page(RequestHandler):
             "once_id": secrets.token_urlsafe(12),
             "mood": "paper",
             "place": "",
+            "brief": False,
             "trouble": None,
             "tint": tint,
             "quote": quote,
@@ -197,7 +200,8 @@ class Page(RequestHandler):
         self.finish(self.front.templates.load(template).generate(**{**names, **values}))
 
     def _icon(self, name: str, extra: str = "") -> str:
-        return f'<svg class="icon {extra}" aria-hidden="true" focusable="false"><use href="{self.front.files.url("icons.svg")}#{name}"/></svg>'
+        use = f'<use href="{self.front.files.url("icons.svg")}#{name}"/>'
+        return f'<svg class="icon {extra}" aria-hidden="true" focusable="false">{use}</svg>'
 
     def _scene(self, lit: bool, sentence: str, waking: bool = False) -> str:
         return draw(Scene(lit=lit, waking=waking), xhtml_escape(sentence))
@@ -232,7 +236,8 @@ class Page(RequestHandler):
             return self.said(error)
         known = f"http.{status}.sentence" in self.language.words
         key = f"http.{status}" if known else "http.500"
-        return {"sentence": self.language.words[f"{key}.sentence"], "advice": self.language.words[f"{key}.advice"], "code": f"http-{status}"}
+        words = self.language.words
+        return {"sentence": words[f"{key}.sentence"], "advice": words[f"{key}.advice"], "code": f"http-{status}"}
 
     def _to_door(self) -> None:
         """Lead to the door; what was typed is kept and stands in its form again after opening."""

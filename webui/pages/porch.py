@@ -14,9 +14,10 @@ class Porch(Page):
     """``GET /`` over plain HTTP."""
 
     async def get(self) -> None:
-        """Say whether the box is claimed, and lead on; the claim code in a QR code's fragment travels along in the browser."""
+        """Say whether the box is claimed, and lead on; a claim code in the fragment travels along in the browser."""
         status = await self.status_of_box()
-        self.show("porch.html", status=status, onward=private_address(self, "/"), fingerprint=fingerprint(self.front.authority()), mood="village")
+        onward, root = private_address(self, "/"), fingerprint(self.front.authority())
+        self.show("porch.html", status=status, onward=onward, fingerprint=root, mood="village")
 
 
 class Onward(Page):
@@ -71,7 +72,7 @@ def private_address(page: Page, path: str) -> str:
     host = host_name(page.request.host) or "localhost"
     shown = f"[{host}]" if ":" in host else host
     port = page.front.https_port()
-    return f"https://{shown}{'' if port == 443 else f':{port}'}{path}"  # noqa: PLR2004 - the port of https
+    return f"https://{shown}{'' if port == 443 else f':{port}'}{path}"
 
 
 def der(pem: bytes) -> bytes:
@@ -91,7 +92,8 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <key>PayloadType</key><string>Configuration</string><key>PayloadVersion</key><integer>1</integer>
 <key>PayloadIdentifier</key><string>box.locker.{outer}</string><key>PayloadUUID</key><string>{outer}</string>
 <key>PayloadDisplayName</key><string>Locker Box {name}</string>
-<key>PayloadDescription</key><string>Lets this device talk privately with {name}. It is valid for this box alone.</string>
+<key>PayloadDescription</key>
+<string>Lets this device talk privately with {name}. It is valid for this box alone.</string>
 <key>PayloadContent</key><array><dict>
 <key>PayloadType</key><string>com.apple.security.root</string><key>PayloadVersion</key><integer>1</integer>
 <key>PayloadIdentifier</key><string>box.locker.{inner}</string><key>PayloadUUID</key><string>{inner}</string>

@@ -48,7 +48,8 @@ class RecordPage(Page):
             versions=versions,
             typed=typed,
             in_bin=record.state is RecordState.BIN,
-            edge=_PREVIEW_EDGE, place="days",
+            edge=_PREVIEW_EDGE,
+            place="days",
         )
 
 
@@ -134,6 +135,7 @@ class RecordFile(_Bytes):
 
     def describe(self, mime: str) -> None:
         """An attachment under its own name; opaque unless its type is one phones file away by."""
+        del mime  # the locker sends opaque bytes; the record knows what they are
         kind = self._record.mime if self._record.mime in _SAVED_AS_THEY_ARE else "application/octet-stream"
         self.set_header("Content-Type", kind)
         self.set_header("Content-Security-Policy", _FILE_POLICY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from services.api.types import RecordInfo
 from webui.language import Language
@@ -87,14 +88,14 @@ def shown(record: RecordInfo, language: Language, now_ms: int) -> Item:
 
 def by_day(records: Iterable[RecordInfo], language: Language, now_ms: int) -> Sequence[Day]:
     """Group ``records`` (newest first) by the local day they belong to, in their order."""
-    days: list[tuple[datetime.date, str, list[Item], list[Item]]] = []
-    for record in records:
-        date = _local(record.when_ms).date()
-        if not days or days[-1][0] != date:
-            days.append((date, language.day(record.when_ms, now_ms), [], []))
-        item = shown(record, language, now_ms)
-        days[-1][2 if item.is_picture else 3].append(item)
-    return [Day(title, tuple(pictures), tuple(others)) for _, title, pictures, others in days]
+    days = []
+    for _, group in groupby(records, key=lambda record: _local(record.when_ms).date()):
+        of_day = list(group)
+        items = [shown(record, language, now_ms) for record in of_day]
+        pictures = tuple(item for item in items if item.is_picture)
+        others = tuple(item for item in items if not item.is_picture)
+        days.append(Day(language.day(of_day[0].when_ms, now_ms), pictures, others))
+    return days
 
 
 def _local(when_ms: int) -> datetime.datetime:

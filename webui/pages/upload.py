@@ -1,6 +1,6 @@
 """Taking files in: one streaming PUT per file, handed on piece by piece, acknowledged only when it is durable.
 
-The name and the date travel in headers (addresses end up in histories). Nothing is buffered beyond ``_PIECES`` pieces:
+The name and the date travel in headers (addresses end up in histories). Nothing is buffered beyond a few pieces:
 a slow disk holds the browser back. A browser that goes away cuts the request to the locker, which keeps nothing half.
 """
 
@@ -20,12 +20,8 @@ from firmware.errors import BadName, BoxError, Locked, Misused, Refused, TooLarg
 from firmware.model import Collide, SafeName
 from services.api.types import Stored
 from webui.pages.page import Page, SessionGone
+from webui.route import Front, Route
 
-_PIECES = 4
-_STALL_SECONDS = 120
-"""A browser that sends nothing for this long is gone; guards open puts against sleeping phones."""
-_DRAIN_BYTES = 64 * limits.MIB
-"""After a refusal this much is still read, so that the browser hears the reason instead of a cut connection."""
 _NS = 1_000_000
 _LONGEST_HEADER = 16 * limits.KIB
 STREAMED = "application/octet-stream"
@@ -33,12 +29,12 @@ STREAMED = "application/octet-stream"
 
 @stream_request_body
 class Upload(Page):
-    """``PUT /upload``: body = the file, headers ``X-Name`` (percent-encoded UTF-8) and ``X-Changed`` (ms since 1970)."""
+    """``PUT /upload``: the file; headers ``X-Name`` (percent-encoded UTF-8), ``X-Changed`` (ms since 1970)."""
 
-    def initialize(self, **kwargs: Any) -> None:
+    def initialize(self, front: Front, route: Route) -> None:
         """Nothing is under way yet."""
-        super().initialize(**kwargs)
-        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_PIECES)
+        super().initialize(front, route)
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(limits.WEB_PIECES)
         self._put: asyncio.Task[Stored] | None = None
         self._failure: Exception | None = None
         self._received = 0
@@ -56,7 +52,7 @@ class Upload(Page):
             self._start()
         except (BoxError, HTTPError) as error:
             self._failure = error
-            if self._declared() > _DRAIN_BYTES:
+            if self._declared() > limits.WEB_REFUSED_BYTES:
                 raise
         self._watch()
 
@@ -119,7 +115,7 @@ class Upload(Page):
         self._received += len(chunk)
         self._watch()
         if self._put is None or self._put.done():
-            if self._received > _DRAIN_BYTES and self._failure is not None:
+            if self._received > limits.WEB_REFUSED_BYTES and self._failure is not None:
                 self._hang_up()
             return
         waiting = asyncio.ensure_future(self._pieces.put(chunk))
@@ -136,10 +132,18 @@ class Upload(Page):
         if self._failure is not None:
             raise self._failure
         if self._put is None:
-            raise SessionGone()
+            raise SessionGone
         stored = self._put.result()
         self.set_status(201)
-        self.finish({"id": stored.id, "name": stored.name, "state": stored.state, "version": stored.version, "size": stored.size})
+        self.finish(
+            {
+                "id": stored.id,
+                "name": stored.name,
+                "state": stored.state,
+                "version": stored.version,
+                "size": stored.size,
+            }
+        )
 
     def on_connection_close(self) -> None:
         """The browser went away: cut the put, so that nothing half is kept."""
@@ -158,7 +162,7 @@ class Upload(Page):
 
     def _watch(self) -> None:
         self._unwatch()
-        self._stall = IOLoop.current().call_later(_STALL_SECONDS, self._hang_up)
+        self._stall = IOLoop.current().call_later(limits.WEB_STALL_SECONDS, self._hang_up)
 
     def _unwatch(self) -> None:
         if self._stall is not None:

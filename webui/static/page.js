@@ -64,7 +64,7 @@ function eye(input) {
   button.setAttribute("aria-pressed", "false");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const sheet = document.querySelector(".icon use").getAttribute("href").split("#")[0];
+  const sheet = document.documentElement.dataset.icons;
   icon.setAttribute("class", "icon");
   icon.setAttribute("aria-hidden", "true");
   use.setAttribute("href", `${sheet}#eye`);
