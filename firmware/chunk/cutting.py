@@ -20,7 +20,7 @@ ID_BYTES = 32
 CDC_AVERAGE, CDC_MIN, CDC_MAX = 256 * KIB, 64 * KIB, 1 * MIB
 """FastCDC (Xia et al., IEEE TPDS 2020). `./box bench locker` shows what they cost after a 1 % change."""
 
-_WINDOW = 4 * MIB
+_WINDOW = 2 * MIB
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -83,12 +83,11 @@ class Cutter:
     def _defined(self, *, final: bool) -> Iterator[bytes]:
         """Cut what is held; the last piece stays held unless it is certain (its end would move with more data)."""
         assert self._cdc is not None
-        view = bytes(self._held)
+        pieces = [(piece.offset, piece.length) for piece in self._cdc.cut_buf(self._held)]
         done = 0
-        for piece in self._cdc.cut_buf(view):
-            end = piece.offset + piece.length
-            if end == len(view) and not final and piece.length < CDC_MAX:
+        for start, length in pieces:
+            if start + length == len(self._held) and not final and length < CDC_MAX:
                 break
-            yield view[piece.offset : end]
-            done = end
+            yield bytes(self._held[start : start + length])
+            done = start + length
         del self._held[:done]
