@@ -22,7 +22,7 @@ from firmware.linux.schema import (
     SET_FACTS,
     TABLES,
 )
-from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
+from firmware.locker.rows import CATALOG, Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.locker.words import name_words
 from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
 from firmware.seal import Secret
@@ -76,7 +76,7 @@ class SqliteCatalog:
                     db.execute(TABLES)
                     db.execute("INSERT INTO meta VALUES('schema', ?)", (str(SCHEMA),))
         if db.execute("SELECT value FROM meta WHERE key='schema'").get != str(SCHEMA):
-            raise Damaged(what="the catalog")
+            raise Damaged(what=CATALOG)
         self._next_rid = 1 + (db.execute("SELECT max(rid) FROM record").get or 0)
 
     @property
@@ -191,7 +191,7 @@ class SqliteCatalog:
 
     def places(self) -> Iterator[tuple[bytes, Place]]:
         """Every chunk with its place."""
-        for row in self._sql.execute("SELECT * FROM chunk"):
+        for row in self._each("SELECT * FROM chunk"):
             yield row[0], Place(*row[1:])
 
     def drop_chunks(self, chunks: Iterable[bytes]) -> None:
@@ -211,7 +211,7 @@ class SqliteCatalog:
 
     def links(self) -> Iterator[LinkRow]:
         """All links in order."""
-        for row in self._sql.execute("SELECT * FROM link ORDER BY seq"):
+        for row in self._each("SELECT * FROM link ORDER BY seq"):
             yield LinkRow(*row)
 
     # --- writing records ---
@@ -263,8 +263,10 @@ class SqliteCatalog:
         self._do("DELETE FROM preview WHERE rid=?", (rid,))
         self._do(MAKE_WORDS, (rid, name_words(row.name), row.text))
 
-    def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None:
-        """Write what the reader found."""
+    def set_facts(
+        self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int, text: str | None
+    ) -> None:
+        """Write what the reader found; ``text`` is what to index, also when these facts bring a title alone."""
         rid = self._rid(id)
         self._do(
             SET_FACTS,
@@ -277,7 +279,7 @@ class SqliteCatalog:
         if facts.text is not None or facts.title is not None:
             name = self._one("SELECT name FROM record WHERE rid=?", rid)
             words = f"{name_words(name)} {facts.title or ''}"
-            self._do(MAKE_WORDS, (rid, words, facts.text))
+            self._do(MAKE_WORDS, (rid, words, text))
 
     def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None:
         """Attach previews: (record id, edge, mime, chunk, size)."""
@@ -299,7 +301,8 @@ class SqliteCatalog:
         """Rename; ``text`` is the record's text again, because the word index keeps none."""
         rid = self._rid(id)
         self._do("UPDATE record SET name=? WHERE rid=?", (name, rid))
-        self._do(MAKE_WORDS, (rid, name_words(name), text))
+        title = self._one("SELECT title FROM record WHERE rid=?", rid)
+        self._do(MAKE_WORDS, (rid, f"{name_words(name)} {title or ''}", text))
 
     def forget(self, ids: Iterable[bytes]) -> None:
         """Remove records with all versions, previews and words."""
@@ -332,7 +335,7 @@ class SqliteCatalog:
     def live_ids(self, folder: str | None) -> Iterator[bytes]:
         """Ids of all live records (below ``folder``), in the order they were stored: the order of their packs."""
         where, args = _folder_range(folder)
-        for row in self._sql.execute(f"SELECT r.id FROM record r WHERE r.state=1{where} ORDER BY r.rid", args):  # noqa: S608
+        for row in self._each(f"SELECT r.id FROM record r WHERE r.state=1{where} ORDER BY r.rid", *args):  # noqa: S608
             yield row[0]
 
     def text_seq(self, id: bytes) -> int | None:
@@ -411,12 +414,12 @@ class SqliteCatalog:
     def contents(self) -> Iterator[tuple[bytes, Content]]:
         """Every version of every record: (record id, content)."""
         sql = "SELECT r.id, v.size, v.chunks, v.depth FROM version v JOIN record r ON r.rid=v.rid"
-        for id, *rest in self._sql.execute(sql):
+        for id, *rest in self._each(sql):
             yield id, Content(*rest)
 
     def preview_chunks(self) -> Iterator[tuple[bytes, bytes]]:
         """Every preview: (record id, chunk)."""
-        yield from self._sql.execute("SELECT r.id, p.chunk FROM preview p JOIN record r ON r.rid=p.rid")
+        yield from self._each("SELECT r.id, p.chunk FROM preview p JOIN record r ON r.rid=p.rid")
 
     def binned_before(self, time_ms: int) -> list[bytes]:
         """Records deleted before ``time_ms``."""
@@ -452,6 +455,10 @@ class SqliteCatalog:
         except apsw.Error as error:
             raise _meaning(error) from error
 
+    def _each(self, sql: str, *args: Any) -> Iterator[Row]:
+        with _translated():
+            yield from self._sql.execute(sql, args)
+
     def _all(self, sql: str, *args: Any) -> list[Row]:
         try:
             return self._sql.execute(sql, args).fetchall()
@@ -478,9 +485,17 @@ def _folder_range(folder: str | None) -> tuple[str, list[Any]]:
 def _cursor_values(cursor: str, order: str) -> list[Any]:
     key, _, rid = cursor.partition(".")
     try:
-        return [bytes.fromhex(key) if order == "name" else int(key), int(rid)]
+        values = [bytes.fromhex(key) if order == "name" else _int64(key), _int64(rid)]
     except ValueError:
         raise Misused(why="this page does not exist any more") from None
+    return values
+
+
+def _int64(text: str) -> int:
+    """Read an integer SQLite can hold; raises ValueError."""
+    if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 63:
+        raise ValueError(text)
+    return int(text)
 
 
 @contextmanager
@@ -496,5 +511,5 @@ def _meaning(error: apsw.Error) -> Exception:
     if isinstance(error, apsw.FullError):
         return Full(need_mib=1, free_mib=0)
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.IOError | apsw.CantOpenError | apsw.AuthError):
-        return Damaged(what="the catalog")
+        return Damaged(what=CATALOG)
     return error

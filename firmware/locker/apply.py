@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from firmware import chain
 from firmware.chunk import content_digest
 from firmware.chunk.cutting import ID_BYTES
+from firmware.errors import Damaged, Missing
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import PackRow, PackState, Pending, Place, PutRow
 from firmware.model import Facts, RecordState
@@ -86,9 +87,12 @@ class Applier:
     def _put(self, entry: chain.Put, seq: int, texts: dict[bytes, str] | None) -> None:
         if entry.version > 1:
             self._flush()
-            self._catalog.add_version(self._put_row(entry, seq, texts))
+        row = self._put_row(entry, seq, texts)
+        # The link of the first version may be erased (a later one forgets the record) or rotten: then this begins it.
+        if entry.version > 1 and self._catalog.record(entry.rid) is not None:
+            self._catalog.add_version(row)
         else:
-            self._puts.append(self._put_row(entry, seq, texts))
+            self._puts.append(row)
 
     def _flush(self) -> None:
         if self._puts:
@@ -106,12 +110,15 @@ class Applier:
         )  # fmt: skip
 
     def text_of(self, entry: chain.Put | chain.FactsFound) -> str | None:
-        """Return the searchable text an entry carries or points to."""
+        """Return the searchable text an entry carries or points to; None where its chunk went with an old version."""
         if isinstance(entry, chain.FactsFound):
             found = entry.facts.get("text")
             return found if isinstance(found, str) else None
         if entry.text is True:
-            return decode_text(self._shelf.chunk(entry.chunks), whole=True)
+            try:
+                return decode_text(self._shelf.chunk(entry.chunks), whole=True)
+            except (Damaged, Missing):
+                return None
         return entry.text if isinstance(entry.text, str) else None
 
     def _other(self, entry: chain.Entry, seq: int) -> None:
@@ -156,7 +163,10 @@ class Applier:
         record = self._catalog.record(entry.rid)
         mime = facts.mime or (record.mime if record else "")
         pending = Pending.PREVIEWS if has_preview(mime) else Pending.NOTHING
-        self._catalog.set_facts(entry.rid, facts, None, pending, seq)
+        text = facts.text
+        if text is None and facts.title is not None:
+            text = self._text_again(entry.rid)  # the index takes title and text of a record together
+        self._catalog.set_facts(entry.rid, facts, None, pending, seq, text)
 
     def _rename(self, entry: chain.Rename) -> None:
         if self._catalog.record(entry.rid) is None:
@@ -167,7 +177,11 @@ class Applier:
         """The word index keeps no text; fetch it from the link that brought it."""
         seq = self._catalog.text_seq(rid)
         text = None
-        for found in self._shelf.link_entries(seq) if seq else ():
+        try:
+            entries = self._shelf.link_entries(seq) if seq else []
+        except (Damaged, Missing):
+            return None
+        for found in entries:
             if isinstance(found, chain.Put | chain.FactsFound) and found.rid == rid:
                 text = self.text_of(found) or text
         return text

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from firmware.events import Event
 from firmware.locker.rows import Catalog
 from firmware.ports import Clock, Disk, Entropy
 from firmware.seal import Secret, Suite
+
+
+class Tell(Protocol):
+    """Where a locker says what happened (firmware.linux.journal on a box)."""
+
+    def __call__(self, event: Event, **values: str | int) -> None:
+        """Tell one event; never blocks, never raises."""
+        ...
+
+
+def tell_nobody(event: Event, **values: str | int) -> None:
+    """Keep it to oneself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
     """The world of one locker. ``open_catalog(key, readonly)`` raises Damaged when a rebuild is needed.
 
-    ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
+    ``member`` names the locker in events. ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
     """
 
     disk: Disk
@@ -24,3 +38,5 @@ class Home:
     entropy: Entropy
     suite: Suite
     catch_up: bool = True
+    member: str = ""
+    tell: Tell = tell_nobody

@@ -16,8 +16,8 @@ from firmware.locker.apply import Applier
 from firmware.locker.home import Home
 from firmware.locker.packs import OpenPacks
 from firmware.locker.put import Put
-from firmware.locker.reader import LockerReader
-from firmware.locker.rows import Catalog, PackState
+from firmware.locker.reader import LockerReader, id_bytes
+from firmware.locker.rows import CATALOG, Catalog, PackState
 from firmware.model import Analysis, Collide, Record, RecordState, SafeName, VerifyReport
 from firmware.pack import Kind
 from firmware.seal import LockerSecrets, SigningKey, derive
@@ -50,6 +50,8 @@ class Locker(LockerReader):
         self._texts: dict[bytes, str] = {}
         self._named: dict[bytes, list[tuple[bytes, int, int, bytes, int]]] = {}
         self._queued_versions: dict[bytes, int] = {}
+        self._changed = False
+        """Something queued changes which records live under which names; the catalog says so only after a commit."""
         self._uncommitted_bytes = 0
         self._uncommitted_files = 0
         self._unchecked_bytes = _FREE_CHECK_EVERY
@@ -69,15 +71,23 @@ class Locker(LockerReader):
     def open(home: Home, secrets: LockerSecrets) -> Locker:
         """Open a locker and repair what a crash left; an unreadable catalog is rebuilt from the meta packs."""
         try:
-            catalog = home.open_catalog(secrets.catalog_key, False)
-        except Damaged:
-            home.remove_catalog()
-            catalog = home.open_catalog(secrets.catalog_key, False)
-        locker = Locker(home, secrets, catalog)
+            return Locker._opened(home, secrets)
+        except Damaged as error:
+            if error.fields.get("what") != CATALOG:
+                raise
+        home.remove_catalog()
+        return Locker._opened(home, secrets)
+
+    @staticmethod
+    def _opened(home: Home, secrets: LockerSecrets) -> Locker:
+        locker = Locker(home, secrets, home.open_catalog(secrets.catalog_key, False))
         try:
             locker.recover()
         except Full:
             locker._torn = True  # reading goes on; the first change tries again
+        except BoxError:
+            locker.close()
+            raise
         return locker
 
     def recover(self) -> None:
@@ -148,6 +158,8 @@ class Locker(LockerReader):
 
     def identity(self, name: SafeName, chunks: bytes, depth: int, size: int, collide: Collide) -> tuple[bytes, int]:
         """Say which record and version these chunks become; version 0 = that record has them already."""
+        if self._changed:
+            self.commit()
         known = self._known_as(name.raw)
         for rid, _, old_size, old_chunks, old_depth in known:
             if (old_size, old_chunks, old_depth) == (size, chunks, depth):
@@ -259,6 +271,7 @@ class Locker(LockerReader):
         self._texts = {}
         self._named = {}
         self._queued_versions = {}
+        self._changed = False
         self._uncommitted_bytes = self._uncommitted_files = 0
 
     def _mend(self) -> None:
@@ -269,40 +282,48 @@ class Locker(LockerReader):
 
     def _known(self, ids: Sequence[str]) -> list[Record]:
         self._mend()
+        if self._changed:
+            self.commit()
         found = []
         for id in ids:
-            record = self.catalog.record(bytes.fromhex(id))
+            record = self.catalog.record(id_bytes(id))
             if record is None:
-                raise NoSuchRecord(what=id)
+                raise NoSuchRecord(what=id[:80])
             found.append(record)
         return found
+
+    def _queue_change(self, entry: chain.Entry) -> None:
+        self.queue(entry)
+        self._changed = True
 
     def delete(self, ids: Sequence[str]) -> int:
         """Move live records into the bin (30 days, exactly recoverable); returns how many. Commit afterwards."""
         live = [record for record in self._known(ids) if record.state is RecordState.LIVE]
         if live:
-            self.queue(chain.Delete([bytes.fromhex(record.id) for record in live], self.now_ms))
+            self._queue_change(chain.Delete([bytes.fromhex(record.id) for record in live], self.now_ms))
         return len(live)
 
     def undelete(self, ids: Sequence[str]) -> int:
         """Bring records back from the bin; returns how many. Commit afterwards."""
         binned = [record for record in self._known(ids) if record.state is RecordState.BIN]
         if binned:
-            self.queue(chain.Undelete([bytes.fromhex(record.id) for record in binned]))
+            self._queue_change(chain.Undelete([bytes.fromhex(record.id) for record in binned]))
         return len(binned)
 
     def empty_bin(self, before_ms: int | None = None) -> int:
         """Forget what was deleted before ``before_ms`` (None = all of the bin); returns how many. Commit afterwards."""
         self._mend()
+        if self._changed:
+            self.commit()
         gone = self.catalog.binned_before(self.now_ms if before_ms is None else before_ms)
         if gone:
-            self.queue(chain.Forget(gone, self.now_ms))
+            self._queue_change(chain.Forget(gone, self.now_ms))
         return len(gone)
 
     def rename(self, id: str, name: SafeName) -> None:
         """Give a record another name. Commit afterwards."""
         self._known([id])
-        self.queue(chain.Rename(bytes.fromhex(id), name.raw))
+        self._queue_change(chain.Rename(bytes.fromhex(id), name.raw))
 
     def analyse(self, id: str, analysis: Analysis) -> None:
         """Take the reader's answer about the newest version of a record. Commit afterwards."""
@@ -367,7 +388,10 @@ class Locker(LockerReader):
 
     def rebuild(self) -> dict[str, int]:
         """Throw the catalog away and make it again from the meta packs alone; returns what was read."""
-        self.cut()
+        try:
+            self.cut()
+        except Damaged:
+            self.packs.abandon()  # the catalog may be what is damaged; open packs are recovered
         self.catalog.close()
         self.home.remove_catalog()
         self.catalog = self._catalog = self.shelf.catalog = self.home.open_catalog(

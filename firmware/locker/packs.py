@@ -6,11 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from firmware import chain
+from firmware import chain, events
 from firmware.errors import Damaged
 from firmware.limits import MIB, SEGMENT_BYTES
 from firmware.locker.home import Home
-from firmware.locker.rows import Catalog, LinkRow, PackRow, PackState, Place
+from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
 from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Kind, PackReader, PackWriter, Prelude
 from firmware.pack.format import pack_name
 from firmware.seal import LockerSecrets, Suite
@@ -43,7 +43,7 @@ class PackShelf:
         if no not in self.rows:
             self.load()
         if no not in self.rows:
-            raise Damaged(what="the catalog")
+            raise Damaged(what=CATALOG)
         return self.rows[no]
 
     def reader(self, no: int) -> PackReader:
@@ -195,6 +195,7 @@ class OpenPacks:
         row.frames, row.size, row.digest = done.frames, done.size, done.digest
         self.touched[row.no] = row
         self.entries.append(chain.Cut(done.id, done.frames, done.size, done.digest, done.recovered))
+        self._home.tell(events.PACK_CUT, member=self._home.member, kind=done.kind.word, bytes=done.size)
 
     def sync(self, kinds: Iterable[Kind]) -> None:
         """fsync the packs of these kinds, then their folder when one of them is new."""

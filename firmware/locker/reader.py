@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from firmware.errors import Misused, NoSuchRecord
+from firmware.errors import BadName, Misused, NoSuchRecord
 from firmware.limits import PAGE_RECORDS
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import Catalog, Pending
 from firmware.locker.words import search_expression
-from firmware.model import Page, Preview, Record, RecordState, Version
+from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
 from firmware.seal import LockerSecrets
 
 _ID = re.compile(r"[0-9a-f]{32}")
+
+
+def id_bytes(id: str) -> bytes:
+    """Return the 16 bytes of a record id; raises NoSuchRecord when it is not 32 lower-case hex digits."""
+    if not _ID.fullmatch(id):
+        raise NoSuchRecord(what=id[:80])
+    return bytes.fromhex(id)
+
+
+def _folder(text: str | None) -> str | None:
+    """Check a folder's name; None and "/" are the whole locker. Raises BadName."""
+    return SafeName(text.rstrip("/")) if text and text.rstrip("/") else None
 
 
 class LockerReader:
@@ -31,7 +43,11 @@ class LockerReader:
             record = self._catalog.record(bytes.fromhex(id_or_path))
             if record is not None:
                 return record
-        for id, *_ in reversed(self._catalog.named(id_or_path.encode("utf-8", "surrogateescape"))):
+        try:
+            name = SafeName(id_or_path).raw
+        except BadName:
+            raise NoSuchRecord(what=f"“{id_or_path.encode('utf-8', 'replace').decode()[:80]}”") from None
+        for id, *_ in reversed(self._catalog.named(name)):
             found = self._catalog.record(id)
             if found is not None:
                 return found
@@ -50,7 +66,7 @@ class LockerReader:
         if order not in ("when", "name"):
             raise Misused(why="a list is ordered by “when” or by “name”")
         bounded = max(1, min(limit, PAGE_RECORDS))
-        return self._catalog.page(folder=folder, state=state, cursor=cursor, limit=bounded, order=order)
+        return self._catalog.page(folder=_folder(folder), state=state, cursor=cursor, limit=bounded, order=order)
 
     def search(self, words: str, *, cursor: str | None = None, limit: int = 50) -> Page:
         """Live records that contain every word (the last one as a beginning), the newest stored first."""
@@ -69,7 +85,9 @@ class LockerReader:
 
         Raises NoSuchRecord, or Damaged at the first piece that is not what it was.
         """
-        content = self._catalog.content(bytes.fromhex(id) if _ID.fullmatch(id) else b"", version)
+        if version is not None and not 0 < version < 1 << 31:
+            raise NoSuchRecord(what=f"{id[:80]} in version {version}")
+        content = self._catalog.content(id_bytes(id), version)
         if content is None:
             raise NoSuchRecord(what=id[:80])
         end = content.size if stop is None else min(stop, content.size)
@@ -93,13 +111,13 @@ class LockerReader:
     def read_many(self, ids: Iterable[str]) -> Iterator[tuple[Record, Iterator[bytes]]]:
         """Yield (record, its bytes) for each known id, in the order given; ``ids_in_order`` gives a quick one."""
         for id in ids:
-            record = self._catalog.record(bytes.fromhex(id))
+            record = self._catalog.record(id_bytes(id))
             if record is not None:
                 yield record, self.read(id)
 
     def ids_in_order(self, folder: str | None = None) -> Iterator[str]:
         """Ids of all live records (below ``folder``) in the order their bytes lie on the disk."""
-        for id in self._catalog.live_ids(folder):
+        for id in self._catalog.live_ids(_folder(folder)):
             yield id.hex()
 
     def preview(self, id: str, edge: int) -> Preview | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from firmware import chain
+from firmware import chain, events
 from firmware.errors import BoxError, Damaged, NewerFormat
 from firmware.locker.apply import Applier
 from firmware.locker.packs import file_name, reader_for
@@ -48,7 +48,10 @@ def catch_up(locker: Locker) -> None:
     dead, links = _survey(locker, fresh=fresh)
     if locker.home.catch_up:
         _apply(locker, links, dead)
-    _close(locker, dead)
+    closed = _close(locker, dead)
+    if closed:
+        home, records = locker.home, locker.stats()["records"]
+        home.tell(events.CRASH_RECOVERED, member=home.member, packs=closed, records=records)
 
 
 def _survey(locker: Locker, *, fresh: bool) -> tuple[dict[bytes, _Dead], list[_FoundLink]]:
@@ -135,8 +138,8 @@ def _read(order: list[_FoundLink], dead: dict[bytes, _Dead]) -> Iterator[tuple[c
         yield chain.decode_link(dead[found.pack].reader.body(found.frame)), found
 
 
-def _close(locker: Locker, dead: dict[bytes, _Dead]) -> None:
-    """Cut what dead writers left at its last whole frame; remove what nothing refers to; commit."""
+def _close(locker: Locker, dead: dict[bytes, _Dead]) -> int:
+    """Cut what dead writers left at its last whole frame, remove what nothing refers to, commit; return how many."""
     rows = {row.id: row for row in locker.shelf.rows.values()}
     _walk_the_rest(locker, dead)
     garbage: list[str] = []
@@ -154,10 +157,12 @@ def _close(locker: Locker, dead: dict[bytes, _Dead]) -> None:
     for row in locker.packs.touched.values():
         locker.catalog.save_pack(row)
     locker.catalog.commit()
-    if locker.packs.entries:
+    closed = len(locker.packs.entries)
+    if closed:
         locker.commit()
     else:
         locker.packs.settle()
+    return closed
 
 
 def _walk_the_rest(locker: Locker, dead: dict[bytes, _Dead]) -> None:

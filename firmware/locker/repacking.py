@@ -28,8 +28,10 @@ def repack(locker: Locker, *, whole_epoch: int | None = None) -> dict[str, int]:
     _trim(locker)
     locker.cut()
     live = _live_chunks(locker)
-    dead = [identity for identity, _ in locker.catalog.places() if identity not in live]
     victims = _victims(locker, live, whole_epoch)
+    # Dead chunks elsewhere stay known: their packs count as the fuller of dead bytes, and a new put may use them again.
+    leaving = {row.no for row in victims}
+    dead = [id for id, place in locker.catalog.places() if id not in live and place.pack in leaving]
     moved = _move_chunks(locker, victims, live)
     links = _move_links(locker, victims)
     locker.catalog.drop_chunks(dead)

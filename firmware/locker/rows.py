@@ -9,6 +9,9 @@ from typing import Protocol
 
 from firmware.model import Facts, Page, Preview, Record, RecordState, Version
 
+CATALOG = "the catalog"
+"""What Damaged names when the catalog cannot be read: it is made again from the packs."""
+
 
 class PackState(enum.IntEnum):
     """Life of a pack file."""
@@ -118,7 +121,9 @@ class Catalog(Protocol):
 
     def add_records(self, rows: Sequence[PutRow]) -> None: ...
     def add_version(self, row: PutRow) -> None: ...
-    def set_facts(self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int) -> None: ...
+    def set_facts(
+        self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int, text: str | None
+    ) -> None: ...
     def set_trouble(self, id: bytes, trouble: str | None) -> None: ...
     def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None: ...
     def set_state(self, ids: Iterable[bytes], state: RecordState, deleted_ms: int | None) -> int: ...
@@ -144,6 +149,7 @@ class Catalog(Protocol):
 
 
 __all__ = [
+    "CATALOG",
     "Catalog",
     "Content",
     "LinkRow",

@@ -8,6 +8,10 @@ SHORT_PREFIX = "zqp"
 """Marks the one- and two-letter beginnings indexed beside a name's words; no language has such words."""
 
 _WORD = re.compile(r"[^\W_]+")
+_DIACRITICS = re.compile("[\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331]")
+"""Combining marks that FTS5's unicode61 drops inside a word (``sqlite3Fts5UnicodeIsdiacritic``); macOS names use them,
+and so does the lower case of a Turkish capital dotted I."""
+
 _MAX_WORDS = 16
 """Words of one search; guards the index against a pasted book."""
 
@@ -18,7 +22,7 @@ def search_expression(words: str) -> str | None:
     None when nothing in ``words`` can be searched. One- and two-letter beginnings match names only, and a space
     behind the last word ends it.
     """
-    found = _WORD.findall(words.lower())[:_MAX_WORDS]
+    found = _words(words)[:_MAX_WORDS]
     if not found:
         return None
     *whole, last = found
@@ -35,6 +39,10 @@ def search_expression(words: str) -> str | None:
 def name_words(name: bytes) -> str:
     """Return the text to index for a name: the name itself and the short beginnings of its words."""
     text = name.decode("utf-8", "replace")
-    words = set(_WORD.findall(text.lower()))
+    words = set(_words(text))
     prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
     return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in sorted(prefixes))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(_DIACRITICS.sub("", text.lower()))
