@@ -29,8 +29,6 @@ class Asset(Page):
             self.set_header("Content-Encoding", "gzip")
         self.finish(found.packed if packed else found.body)
 
-    head = get
-
     def compute_etag(self) -> None:
         """Leave the tag that was set."""
         return

@@ -90,6 +90,12 @@ class Page(RequestHandler):
         if self.route.proof is Proof.MEMBER and not (self.session and self.session.is_member):
             raise SessionGone
 
+    async def head(self, *args: str) -> None:
+        """Answer like GET, without the body."""
+        answering = self.get(*args)
+        if answering is not None:
+            await answering
+
     def _to_claim(self) -> None:
         if self.request.method == "POST" and not self.route.json:
             self.session = self._begin(self.session)

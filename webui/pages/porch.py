@@ -27,7 +27,7 @@ class Onward(Page):
         """Redirect; nothing that was sent here is looked at."""
         self.go(private_address(self, self.request.path))
 
-    post = put = head = delete = get
+    post = put = delete = get
 
 
 class BoxStatus(Page):

@@ -131,8 +131,6 @@ class RecordFile(_Bytes):
             headers["If-Range"] = self.request.headers["If-Range"]
         await self.pass_on("content", headers, id=record_id, version=version)
 
-    head = get
-
     def describe(self, mime: str) -> None:
         """An attachment under its own name; opaque unless its type is one phones file away by."""
         del mime  # the locker sends opaque bytes; the record knows what they are
@@ -148,8 +146,6 @@ class RecordPreview(_Bytes):
     async def get(self, record_id: str, edge: str) -> None:
         """Send the picture nearest to ``edge`` pixels."""
         await self.pass_on("preview", {}, id=record_id, edge=int(edge))
-
-    head = get
 
     def describe(self, mime: str) -> None:
         """A picture, or opaque bytes when it claims to be anything else."""
