@@ -15,6 +15,8 @@ from services.reader.plain_text import clip
 _READ_BYTES = 1 * MIB
 """Words further in than this do not matter to a search; html.parser is slow, and slower on hostile pages."""
 _PIECE = 64 * KIB
+_LEFT_CHARACTERS = 4 * KIB
+"""An unfinished tag or comment at the end; html.parser takes quadratic time to give up on a longer one."""
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "math"})
 _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "section"})
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([a-zA-Z0-9_.:-]{2,40})", re.IGNORECASE)
@@ -61,7 +63,8 @@ def facts(file: BinaryIO) -> Facts:
             if words.size > TEXT_INDEX_BYTES:
                 break
         else:
-            words.close()
+            if len(words.rawdata) < _LEFT_CHARACTERS:
+                words.close()
     title = squeezed("".join(words.title))[:TITLE_CHARACTERS]
     return Facts(title=title or None, text=clip(squeezed("".join(words.parts))) or None)
 

