@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -90,13 +91,16 @@ class Running:
         return code
 
     def kill(self) -> None:
-        """Kill the supervisor and wait until everything below it is gone too."""
+        """Kill the supervisor and wait until everything below it is gone too; leaves nothing in memory either."""
         below = self.descendants()
         self.process.kill()
         self.process.wait(DEADLINE_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
         until(lambda: not any(alive(pid) for pid in below))
+        run = self.data / "run"
+        if run.is_symlink():
+            shutil.rmtree(run.resolve(), ignore_errors=True)
 
 
 def until(true: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:

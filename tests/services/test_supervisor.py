@@ -118,8 +118,12 @@ def test_a_killed_child_comes_back(box: Running, name: str) -> None:
 
 def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(tmp_path: Path) -> None:
     first = Running(tmp_path / "box")
+    below = first.descendants()
+    first.process.kill()
+    first.process.wait()
+    second = Running(tmp_path / "box")  # waits for the last breath of the orphans, which still hold the lock
+    assert not any(alive(pid) for pid in below)
     first.kill()
-    second = Running(tmp_path / "box")
     try:
         assert second.status() is not None
         assert second.hello["claim_code"] == first.hello["claim_code"]
