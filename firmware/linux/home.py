@@ -9,6 +9,7 @@ from firmware.linux.catalog import SqliteCatalog
 from firmware.linux.clock import SystemClock, SystemEntropy
 from firmware.linux.disk import LinuxDisk
 from firmware.locker import Home
+from firmware.locker.home import Tell, tell_nobody
 from firmware.seal import Secret, Suite, catalog_cipher, fastest_suite
 
 
@@ -18,8 +19,8 @@ def measured_suite() -> Suite:
     return fastest_suite(SystemClock().ticks_ns)
 
 
-def linux_home(folder: Path) -> Home:
-    """Return the Home of the locker in ``folder`` (created when absent)."""
+def linux_home(folder: Path, tell: Tell = tell_nobody) -> Home:
+    """Return the Home of the locker in ``folder`` (created when absent), which is named by its member."""
     disk = LinuxDisk(folder)
     catalog_folder = folder / "catalog"
     catalog_folder.mkdir(mode=0o700, exist_ok=True)
@@ -33,4 +34,6 @@ def linux_home(folder: Path) -> Home:
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
-    return Home(disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite)
+    return Home(
+        disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite, member=folder.name, tell=tell
+    )

@@ -28,7 +28,8 @@ def tell_nobody(event: Event, **values: str | int) -> None:
 class Home:
     """The world of one locker. ``open_catalog(key, readonly)`` raises Damaged when a rebuild is needed.
 
-    ``member`` names the locker in events. ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
+    ``member`` names the locker in events.
+    ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
     """
 
     disk: Disk

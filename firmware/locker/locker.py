@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from blake3 import blake3
 
-from firmware import chain
+from firmware import chain, events
 from firmware.chunk import chunk_id
 from firmware.errors import BoxError, Damaged, Full, NoSuchRecord
 from firmware.limits import FREE_RESERVE_BYTES, MIB
@@ -21,6 +21,9 @@ from firmware.locker.rows import CATALOG, Catalog, PackState
 from firmware.model import Analysis, Collide, Record, RecordState, SafeName, VerifyReport
 from firmware.pack import Kind
 from firmware.seal import LockerSecrets, SigningKey, derive
+
+_CLOCK_SLACK_MS = 60_000
+"""A clock this much behind the chain is corrected silently (NTP); more is told."""
 
 _FREE_CHECK_EVERY = 8 * MIB
 """How many bytes may be queued between two looks at the free space."""
@@ -56,6 +59,8 @@ class Locker(LockerReader):
         self._uncommitted_files = 0
         self._unchecked_bytes = _FREE_CHECK_EVERY
         self._torn = False
+        self._last_ms = 0
+        self._clock_told = self._full_told = False
 
     # --- opening and closing ---
 
@@ -76,7 +81,10 @@ class Locker(LockerReader):
             if error.fields.get("what") != CATALOG:
                 raise
         home.remove_catalog()
-        return Locker._opened(home, secrets)
+        began = home.clock.ticks_ns()
+        locker = Locker._opened(home, secrets)
+        locker.tell_rebuilt(began)
+        return locker
 
     @staticmethod
     def _opened(home: Home, secrets: LockerSecrets) -> Locker:
@@ -98,6 +106,7 @@ class Locker(LockerReader):
         self.shelf.load()
         self.shelf.forget_payloads()
         self.head_seq = int(self.catalog.meta("head_seq") or 0)
+        self._last_ms = max(self._last_ms, int(self.catalog.meta("last_ms") or 0))
         self.head_hash = bytes.fromhex(self.catalog.meta("head_hash") or "00" * 32)
         self._torn = False  # catching up commits too
         try:
@@ -138,7 +147,12 @@ class Locker(LockerReader):
         """Raise Full unless ``size`` bytes fit beside the reserve that keeps a full locker usable."""
         free = self.home.disk.free_bytes()
         if size + FREE_RESERVE_BYTES > free:
-            raise Full(need_mib=(size + FREE_RESERVE_BYTES) // MIB, free_mib=free // MIB)
+            need_mib, free_mib = (size + FREE_RESERVE_BYTES) // MIB, free // MIB
+            if not self._full_told:
+                self.home.tell(events.DISK_FULL, need_mib=need_mib, free_mib=free_mib)
+            self._full_told = True
+            raise Full(need_mib=need_mib, free_mib=free_mib)
+        self._full_told = False
 
     def add_chunk(self, kind: Kind, identity: bytes, data: bytes, *, compress: bool) -> bool:
         """Queue a chunk unless the locker has it; returns whether it was new. Raises Full."""
@@ -178,8 +192,17 @@ class Locker(LockerReader):
 
     @property
     def now_ms(self) -> int:
-        """The box's time."""
-        return self.home.clock.now_ms()
+        """The box's time, ratcheted: never earlier than what the chain has seen."""
+        now = self.home.clock.now_ms()
+        if now < self._last_ms - _CLOCK_SLACK_MS and not self._clock_told:
+            self._clock_told = True
+            self.home.tell(events.CLOCK_WENT_BACK, seconds=(self._last_ms - now) // 1000)
+        self._last_ms = max(self._last_ms, now)
+        return self._last_ms
+
+    def saw_time(self, time_ms: int) -> None:
+        """The chain says it is at least this late."""
+        self._last_ms = max(self._last_ms, time_ms)
 
     def newest_version(self, rid: bytes) -> int:
         """Number of the newest version, queued ones included."""
@@ -265,6 +288,7 @@ class Locker(LockerReader):
         self.head_seq, self.head_hash = seq, link_hash
         self.catalog.set_meta("head_seq", str(seq))
         self.catalog.set_meta("head_hash", link_hash.hex())
+        self.catalog.set_meta("last_ms", str(self._last_ms))
 
     def _forget_queue(self) -> None:
         self._entries = []
@@ -388,6 +412,7 @@ class Locker(LockerReader):
 
     def rebuild(self) -> dict[str, int]:
         """Throw the catalog away and make it again from the meta packs alone; returns what was read."""
+        began = self.home.clock.ticks_ns()
         try:
             self.cut()
         except Damaged:
@@ -399,7 +424,14 @@ class Locker(LockerReader):
             False,
         )
         self.recover()
+        self.tell_rebuilt(began)
         return self.stats()
+
+    def tell_rebuilt(self, began_ns: int) -> None:
+        """Tell that the catalog is new, and how long it took since ``began_ns`` (ticks)."""
+        took_ms = (self.home.clock.ticks_ns() - began_ns) // 1_000_000
+        records = self.stats()["records"]
+        self.home.tell(events.CATALOG_REBUILT, member=self.home.member, records=records, ms=took_ms)
 
     def verify(self) -> Iterator[VerifyReport]:
         """Read and check everything; yields progress, the last report is the whole one."""

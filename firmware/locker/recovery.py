@@ -130,6 +130,7 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
         locker.catalog.drop_chunks(
             [c for c, place in locker.catalog.places() if place.pack in dropped or not place.pack]
         )
+    locker.saw_time(link.time_ms)
     locker.set_head(order[-1].seq, previous)
 
 

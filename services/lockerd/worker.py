@@ -45,9 +45,9 @@ class _Worker:
     def __init__(self, member: str, folder: Path, path: Path, uids: frozenset[int]) -> None:
         self._member, self._folder, self._path, self._uids = member, folder, path, uids
         self._owned = -1
-        self._home: Home = linux_home(folder)
-        self._keys = Keys(self._home)
         self._journal = Journal("lockerd")
+        self._home: Home = linux_home(folder, self._journal.tell)
+        self._keys = Keys(self._home)
         self._tokens: dict[str, str] = {}
         self._seen: set[str] = set()
         self._store: Store | None = None
