@@ -217,6 +217,10 @@ def _own_children() -> list[int]:
 
 
 def _environment() -> dict[str, str]:
-    """What a child may know: where programs are, a UTF-8 locale, a home. Never a secret."""
+    """What a child may know: where programs are, a UTF-8 locale, a home. Never a secret.
+
+    One malloc arena, as in the units: threads here share the interpreter anyway, and it saves 20 MiB while ingesting
+    (`./box bench locker`, ingest_peak_pss_mib).
+    """
     kept = {name: os.environ[name] for name in ("HOME", "PATH", "TZ") if name in os.environ}
-    return kept | {"LANG": "C.UTF-8"}
+    return kept | {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
