@@ -92,6 +92,9 @@ BULK_BLOCK_BYTES = 16 * MIB
 API_CHUNK_BYTES = 256 * KIB
 """Read and written at once on a local socket; larger pieces measured no faster."""
 
+API_SEND_BYTES = 1 * MIB
+"""Socket buffer asked for where a whole locker is sent: fewer wake-ups; the kernel may grant less."""
+
 PUT_QUEUE_BYTES = 4 * MIB
 """Received but not yet stored, over all uploads of one locker; then the socket has to wait."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Iterator
 
 from firmware import events
@@ -14,7 +15,7 @@ from firmware.model import Record, Version
 from services.api import bulk
 from services.api import types as t
 from services.api.server import Call
-from services.lockerd.readers import Readers, batches
+from services.lockerd.readers import Readers, batches, parts
 from services.lockerd.zip_stream import Entry, zip_stream
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -63,7 +64,7 @@ class Downloads:
             raise Misused(why="fetch takes one of: ids, folder, all.")
         async with self._readers.take() as reader:
             ids = await self._readers.run(_ids, reader, args)
-            await self._stream(call, _frames(reader, ids), 200, {})
+            await self._pump(call, _frames(reader, ids), {})
 
     async def export(self, call: Call) -> None:
         """Send everything live (below a folder) as a ZIP archive that never touches a disk."""
@@ -72,8 +73,26 @@ class Downloads:
             ids = await self._readers.run(_listed, reader, args.folder)
             entries = (Entry(one.name.raw, one.mtime_ns, pieces) for one, pieces in reader.read_many(ids))
             headers = {"Content-Disposition": 'attachment; filename="locker.zip"'}
-            await self._stream(call, zip_stream(entries), 200, headers)
+            await self._pump(call, zip_stream(entries), headers)
         self._journal.tell(events.LOCKER_EXPORTED, member=self._member, files=len(ids))
+
+    async def _pump(self, call: Call, pieces: Iterator[bytes], headers: dict[str, str]) -> None:
+        """Send ``pieces`` from a thread that reads and writes by itself: for much data in one answer."""
+        more = parts(pieces)
+        found = await self._readers.run(more)
+        await call.begin(200, headers)
+        pipe, gone = call.pipe(), threading.Event()
+
+        def pump(first: list[bytes]) -> None:
+            some = first
+            while some and not gone.is_set():
+                pipe.send(some)
+                some = more()
+
+        try:
+            await self._readers.run(pump, found, on_cancel=gone.set)
+        finally:
+            pipe.close()
 
     async def _stream(self, call: Call, pieces: Iterator[bytes], status: int, headers: dict[str, str]) -> None:
         """Send ``pieces``; the head goes out after the first ones were read, so that damage there is a clean error."""

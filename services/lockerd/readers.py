@@ -39,12 +39,13 @@ class Readers:
                 else:
                     reader.close()
 
-    async def run(self, function: Callable[..., _T], *args: object) -> _T:
+    async def run(self, function: Callable[..., _T], *args: object, on_cancel: Callable[[], None] = lambda: None) -> _T:
         """Call ``function`` in a thread; when the caller is cancelled the thread is waited for, so a reader is never shared."""
         job = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
         try:
             return await asyncio.shield(job)
         except asyncio.CancelledError:
+            on_cancel()
             await asyncio.wait([job])
             raise
 
@@ -66,10 +67,10 @@ class Readers:
         self._pool.shutdown()
 
 
-def batches(pieces: Iterator[bytes], size: int = limits.API_CHUNK_BYTES) -> Callable[[], bytes]:
-    """Return a function that gives the next ``size`` bytes or a little more, joined from ``pieces``; empty at the end."""
+def parts(pieces: Iterator[bytes], size: int = limits.API_CHUNK_BYTES) -> Callable[[], list[bytes]]:
+    """Return a function that gives the next pieces, ``size`` bytes or a little more together; empty at the end."""
 
-    def more() -> bytes:
+    def more() -> list[bytes]:
         found: list[bytes] = []
         count = 0
         for piece in pieces:
@@ -77,6 +78,17 @@ def batches(pieces: Iterator[bytes], size: int = limits.API_CHUNK_BYTES) -> Call
             count += len(piece)
             if count >= size:
                 break
-        return found[0] if len(found) == 1 else b"".join(found)
+        return found
 
     return more
+
+
+def batches(pieces: Iterator[bytes], size: int = limits.API_CHUNK_BYTES) -> Callable[[], bytes]:
+    """Like ``parts``, joined."""
+    more = parts(pieces, size)
+
+    def joined() -> bytes:
+        found = more()
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    return joined
