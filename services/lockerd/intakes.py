@@ -144,7 +144,8 @@ class ManyFiles(Intake):
             self._stop(store, error)
             return
         self._over = True
-        store.tell(self, _Done(self), _same)
+        done = _Done(self)  # what failed has a line of its own
+        store.tell(self, done, lambda _: done)
 
     def drop(self) -> None:
         """Abort the file in the middle; finished ones stay."""
