@@ -123,7 +123,8 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(tmp_path:
     first.process.wait()
     second = Running(tmp_path / "box")  # waits for the last breath of the orphans, which still hold the lock
     assert not any(alive(pid) for pid in below)
-    first.kill()
+    assert first.process.stdout is not None
+    first.process.stdout.close()
     try:
         assert second.status() is not None
         assert second.hello["claim_code"] == first.hello["claim_code"]
