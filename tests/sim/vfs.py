@@ -54,11 +54,12 @@ def seed(value: int) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep still about cuts that hit a handle while it was being collected; everything else is reported as ever."""
+    """Keep still about cuts and faults that SQLite met where it cannot tell anybody (closing a handle that is being
+    collected, truncating a log); everything else is reported as ever."""
     before = sys.unraisablehook
 
     def hook(info: sys.UnraisableHookArgs) -> None:
-        if not isinstance(info.exc_value, PowerCut):
+        if not isinstance(info.exc_value, PowerCut | MediumError | apsw.FullError | apsw.IOError):
             before(info)
 
     sys.unraisablehook = hook

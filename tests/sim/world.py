@@ -141,7 +141,7 @@ def home(disk: SimDisk, rng: random.Random, clock: Counting, weakness: Weakness 
 
     def remove_catalog() -> None:
         for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-journal"):
-            disk.unlink(name)
+            disk.remove(name)
 
     return Home(
         disk=weakness.weaken(disk),
