@@ -1,22 +1,32 @@
 """Which addresses this machine has, and a file descriptor that wakes up when they change.
 
 Reads only; it never sets an address (that belongs to whatever manages the network). The wake-up is a plain
-rtnetlink multicast socket: its messages are thrown away and the addresses listed again, which costs about a
-millisecond and cannot go stale the way an incrementally kept table can.
+rtnetlink multicast socket: its messages are thrown away and the addresses listed again, which costs less than a
+millisecond and cannot go stale the way an incrementally kept table can. /proc is not needed: peerd's unit hides it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-
-import psutil
+from struct import Struct
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
+_RTM_GETLINK, _RTM_GETADDR = 18, 22
+_REQUEST_DUMP = 0x1 | 0x300
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_IFLA_IFNAME, _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 3, 1, 2, 8
+_IFF_UP = 0x1
+_IFA_F_TEMPORARY, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE = 0x01, 0x20, 0x40
+_HEADER, _LINK, _ADDRESS, _ATTRIBUTE, _U32 = (Struct(each) for each in ("=IHHII", "=BxHiII", "=BBBBi", "=HH", "=I"))
+"""nlmsghdr, ifinfomsg, ifaddrmsg and rtattr as the kernel lays them out in the machine's byte order."""
+_SIZES = {socket.AF_INET: 4, socket.AF_INET6: 16}
+_ANSWER_BYTES = 1 << 16
+_ANSWER_SECONDS = 5.0
 _NOT_A_HOME_NETWORK = ("docker", "br-", "virbr", "cni", "podman", "lxcbr", "lxdbr")
 """Bridges to containers on this machine: a phone that is told their addresses only runs into time-outs."""
 
@@ -45,33 +55,73 @@ class Addresses:
 
 
 def addresses() -> Addresses:
-    """List the addresses of every interface that is up (IPv4 first)."""
-    up = {name for name, stats in psutil.net_if_stats().items() if stats.isup}
+    """List the addresses of every interface that is up (IPv4 first); raises OSError where the kernel refuses netlink.
+
+    Addresses that are not usable yet, run out, or change every day (RFC 8981) are nothing to tell others.
+    """
+    up: dict[int, str] = {}
+    for body in _dump(_RTM_GETLINK):
+        _, _, index, flags, _ = _LINK.unpack_from(body)
+        name = _attributes(body, _LINK.size).get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")
+        if flags & _IFF_UP and not name.startswith(_NOT_A_HOME_NETWORK):
+            up[index] = name
     lan: set[IpAddress] = set()
     loopback: set[IpAddress] = set()
     links: set[int] = set()
-    for name, entries in psutil.net_if_addrs().items():
-        if name not in up or name.startswith(_NOT_A_HOME_NETWORK):
+    for body in _dump(_RTM_GETADDR):
+        family, _, flags, _, index = _ADDRESS.unpack_from(body)
+        found = _attributes(body, _ADDRESS.size)
+        raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS, b"")
+        if index not in up or len(raw) != _SIZES.get(family) or _passing(flags, found):
             continue
-        for entry in entries:
-            if entry.family not in (socket.AF_INET, socket.AF_INET6):
-                continue
-            address = ipaddress.ip_address(entry.address.split("%", 1)[0])
-            if address.is_loopback:
-                loopback.add(address)
-                continue
-            if address.version == 6:
-                links |= _index_of(name)
-            if not address.is_link_local or address.version == 4:
-                lan.add(address)
+        address = ipaddress.ip_address(raw)
+        if address.is_loopback:
+            loopback.add(address)
+            continue
+        if address.version == 6:
+            links.add(index)
+        if not address.is_link_local or address.version == 4:
+            lan.add(address)
     return Addresses(_ordered(lan), _ordered(loopback), tuple(sorted(links)))
 
 
-def _index_of(interface: str) -> set[int]:
-    try:
-        return {socket.if_nametoindex(interface)}
-    except OSError:
-        return set()
+def _passing(flags: int, attributes: dict[int, bytes]) -> bool:
+    """Say whether an IPv6 address is tentative, deprecated or temporary (only those set these bits for IPv6)."""
+    if len(attributes.get(_IFA_ADDRESS, b"")) != _SIZES[socket.AF_INET6]:
+        return False
+    if _IFA_FLAGS in attributes:
+        (flags,) = _U32.unpack(attributes[_IFA_FLAGS])
+    return bool(flags & (_IFA_F_TEMPORARY | _IFA_F_DEPRECATED | _IFA_F_TENTATIVE))
+
+
+def _dump(kind: int) -> Iterator[bytes]:
+    """Ask rtnetlink for all links or addresses and yield the body of each answer (rtnetlink(7), netlink(7))."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
+        asked.settimeout(_ANSWER_SECONDS)
+        asked.send(_HEADER.pack(_HEADER.size + _LINK.size, kind, _REQUEST_DUMP, 1, 0) + bytes(_LINK.size))
+        while True:
+            answer, at = asked.recv(_ANSWER_BYTES), 0
+            while at + _HEADER.size <= len(answer):
+                size, what, _, _, _ = _HEADER.unpack_from(answer, at)
+                if what in (_NLMSG_DONE, _NLMSG_ERROR) or size < _HEADER.size:
+                    return
+                yield answer[at + _HEADER.size : at + size]
+                at += _aligned(size)
+
+
+def _attributes(body: bytes, at: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    while at + _ATTRIBUTE.size <= len(body):
+        size, kind = _ATTRIBUTE.unpack_from(body, at)
+        if size < _ATTRIBUTE.size:
+            break
+        found[kind] = body[at + _ATTRIBUTE.size : at + size]
+        at += _aligned(size)
+    return found
+
+
+def _aligned(size: int) -> int:
+    return size + 3 & ~3
 
 
 def _ordered(found: set[IpAddress]) -> tuple[IpAddress, ...]:

@@ -278,6 +278,19 @@ def test_every_setting_is_documented_with_its_default() -> None:
         assert f"| `{each.name}` | `{shown}` |" in page
 
 
+def test_the_addresses_are_those_the_ip_command_lists() -> None:
+    shown = subprocess.run(["ip", "-j", "address"], capture_output=True, check=True, timeout=DEADLINE_SECONDS).stdout
+    listed = {
+        ip_address(each["local"])
+        for link in json.loads(shown)
+        if "UP" in link["flags"] and not link["ifname"].startswith(("docker", "br-", "virbr", "cni"))
+        for each in link["addr_info"]
+        if each["family"] == "inet" or (each["scope"] != "link" and not each.get("temporary"))
+    }
+    found = addresses()
+    assert {*found.lan, *found.loopback} == listed
+
+
 def test_the_machine_has_loopback_addresses() -> None:
     found = addresses()
     assert ip_address("127.0.0.1") in found.loopback
