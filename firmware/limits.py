@@ -32,7 +32,7 @@ TEXT_INDEX_BYTES = 64 * KIB
 TEXT_INLINE_BYTES = 64 * KIB
 """Text files up to this size live in meta packs, so that the catalog can be rebuilt without data packs."""
 
-CATALOG_CACHE_KIB = 8 * 1024
+CATALOG_CACHE_KIB = 4 * 1024
 """Page cache of one catalog connection; bounds memory on a 1 GiB board."""
 
 BIN_DAYS = 30
@@ -104,8 +104,8 @@ ACK_BYTES = 1 * MIB
 CALL_SECONDS = 900
 """Longest a client waits for the head of an answer (a rebuild of a large locker takes minutes)."""
 
-API_HEADER_SECONDS, API_BODY_SECONDS, API_IDLE_SECONDS = 30, 60, 300
-"""A local client that stops in the middle of a head, of a JSON body, or of an upload (per piece)."""
+API_BODY_SECONDS, API_IDLE_SECONDS = 60, 300
+"""A local client that stops in the middle of a JSON body, or of a head or an upload (per piece)."""
 
 READERS = 4
 """Downloads and listings served at once by one locker; each costs one catalog connection."""
@@ -113,10 +113,7 @@ READERS = 4
 VISIT_DAYS = 30
 """An open locker nobody visits locks itself after this many days."""
 
-WORKER_START_SECONDS = 60
-"""Longest a worker may take to open its locker (Argon2id on a slow board, recovery after a crash)."""
-
-BROADCAST_TOKENS = 256
+ENDED_SESSIONS = 256
 """Ended sessions a locker remembers, to answer "locked" instead of "not allowed"."""
 
 WEB_SESSIONS = 256

@@ -23,7 +23,6 @@ CREATE TABLE preview(rid INT, edge INT, mime TEXT, chunk BLOB, size INT, PRIMARY
 CREATE VIRTUAL TABLE words USING fts5(name, text, content='', contentless_delete=1, detail=none,
   tokenize='unicode61 remove_diacritics 2');
 INSERT INTO words(words, rank) VALUES('automerge', 16);
-INSERT INTO words(words, rank) VALUES('hashsize', 4194304);
 """
 """Merging the word index 16 segments at a time instead of 4 takes a quarter off its CPU (`./box bench locker`)."""
 

@@ -13,6 +13,7 @@ from firmware.locker.home import Home
 from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
 from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Kind, PackReader, PackWriter, Prelude
 from firmware.pack.format import pack_name
+from firmware.pack.writing import new_codec
 from firmware.seal import LockerSecrets, Suite
 
 _LINK_ROOM = 2 * MIB
@@ -127,6 +128,7 @@ class OpenPacks:
         """Write beside what ``shelf`` reads."""
         self._shelf = shelf
         self._home = shelf.home
+        self._codec = new_codec()
         self.writers: dict[Kind, PackWriter] = {}
         self._rows: dict[Kind, PackRow] = {}
         self._segments: dict[tuple[Kind, bool], _Segment] = {}
@@ -172,7 +174,8 @@ class OpenPacks:
     def _begin(self, kind: Kind) -> PackWriter:
         secrets = self._shelf.secrets
         prelude = Prelude(self._home.suite, kind, secrets.current_epoch)
-        writer = PackWriter(self._home.disk, prelude, secrets.epochs[prelude.epoch - 1], self._home.entropy)
+        epoch_key = secrets.epochs[prelude.epoch - 1]
+        writer = PackWriter(self._home.disk, prelude, epoch_key, self._home.entropy, self._codec)
         no = max(self._shelf.rows, default=0) + 1
         row = PackRow(no, writer.id, kind, prelude.suite, prelude.epoch, writer.salt, PackState.OPEN)
         self._shelf.rows[no] = self.touched[no] = self._rows[kind] = row

@@ -39,6 +39,11 @@ _TRAILER_ROOM = 4096
 """Kept free for trailer heads and padding granularity when asking whether a frame still fits."""
 
 
+def new_codec() -> zstandard.ZstdCompressor:
+    """Return a compressor as packs want it."""
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+
+
 @dataclass(frozen=True, slots=True)
 class CutPack:
     """A pack closed for ever: what the chain's *cut* entry says of it."""
@@ -54,8 +59,18 @@ class CutPack:
 class PackWriter:
     """Creates a pack and appends sealed frames to it. One process run, one writer, never reopened."""
 
-    def __init__(self, disk: Disk, prelude: Prelude, epoch_key: Secret, entropy: Entropy) -> None:
-        """Create the file and write its header (not yet synced). Raises Full when there is no room."""
+    def __init__(
+        self,
+        disk: Disk,
+        prelude: Prelude,
+        epoch_key: Secret,
+        entropy: Entropy,
+        codec: zstandard.ZstdCompressor | None = None,
+    ) -> None:
+        """Create the file and write its header (not yet synced). Raises Full when there is no room.
+
+        ``codec`` may be shared by the packs of one writer: a compressor holds 3 MiB.
+        """
         self.prelude = prelude
         self.salt = entropy.bytes(SALT_BYTES)
         self.id = pack_id(self.salt)
@@ -66,7 +81,7 @@ class PackWriter:
         self._aad = prelude.to_bytes() + self.id
         self._index: list[tuple[object, ...]] = []
         self._index_bytes = 0
-        self._codec = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        self._codec = codec or new_codec()
         self._digest = blake3()
         self._file = disk.create(self.name)
         header = self.salt + commitment
