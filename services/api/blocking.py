@@ -63,22 +63,12 @@ class Blocking:
         connection = _Unix(calling.socket_path(self._run, request.operation, self._member))
         sender: _Sender | None = None
         try:
-            connection.putrequest(request.operation.method, request.target, skip_host=True, skip_accept_encoding=True)
-            chunked = body is not None and "Content-Length" not in request.headers
-            for key, value in request.headers.items():
-                connection.putheader(key, value)
-            if chunked:
-                connection.putheader("Transfer-Encoding", "chunked")
-            connection.endheaders(request.body)
-            if body is not None:
-                sender = _Sender(connection.socket, body, chunked=chunked)
-                sender.start()
+            sender = connection.ask(request, body)
             answer = BlockingAnswer(connection.getresponse(), where)
             if answer.status >= _ERROR:
                 raise failure.from_body(b"".join(answer), answer.status)
             yield answer
-            if sender is not None:
-                sender.check()
+            sender.check()
         except (OSError, http.client.HTTPException) as error:
             if sender is not None:
                 sender.check()
@@ -128,6 +118,19 @@ class _Unix(http.client.HTTPConnection):
     def connect(self) -> None:
         self.socket.connect(str(self._path))
         self.sock = self.socket
+
+    def ask(self, request: calling.Request, body: Iterable[bytes] | None) -> _Sender:
+        """Write the head of ``request`` and begin to write its body in a thread."""
+        self.putrequest(request.operation.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for key, value in request.headers.items():
+            self.putheader(key, value)
+        chunked = body is not None and "Content-Length" not in request.headers
+        if chunked:
+            self.putheader("Transfer-Encoding", "chunked")
+        self.endheaders(request.body)
+        sender = _Sender(self.socket, body or (), chunked=chunked)
+        sender.start()
+        return sender
 
     def hang_up(self) -> None:
         """Close both directions at once, so that a sender blocked in a full socket returns."""

@@ -110,8 +110,7 @@ def field_schema(kind: type, name: str) -> dict[str, Any]:
         if meta.get(key) is not None:
             made[word] = meta[key]
     if meta.get("pattern"):
-        target = made["items"] if "items" in made else made
-        target["pattern"] = meta["pattern"]
+        made.get("items", made)["pattern"] = meta["pattern"]
     if meta.get("doc"):
         made["description"] = meta["doc"]
     return made

@@ -1,6 +1,6 @@
 """Errors on the wire: ``{"error": {code, sentence, advice, fields}}`` and back, by a registry of codes.
 
-A code that is not registered becomes the family its HTTP status belongs to; no class named in a message is ever imported.
+A code that is not registered becomes the family its HTTP status belongs to; no class a message names is ever imported.
 """
 
 from __future__ import annotations

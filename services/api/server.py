@@ -1,7 +1,7 @@
 """Serves the rows of one kind of socket over HTTP/1.1 on AF_UNIX: routing, authority, strict decoding, streams.
 
-What an operation does comes as ``handlers`` (name to function), who may call it as ``authority``; nothing is decided here. The
-order is always: peer uid, path and method, authority, fields, and only then the first byte of a body.
+What an operation does comes as ``handlers`` (name to function), who may call it as ``authority``; nothing is decided
+here. The order is always: peer uid, path and method, authority, fields, and only then the first byte of a body.
 A handler is ``async def (call) -> value`` or ``async def (call) -> None`` when it streamed its answer; for a request
 whose body is a stream it is ``def (call) -> Sink``.
 """

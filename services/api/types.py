@@ -1,8 +1,8 @@
 """Requests and responses of lockerd's two kinds of sockets: frozen values, decoded strictly, one word per thing.
 
 Every field carries its sentence and its bounds; ``services.api.openapi`` turns them into schemas. Times are
-milliseconds since 1970 UTC when the name ends in ``_ms``. A name of a file is text in which bytes that are not UTF-8 travel
-as surrogate escapes (``\\udc80`` .. ``\\udcff`` in JSON), so that it comes back exactly.
+milliseconds since 1970 UTC when the name ends in ``_ms``. A file's name is text in which bytes that are not UTF-8
+travel as surrogate escapes (``\\udc80`` .. ``\\udcff`` in JSON), so that it comes back exactly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asks the reader what files are, in the background of an open locker: facts and text first, previews when all is quiet.
+"""Asks the reader what files are, in the background of an open locker: facts first, previews when all is quiet.
 
 One thread of low priority with a reader of its own; what it learns is stored through the store thread like any other
 change. It parses nothing itself: foreign bytes go to ``services.reader``, which costs a preview at worst.

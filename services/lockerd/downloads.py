@@ -1,4 +1,4 @@
-"""Bytes on their way out of a locker: one record, a preview, many records in one stream, everything as a ZIP archive."""
+"""Bytes on their way out of a locker: one record, a preview, many records in one stream, everything as a ZIP."""
 
 from __future__ import annotations
 

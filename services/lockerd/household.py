@@ -1,4 +1,4 @@
-"""Who lives here: ``household.json``, the members and their roles. Holds nothing secret but the members' chosen names."""
+"""Who lives here: ``household.json``, the members and their roles. Nothing in it is secret but their chosen names."""
 
 from __future__ import annotations
 

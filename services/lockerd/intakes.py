@@ -1,4 +1,4 @@
-"""Uploads on their way into the store: one file, or a framed stream of many. Runs on the store thread, tells the loop."""
+"""Uploads on their way into the store: one file, or a framed stream of many. Works on the store thread."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Keys:
         return open_with_passphrase(self._read(), _secret(passphrase))
 
     def recover(self, words: str, passphrase: str) -> LockerSecrets:
-        """Open with the words and replace every passphrase by a new one; raises what typed words raise, WeakPassphrase."""
+        """Open with the words and replace every passphrase; raises what typed words raise, WeakPassphrase."""
         file = self._read()
         secrets = open_with_words(file, words)
         check_passphrase(passphrase)

@@ -38,7 +38,7 @@ class LockerCalls:
         """Return the handler of every operation."""
         return {
             "put": lambda call: PutSink(self._store, call),
-            "bulk_put": lambda call: BulkSink(self._store, call),
+            "bulk_put": lambda call: BulkSink(self._store, call, self._tell_stored),
             "fetch": self._downloads.fetch,
             "content": self._downloads.content,
             "preview": self._downloads.preview,
@@ -62,6 +62,10 @@ class LockerCalls:
             "analysis": self._analysis,
             "set_analysis": self._set_analysis,
         }
+
+    def _tell_stored(self, files: int, size: int) -> None:
+        if files:
+            self._journal.tell(events.UPLOAD_STORED, member=self._member, files=files, bytes=size)
 
     async def _list(self, call: Call) -> t.Records:
         a: t.ListArgs = call.args

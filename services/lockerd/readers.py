@@ -40,7 +40,7 @@ class Readers:
                     reader.close()
 
     async def run(self, function: Callable[..., _T], *args: object, on_cancel: Callable[[], None] = lambda: None) -> _T:
-        """Call ``function`` in a thread; when the caller is cancelled the thread is waited for, so a reader is never shared."""
+        """Call ``function`` in a thread; a caller that is cancelled waits for it, so that a reader is never shared."""
         job = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
         try:
             return await asyncio.shield(job)

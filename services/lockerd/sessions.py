@@ -81,7 +81,7 @@ class Sessions:
         self._live.pop(session.token, None)
         if by_lock:
             self._ended[session.token] = None
-            while len(self._ended) > limits.BROADCAST_TOKENS:
+            while len(self._ended) > limits.ENDED_SESSIONS:
                 self._ended.popitem(last=False)
 
     def seen(self, ids: list[str]) -> None:

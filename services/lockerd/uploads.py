@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from firmware import limits
 from firmware.errors import BoxError
@@ -47,8 +47,9 @@ class PutSink:
 class BulkSink:
     """Many files; lines go back while more files arrive, and a client that reads no lines is not read from."""
 
-    def __init__(self, store: Store, call: Call) -> None:
-        """Send the head of the answer at once."""
+    def __init__(self, store: Store, call: Call, stored: Callable[[int, int], None]) -> None:
+        """Send the head of the answer at once; ``stored(files, bytes)`` is called when it is all durable."""
+        self._stored = stored
         self._store, self._call = store, call
         args: t.BulkArgs = call.args
         self._intake = ManyFiles(args.collide, self._said)
@@ -69,6 +70,7 @@ class BulkSink:
         self._ending = True
         self._store.offer(self._intake, END)
         await self._done
+        self._stored(self._intake.stored, self._intake.received)
 
     def broken(self) -> None:
         """Forget the file in the middle."""

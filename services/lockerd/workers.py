@@ -64,7 +64,7 @@ class Workers:
         return worker
 
     async def enter(self, member: Member, order: str, **fields: str) -> dict[str, Any]:
-        """Create, open or recover; one at a time, because Argon2id takes up to 256 MiB. Raises what the worker raised."""
+        """Create, open or recover; one at a time: Argon2id takes up to 256 MiB. Raises what the worker raised."""
         async with self._one_at_a_time:
             if member.id in self._open:
                 return await self.of(member.id).channel.order("prove" if order == "open" else order, **fields)

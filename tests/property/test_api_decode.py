@@ -30,6 +30,8 @@ JSON = st.recursive(
 
 
 def values(hint: Any, meta: Any) -> st.SearchStrategy[Any]:
+    if isinstance(hint, type) and not dataclasses.is_dataclass(hint):
+        return plain(hint, meta)
     if isinstance(hint, types.UnionType):
         inner = next(one for one in typing.get_args(hint) if one is not type(None))
         return st.none() | values(inner, meta)
@@ -37,8 +39,10 @@ def values(hint: Any, meta: Any) -> st.SearchStrategy[Any]:
         return instances(typing.cast("type[Any]", hint))
     if typing.get_origin(hint) is tuple:
         return st.lists(values(typing.get_args(hint)[0], meta), max_size=3).map(tuple)
-    if typing.get_origin(hint) is dict:
-        return st.dictionaries(st.text(max_size=5), st.integers(), max_size=3)
+    return st.dictionaries(st.text(max_size=5), st.integers(), max_size=3)
+
+
+def plain(hint: type, meta: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, enum.Enum):
         return st.sampled_from(list(hint))
     if hint is bool:
@@ -47,7 +51,7 @@ def values(hint: Any, meta: Any) -> st.SearchStrategy[Any]:
         return st.integers(meta.get("low"), meta.get("high"))
     if meta.get("pattern"):
         return st.from_regex(rf"\A(?:{meta['pattern']})\Z").filter(lambda text: fits(text, meta))
-    alphabet = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+    alphabet = st.characters(codec="utf-8", exclude_characters="\0")
     return st.text(alphabet, min_size=meta.get("shortest") or 0, max_size=min(meta.get("longest") or 40, 40))
 
 
@@ -83,8 +87,8 @@ def test_any_other_json_is_misused(kind: type[Any]) -> None:
     def odd(value: object, text: bool) -> None:
         try:
             decode(kind, value, text=text)
-        except Misused as error:
-            assert str(error)
+        except Misused:
+            return
 
     odd()
 

@@ -1,7 +1,8 @@
-"""The framing of bulk streams: whatever the pieces, the same files come out; whatever the garbage, memory stays small."""
+"""The framing of bulk streams: any pieces give the same files, no garbage takes memory."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,8 @@ from services.api import bulk
 NAMES = st.binary(min_size=1, max_size=300)
 TIMES = st.integers(-(1 << 62) + 1, (1 << 62) - 1)
 MIMES = st.none() | st.text(max_size=100)
-FILES = st.lists(st.tuples(NAMES, TIMES, MIMES, st.lists(st.binary(min_size=1, max_size=200)), st.booleans()), max_size=5)
+BLOCKS = st.lists(st.binary(min_size=1, max_size=200))
+FILES = st.lists(st.tuples(NAMES, TIMES, MIMES, BLOCKS, st.booleans()), max_size=5)
 File = tuple[bytes, int, str | None, list[bytes], bool]
 
 
@@ -29,7 +31,7 @@ def encoded(files: list[File]) -> bytes:
 
 def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         yield data[start:stop]
 
 
