@@ -20,7 +20,7 @@ ID_BYTES = 32
 CDC_AVERAGE, CDC_MIN, CDC_MAX = 256 * KIB, 64 * KIB, 1 * MIB
 """FastCDC (Xia et al., IEEE TPDS 2020). `./box bench locker` shows what they cost after a 1 % change."""
 
-_WINDOW = 2 * MIB
+_WINDOW = 1 * MIB + CDC_AVERAGE
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 

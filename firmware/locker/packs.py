@@ -19,7 +19,7 @@ from firmware.seal import LockerSecrets, Suite
 _LINK_ROOM = 2 * MIB
 """A meta pack with less room than this is cut before a link is built, because the link must name its pack."""
 
-_KEPT_PAYLOADS = 4
+_KEPT_PAYLOADS = 2
 """Opened segments kept while reading: neighbours are usually asked for next."""
 
 
