@@ -11,6 +11,7 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
+from firmware import limits
 from webui.pages import assets, claim, door, places, porch, record, upload
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
@@ -20,6 +21,7 @@ _OPEN = (Connection.OPEN,)
 _TLS = (Connection.PRIVATE,)
 _READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",)
 _NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
+_FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
 
 ROUTES: tuple[Route, ...] = (
@@ -27,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/status", porch.BoxStatus, _BOTH, _NOTHING, _LOOK, json=True),
     Route("/ca.pem", porch.Certificate, _BOTH, _NOTHING, _LOOK),
     Route("/ca.mobileconfig", porch.AppleProfile, _BOTH, _NOTHING, _LOOK),
+    Route("/favicon.ico", assets.Favicon, _BOTH, _NOTHING, _LOOK),
     Route("/static/([a-z0-9.-]{1,64})", assets.Asset, _BOTH, _NOTHING, _LOOK),
     Route("/.*", porch.Onward, _OPEN, _NOTHING, ("GET", "HEAD", "POST", "PUT", "DELETE")),
     Route("/", door.Start, _TLS, _NOTHING, _LOOK),
@@ -67,7 +70,9 @@ class Turned(Page):
         self._status = status
 
     async def prepare(self) -> None:
-        """Say no."""
+        """Say no; what else is sent is dropped."""
+        connection: Any = self.request.connection
+        connection.set_max_body_size(1 << 62)
         self.set_header("Connection", "close")
         raise HTTPError(self._status)
 
@@ -118,4 +123,7 @@ class Pages(Application):
             return 421
         if request.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
             return 415
+        length = request.headers.get("Content-Length", "0")
+        if request.path != "/upload" and not (length.isascii() and length.isdigit() and int(length) <= _FORM_BYTES):
+            return 413
         return 0

@@ -50,7 +50,7 @@ class Visitor:
         trust = ssl.create_default_context(cafile=str(self.box.hello["ca_pem"]))
         return http.client.HTTPSConnection(where.hostname, where.port, timeout=60, context=trust)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+    def ask(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Reply:
         """Send one request; header names are written with ``_`` for ``-``."""
         connection = self.connect()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -67,16 +67,16 @@ class Visitor:
             self.cookies[name] = rest.partition(";")[0]
         return reply
 
-    def get(self, path: str, **headers: str) -> Reply:
+    def get(self, path: str, /, **headers: str) -> Reply:
         """GET ``path``."""
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, None, **headers)
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Reply:
+    def post(self, path: str, headers: dict[str, str] | None = None, /, **fields: str) -> Reply:
         """Send a form."""
         body = urllib.parse.urlencode(fields).encode()
         return self.ask("POST", path, body, Content_Type="application/x-www-form-urlencoded", **(headers or {}))
 
-    def put(self, name: str, data: bytes, **headers: str) -> Reply:
+    def put(self, name: str, data: bytes, /, **headers: str) -> Reply:
         """Upload one file."""
         fields = {"Content_Type": "application/octet-stream", "X_Name": urllib.parse.quote(name), **headers}
         return self.ask("PUT", "/upload", data, **fields)

@@ -34,6 +34,14 @@ class Asset(Page):
         return
 
 
+class Favicon(Page):
+    """``GET /favicon.ico``: what browsers ask for by themselves."""
+
+    def get(self) -> None:
+        """Lead to the house with the lit window."""
+        self.go(self.front.files.url("logo.svg"))
+
+
 class NotHere(Page):
     """Whatever the route table does not know."""
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from firmware.errors import AlreadyClaimed, Misused, TooManyTries, WeakPassphrase, WrongClaimCode, WrongPassphrase
+from firmware.errors import (
+    AlreadyClaimed,
+    ClaimExpired,
+    Misused,
+    TooManyTries,
+    WeakPassphrase,
+    WrongClaimCode,
+    WrongPassphrase,
+)
 from services.api.types import NewMember
 from webui.pages.page import Page
 from webui.session import Session
@@ -28,7 +36,7 @@ class ClaimCode(Page):
         code = self.field("code").strip()[:_LONGEST_CODE]
         try:
             await self.front.box.call("check_claim", code=code)
-        except (WrongClaimCode, TooManyTries, Misused) as error:
+        except (WrongClaimCode, ClaimExpired, TooManyTries, Misused) as error:
             self.show("claim.html", answer=error.http, typed=code, trouble=self.said(error), mood="village", brief=True)
             return
         except AlreadyClaimed:
@@ -90,7 +98,7 @@ class Passphrase(Household):
             offered = self.field("offered")[:_LONGEST_OFFER]
             values = {"offered": offered, "typed": self.field("passphrase"), "name": session.name}
             self.show("passphrase.html", step=2, answer=error.http, trouble=self.said(error), **values)
-        except WrongClaimCode:
+        except (WrongClaimCode, ClaimExpired):
             session.code = ""
             self.go("/claim")
 

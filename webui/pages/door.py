@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware.errors import BoxError, Misused, NoSuchRecord, Refused, TooManyTries, Unreachable, WrongPassphrase
+from firmware.errors import BoxError, Misused, NoSuchMember, Refused, TooManyTries, Unreachable, WrongPassphrase
 from services.api.types import Opened, Status
 from webui.language import Language
 from webui.pages.page import LANGUAGE_COOKIE, Page
@@ -56,7 +56,7 @@ class Open(Page):
             opened: Opened = await self.front.box.call(
                 "open", member=member, passphrase=passphrase, device=self._device()
             )
-        except (WrongPassphrase, TooManyTries, NoSuchRecord, Misused) as error:
+        except (WrongPassphrase, TooManyTries, NoSuchMember, Misused) as error:
             status = await self.status_of_box()
             self._ask(status, chosen=member, error=error)
             return
