@@ -20,12 +20,13 @@ from tests.bench.measure import folder_bytes
 from tests.bench.photos import photos
 from tests.bench.words import Prose
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised whenever the generator changes, so that an old cache is never taken for a new data set."""
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 BACKGROUNDS: Final = Path("/usr/share/backgrounds")
 _PICTURE_ENDS: Final = {".jpg", ".jpeg", ".png", ".webp", ".svg"}
+PDF_PAGE_CHARACTERS: Final = 6000
 _EPOCH: Final = 1_700_000_000
 
 
@@ -278,8 +279,8 @@ def _page(text: str) -> bytes:
 
 
 def pdf(text: str) -> bytes:
-    """Return a one-page PDF 1.4 showing ``text`` (ASCII without brackets or backslashes)."""
-    lines = "".join(f"({line}) Tj T*\n" for line in text.splitlines())
+    """Return a PDF 1.4 of one page that shows ``text`` (ASCII without brackets or backslashes) as far as it fits."""
+    lines = "".join(f"({line}) Tj T*\n" for line in text[:PDF_PAGE_CHARACTERS].splitlines())
     stream = f"BT /F1 9 Tf 40 800 Td 11 TL\n{lines}ET".encode()
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",

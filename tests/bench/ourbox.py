@@ -26,6 +26,7 @@ class OurBox:
         self._box = BoxRun(folder / "data")
         self._figures: dict[str, float] = {}
         self._puts = 0
+        self._tree = ""
 
     def init(self) -> None:
         self._box.start()
@@ -57,10 +58,10 @@ class OurBox:
         with self._measured(found, watch) as clients:
             clients.append(self._box.cli("put", tree))
             clients.append(self._indexed())
+        self._tree = tree.name
         self._puts += 1
         if self._puts == 1:
             self._note_memory(watch)
-            self._previews()
         return found[0]
 
     def _indexed(self) -> Cost:
@@ -81,7 +82,7 @@ class OurBox:
         return folder_bytes(packs) + (packs.parent / "key").stat().st_size
 
     def _previews(self) -> None:
-        """Make all previews of the first put and take their cost, which is no part of the put."""
+        """Make all previews, last of all, and take their cost, which is no part of the put."""
         waiting = self._box.call("analysis").pending_previews
         before = self._box.cpu()
         self._box.call("set_analysis", previews="idle")
@@ -90,6 +91,7 @@ class OurBox:
         self._box.call("set_analysis", previews="off")
         self._box.call("cut")
         state = self._box.call("analysis")
+        self._figures["repo_with_previews_mib"] = self.stored_bytes() / MIB
         self._figures["previews_made"] = waiting
         self._figures["preview_cpu_s_per_1000"] = spent * 1000 / waiting if waiting else 0.0
         self._figures["parser_peak_rss_mib"] = state.reader_peak_rss_bytes / MIB
@@ -105,11 +107,14 @@ class OurBox:
         found: list[Cost] = []
         with self._measured(found) as clients:
             clients.append(self._box.cli("get", "--all", target))
-        return found[0], target
+        return found[0], target / self._tree
 
     def own_figures(self) -> dict[str, float]:
-        catalog = folder_bytes(packs_folder(self._box.data, self._box.member).parent / "catalog")
-        return {**self._figures, "catalog_mib": catalog / MIB}
+        self._figures["catalog_mib"] = (
+            folder_bytes(packs_folder(self._box.data, self._box.member).parent / "catalog") / MIB
+        )
+        self._previews()
+        return self._figures
 
     def close(self) -> None:
         self._box.stop()
