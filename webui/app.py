@@ -70,11 +70,21 @@ class Turned(Page):
         self._status = status
 
     async def prepare(self) -> None:
-        """Say no; what else is sent is dropped."""
+        """Let a body of modest size pass by first, so that the browser hears the answer; else say no at once."""
         connection: Any = self.request.connection
         connection.set_max_body_size(1 << 62)
+        length = self.request.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit() and int(length) <= limits.WEB_REFUSED_BYTES):
+            self._say_no()
+
+    async def _turn_away(self, *_path: str) -> None:
+        self._say_no()
+
+    def _say_no(self) -> None:
         self.set_header("Connection", "close")
         raise HTTPError(self._status)
+
+    get = head = post = put = patch = delete = options = _turn_away
 
     def data_received(self, chunk: bytes) -> None:
         """Drop it."""
