@@ -125,7 +125,10 @@ class SqliteCatalog:
     def close(self) -> None:
         """Close for good; an open transaction is rolled back."""
         if self._db is not None:
-            self._db.close(True)
+            try:
+                self._db.close(True)
+            except apsw.Error:
+                pass  # tidying up its WAL failed; what was committed stands there, and the next opening reads it
             self._db = None
 
     def check(self) -> list[str]:
@@ -193,6 +196,15 @@ class SqliteCatalog:
         """Every chunk with its place."""
         for row in self._each("SELECT * FROM chunk"):
             yield row[0], Place(*row[1:])
+
+    def extent(self, pack: int) -> tuple[int, int]:
+        """Frames and end (file offset) of a pack as far as chunks and links in the catalog reach; (0, 0) for none."""
+        sql = (
+            "SELECT max(frame) + 1, max(at + sealed + 32) FROM (SELECT frame, at, sealed FROM chunk WHERE pack=? "
+            "UNION ALL SELECT frame, at, sealed FROM link WHERE pack=?)"
+        )
+        row = self._row(sql, pack, pack)
+        return (row[0], row[1]) if row and row[0] else (0, 0)
 
     def drop_chunks(self, chunks: Iterable[bytes]) -> None:
         """Forget chunks that no version refers to."""

@@ -58,6 +58,9 @@ class Locker(LockerReader):
         self._uncommitted_bytes = 0
         self._uncommitted_files = 0
         self._unchecked_bytes = _FREE_CHECK_EVERY
+        self.caught_up = False
+        """Everything the packs say is in the catalog. From then on all that was acknowledged is known there, and after
+        an error what lies behind it in open packs is not believed: a failed fsync loses what the cache still shows."""
         self._torn = False
         self._last_ms = 0
         self._clock_told = self._full_told = False
@@ -114,6 +117,7 @@ class Locker(LockerReader):
         except BoxError:
             self._torn = True
             raise
+        self.caught_up = True
 
     def reader(self) -> LockerReader:
         """Return a reader with a catalog connection of its own, for one other thread."""
@@ -423,6 +427,7 @@ class Locker(LockerReader):
             self.secrets.catalog_key,
             False,
         )
+        self.caught_up = False
         self.recover()
         self.tell_rebuilt(began)
         return self.stats()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ from firmware.seal import SigningKey
 
 if TYPE_CHECKING:
     from firmware.locker.locker import Locker
+
+
+_ALL = 1 << 32
+_NAMED_AS_PACK = re.compile(r"packs/(meta|preview|data|inbox)-[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
@@ -48,7 +53,7 @@ def catch_up(locker: Locker) -> None:
     dead, links = _survey(locker, fresh=fresh)
     if locker.home.catch_up:
         _apply(locker, links, dead)
-    closed = _close(locker, dead)
+    closed = _close(locker, dead, fresh=fresh)
     if closed:
         home, records = locker.home, locker.stats()["records"]
         home.tell(events.CRASH_RECOVERED, member=home.member, packs=closed, records=records)
@@ -74,28 +79,46 @@ def _survey(locker: Locker, *, fresh: bool) -> tuple[dict[bytes, _Dead], list[_F
 
 def _walk(locker: Locker, name: str, row: PackRow | None, links: list[_FoundLink]) -> _Dead | None:
     try:
-        if row is not None:
-            reader = reader_for(locker.home, locker.secrets, row)
-        else:
-            reader = PackReader.from_header(locker.home.disk, name, locker.secrets.epochs)
+        reader = reader_for(locker.home, locker.secrets, row) if row is not None else _reader(locker, name)
     except NewerFormat:
         raise
     except BoxError:
         return None  # not a pack of this locker (a torn header): nothing in it was ever acknowledged
-    return walk_pack(reader, name, links, locker.head_seq)
-
-
-def walk_pack(reader: PackReader, name: str, links: list[_FoundLink], after_seq: int) -> _Dead:
-    """Walk one pack's whole frames; collect its links newer than ``after_seq``."""
+    if locker.caught_up:
+        known_frames, known_end = locker.catalog.extent(row.no) if row is not None else (0, 0)
+        return _Dead(reader, name, known_frames, max(known_end, FRAMES_AT), whole=False)
     index = reader.index()
-    frames, end = 0, FRAMES_AT
-    for frame, payload in reader.walk() if index is None else reader.each(index):
-        frames, end = frame.number + 1, frame.end
+    found = _Dead(reader, name, 0, FRAMES_AT, index is not None)
+    if index is not None:
+        _collect(found, reader.each(index), links)
+        found.frames = len(index)
+        return found
+    # Without a catalog nothing says which frames were acknowledged: then a rotten one must not hide those behind it.
+    _collect(found, reader.walk(through=_ALL if locker.head_seq == 0 else 0), links)
+    if row is not None and found.end < locker.home.disk.size(name):
+        known_frames, known_end = locker.catalog.extent(row.no)
+        if known_end > found.end:  # acknowledged frames stand behind one that rotted: only what follows them is torn
+            found.frames, found.end = known_frames, known_end
+            _collect(found, reader.walk(known_frames, known_end), links)
+    return found
+
+
+def _reader(locker: Locker, name: str) -> PackReader:
+    disk, epochs = locker.home.disk, locker.secrets.epochs
+    try:
+        return PackReader.from_header(disk, name, epochs)
+    except (Damaged, NewerFormat):
+        reader = PackReader.from_name(disk, name, epochs)
+        if reader is None:
+            raise
+        return reader
+
+
+def _collect(found: _Dead, frames: Iterator[tuple[Frame, bytes]], links: list[_FoundLink]) -> None:
+    for frame, payload in frames:
+        found.frames, found.end = frame.number + 1, frame.end
         if frame.type == FRAME_LINK:
-            seq = chain.decode_link(payload).seq
-            if seq > after_seq:
-                links.append(_FoundLink(reader.id, frame, seq))
-    return _Dead(reader, name, frames if index is None else len(index), end, index is not None)
+            links.append(_FoundLink(found.reader.id, frame, chain.decode_link(payload).seq))
 
 
 def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) -> None:
@@ -103,16 +126,34 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
 
     A link that is missing because its frame rotted costs what it said, not the locker: ``verify`` names the gap.
     """
-    by_seq: dict[int, _FoundLink] = {}
-    for found in links:
-        by_seq[found.seq] = found
-    order = [by_seq[seq] for seq in sorted(by_seq)]
-    if not order:
+    newer = [found for found in links if found.seq > locker.head_seq]
+    if not newer:
         return
     applier = Applier(locker.shelf)
-    for link, _ in _read(order, dead):
+    for link, _ in _read(newer, dead):
         applier.packs(link.entries())
+    if locker.head_seq == 0 or len({found.seq for found in newer}) < max(f.seq for f in newer) - locker.head_seq:
+        _adopt(locker, applier)
     rows = {row.id: row for row in locker.shelf.rows.values()}
+    standing = {id for id, row in rows.items() if row.state is not PackState.DROPPED}
+    # A repack copies links: the copy in a pack that stays is the one that counts.
+    by_seq = {found.seq: found for found in sorted(newer, key=lambda found: found.pack in standing)}
+    order = [by_seq[seq] for seq in sorted(by_seq)]
+    last = _join(locker, applier, order, dead, rows)
+    for link, _ in _read(order, dead):
+        applier.records(link.entries(), link.seq)
+    dropped = {row.no for row in rows.values() if row.state is PackState.DROPPED}
+    if dropped:
+        _find_moved(locker, [found for found in links if found.seq < order[0].seq and found.pack in standing], rows)
+        gone = [chunk for chunk, place in locker.catalog.places() if place.pack in dropped or not place.pack]
+        locker.catalog.drop_chunks(gone)
+    locker.set_head(order[-1].seq, last)
+
+
+def _join(
+    locker: Locker, applier: Applier, order: list[_FoundLink], dead: dict[bytes, _Dead], rows: dict[bytes, PackRow]
+) -> bytes:
+    """Check that links are signed and go on where the chain stopped, write where they lie; return the last hash."""
     public = SigningKey.from_seed(locker.secrets.head_seed).public
     before, previous = locker.head_seq, locker.head_hash
     for link, found in _read(order, dead):
@@ -120,18 +161,39 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
         if link.seq == before + 1 and link.previous != previous:
             raise Damaged(what=f"link {link.seq} of the chain")
         before, previous = link.seq, link.hash
-        frame = found.frame
-        locker.catalog.add_link(LinkRow(link.seq, rows[found.pack].no, frame.number, frame.at, frame.sealed_len))
+        locker.catalog.add_link(_link_row(found, rows))
         applier.places(link.located)
-    for link, _ in _read(order, dead):
-        applier.records(link.entries(), link.seq)
+    return previous
+
+
+def _adopt(locker: Locker, applier: Applier) -> None:
+    """Take in packs that open with our keys though no link tells of them: one may be lost that did."""
+    known = {file_name(row) for row in locker.shelf.rows.values()}
+    for leaf in locker.home.disk.names("packs"):
+        if f"packs/{leaf}" in known:
+            continue
+        try:
+            reader = _reader(locker, f"packs/{leaf}")
+        except Damaged:
+            continue
+        prelude = reader.prelude
+        opened = chain.Opened(reader.id, prelude.kind, prelude.suite, prelude.epoch, reader.salt)
+        applier.packs([opened])
+        locker.packs.entries.append(opened)
+
+
+def _find_moved(locker: Locker, links: list[_FoundLink], rows: dict[bytes, PackRow]) -> None:
+    """Old links whose pack was dropped by a newer link: the catalog lost the commit that said where they went."""
     dropped = {row.no for row in rows.values() if row.state is PackState.DROPPED}
-    if dropped:
-        locker.catalog.drop_chunks(
-            [c for c, place in locker.catalog.places() if place.pack in dropped or not place.pack]
-        )
-    locker.saw_time(link.time_ms)
-    locker.set_head(order[-1].seq, previous)
+    for found in links:
+        row = locker.catalog.link(found.seq)
+        if row is not None and row.pack in dropped:
+            locker.catalog.add_link(_link_row(found, rows))
+
+
+def _link_row(found: _FoundLink, rows: dict[bytes, PackRow]) -> LinkRow:
+    frame = found.frame
+    return LinkRow(found.seq, rows[found.pack].no, frame.number, frame.at, frame.sealed_len)
 
 
 def _read(order: list[_FoundLink], dead: dict[bytes, _Dead]) -> Iterator[tuple[chain.Link, _FoundLink]]:
@@ -139,11 +201,11 @@ def _read(order: list[_FoundLink], dead: dict[bytes, _Dead]) -> Iterator[tuple[c
         yield chain.decode_link(dead[found.pack].reader.body(found.frame)), found
 
 
-def _close(locker: Locker, dead: dict[bytes, _Dead]) -> int:
+def _close(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> int:
     """Cut what dead writers left at its last whole frame, remove what nothing refers to, commit; return how many."""
     rows = {row.id: row for row in locker.shelf.rows.values()}
     _walk_the_rest(locker, dead)
-    garbage: list[str] = []
+    garbage = _unreadable(locker, dead, fresh=fresh)
     for identity, found in dead.items():
         known = rows.get(identity)
         if known is None or known.state is PackState.DROPPED:
@@ -164,6 +226,25 @@ def _close(locker: Locker, dead: dict[bytes, _Dead]) -> int:
     else:
         locker.packs.settle()
     return closed
+
+
+def _unreadable(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> list[str]:
+    """Dropped packs nobody walked, and files whose header never reached the disk: nothing in them was acknowledged.
+
+    Without a catalog a ruined header may be that of a good pack: then only files too short for any frame are garbage.
+    """
+    rows = {file_name(row): row for row in locker.shelf.rows.values()}
+    walked = {found.name for found in dead.values()}
+    garbage = []
+    for leaf in locker.home.disk.names("packs"):
+        name = f"packs/{leaf}"
+        row = rows.get(name)
+        if name in walked or (row is not None and row.state is not PackState.DROPPED):
+            continue
+        torn = row is None and _NAMED_AS_PACK.fullmatch(name)
+        if row is not None or (torn and (not fresh or locker.home.disk.size(name) <= FRAMES_AT)):
+            garbage.append(name)
+    return garbage
 
 
 def _walk_the_rest(locker: Locker, dead: dict[bytes, _Dead]) -> None:

@@ -87,6 +87,7 @@ def _victims(locker: Locker, live: set[bytes], whole_epoch: int | None) -> list[
     if whole_epoch is not None:
         return [row for row in cut if row.epoch < whole_epoch]
     victims = [row for row in cut if total[row.no] and alive[row.no] < LIVE_FLOOR * total[row.no]]
+    victims += [row for row in cut if not total[row.no] and row.kind in (Kind.DATA, Kind.PREVIEW)]
     for kind in Kind:
         small = [row for row in cut if row.kind == kind and row.size < SMALL_BYTES and row not in victims]
         if len(small) >= SMALL_PACKS:

@@ -28,7 +28,7 @@ from firmware.pack.format import (
     parse_tail,
 )
 from firmware.ports import Disk
-from firmware.seal import Sealer, Secret, pack_keys
+from firmware.seal import Sealer, Secret, Suite, pack_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,27 @@ class PackReader:
         if not reader.header_matches(header) or not name.endswith(reader.id.hex()):
             raise BadSeal(what=name)
         return reader
+
+    @staticmethod
+    def from_name(disk: Disk, name: str, epoch_keys: tuple[Secret, ...]) -> PackReader | None:
+        """Open a pack with one flipped bit in its header, or None: the name says kind and id, an opened frame proves.
+
+        The id is the hash of the salt, so a flipped bit of the salt is found by trying all of them.
+        """
+        header = disk.read(name, 0, FRAMES_AT)
+        kind = next((kind for kind in Kind if name.startswith(f"packs/{kind.word}-")), None)
+        salt = _salt_of(header[PRELUDE_BYTES : PRELUDE_BYTES + SALT_BYTES], name[-64:])
+        if kind is None or salt is None:
+            return None
+        for epoch in range(len(epoch_keys), 0, -1):
+            for suite in Suite if len(epoch_keys[epoch - 1]) else ():
+                reader = PackReader(disk, name, Prelude(suite, kind, epoch), salt, epoch_keys[epoch - 1])
+                try:
+                    reader.frame_at(0, FRAMES_AT)
+                except Damaged:
+                    continue
+                return reader
+        return None
 
     @property
     def kind(self) -> Kind:
@@ -123,17 +144,24 @@ class PackReader:
             raise Damaged(what=what)
         return plain
 
-    def walk(self) -> Iterator[tuple[Frame, bytes]]:
-        """Yield (frame, payload) from the start until one is not whole: the prefix a dead writer left."""
-        at, number = FRAMES_AT, 0
+    def walk(self, number: int = 0, at: int = FRAMES_AT, *, through: int = 0) -> Iterator[tuple[Frame, bytes]]:
+        """Yield (frame, payload) from frame ``number`` at offset ``at`` until one is not whole: a dead writer's prefix.
+
+        A body that does not open is passed over in frames numbered below ``through``.
+        """
         while True:
             try:
                 frame = self.frame_at(number, at)
-                payload = self.body(frame)
             except Damaged:
                 return
-            yield frame, payload
             at, number = frame.end, number + 1
+            try:
+                payload = self.body(frame)
+            except Damaged:
+                if frame.number < through:
+                    continue
+                return
+            yield frame, payload
 
     def tail(self) -> tuple[int, int] | None:
         """Return (trailer offset, frames) of a cut pack, or None where there is no authentic tail."""
@@ -167,3 +195,15 @@ class PackReader:
                 yield line.frame, self.body(line.frame)
             except Damaged:
                 continue
+
+
+def _salt_of(stored: bytes, id_hex: str) -> bytes | None:
+    """Return ``stored``, or the one salt a single bit away from it, that has this pack id."""
+    if len(stored) < SALT_BYTES:
+        return None
+    number = int.from_bytes(stored, "big")
+    for mask in (0, *(1 << bit for bit in range(8 * SALT_BYTES))):
+        salt = (number ^ mask).to_bytes(SALT_BYTES, "big")
+        if pack_id(salt).hex() == id_hex:
+            return salt
+    return None
