@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
-from firmware.errors import Misused
+from firmware.errors import Damaged, Misused, Missing
 from firmware.locker import Home
+from firmware.model import Problem
 from firmware.seal import (
     Argon2Params,
     KeyFile,
@@ -28,9 +30,12 @@ from firmware.seal import (
     new_words,
     open_with_passphrase,
     open_with_words,
+    slot_states,
 )
 
-_FILE = "key"
+_NAMES = _FILE, _COPY = "key", "key.copy"
+"""Written one after the other: one bad sector must not cost a locker. The first one counts while it is whole."""
+
 _SIZE_MAX = 8 << 20
 
 
@@ -54,26 +59,24 @@ class Keys:
 
     def open(self, passphrase: str) -> LockerSecrets:
         """Open with the passphrase; raises WrongPassphrase."""
-        return open_with_passphrase(self._read(), _secret(passphrase))
+        return self._opened(lambda file: open_with_passphrase(file, _secret(passphrase)))[1]
 
     def recover(self, words: str, passphrase: str) -> LockerSecrets:
         """Open with the words and replace every passphrase; raises what typed words raise, WeakPassphrase."""
-        file = self._read()
-        secrets = open_with_words(file, words)
+        file, secrets = self._opened(lambda file: open_with_words(file, words))
         check_passphrase(passphrase)
         return self._new_passphrase(file, secrets, passphrase)
 
     def passwd(self, old: str, new: str) -> LockerSecrets:
         """Replace the passphrase; raises WrongPassphrase, WeakPassphrase."""
-        file = self._read()
-        secrets = open_with_passphrase(file, _secret(old))
+        file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(old)))
         check_passphrase(new)
         return self._new_passphrase(file, secrets, new)
 
     def kit(self, passphrase: str) -> tuple[LockerSecrets, str]:
         """Drop the old kit, make a new one, return (new secrets, words); raises WrongPassphrase."""
-        file, entropy = self._read(), self._home.entropy
-        secrets = open_with_passphrase(file, _secret(passphrase))
+        entropy = self._home.entropy
+        file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(passphrase)))
         file, secrets = drop_slots(file, secrets, SlotKind.KIT, entropy)
         words = new_words(entropy)
         self._write(add_kit_slot(file, secrets, words, entropy))
@@ -81,8 +84,7 @@ class Keys:
 
     def drop(self, kind: str, passphrase: str) -> tuple[LockerSecrets, tuple[str, ...]]:
         """Close one way in; raises WrongPassphrase, and Misused for the last way in or one that is not there."""
-        file = self._read()
-        secrets = open_with_passphrase(file, _secret(passphrase))
+        file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(passphrase)))
         kinds = [slot.kind for slot in file.slots if slot is not None]
         if SlotKind(kind) not in kinds:
             raise Misused(why=f"this locker has no keyslot of the kind “{kind}”.")
@@ -122,11 +124,40 @@ class Keys:
         ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return calibrate(time.perf_counter_ns, ram)
 
-    def _read(self) -> KeyFile:
-        return KeyFile.parse(self._home.disk.read(_FILE, 0, _SIZE_MAX))
+    def problems(self, secrets: LockerSecrets) -> tuple[Problem, ...]:
+        """Return what is not as it was in the two copies of the key file (for ``verify``)."""
+        sentence = "A copy of the key file changed; the next opening mends it."
+        return tuple(Problem("key-file", name, sentence) for name in _NAMES if self._whole(name, secrets) is None)
+
+    def _opened(self, how: Callable[[KeyFile], LockerSecrets]) -> tuple[KeyFile, LockerSecrets]:
+        """Open the key file, or its copy where it is damaged; then make both copies whole and alike again."""
+        try:
+            secrets = how(self._read(_FILE))
+        except (Damaged, Missing):
+            secrets = how(self._read(_COPY))
+        found = [self._whole(name, secrets) for name in _NAMES]
+        best = next((file for file in found if file is not None), None)
+        if best is None:
+            return self._read(), secrets
+        for name, file in zip(_NAMES, found, strict=True):
+            if file is None or file.to_bytes() != best.to_bytes():
+                self._home.disk.replace(name, best.to_bytes())
+        return best, secrets
+
+    def _whole(self, name: str, secrets: LockerSecrets) -> KeyFile | None:
+        """Return one copy if every byte of it is what was written under ``secrets``."""
+        try:
+            file = self._read(name)
+            return file if all(state.sound for state in slot_states(file, secrets)) else None
+        except (Damaged, Missing):
+            return None
+
+    def _read(self, name: str = _FILE) -> KeyFile:
+        return KeyFile.parse(self._home.disk.read(name, 0, _SIZE_MAX))
 
     def _write(self, file: KeyFile) -> None:
-        self._home.disk.replace(_FILE, file.to_bytes())
+        for name in _NAMES:
+            self._home.disk.replace(name, file.to_bytes())
 
 
 def _secret(text: str) -> Secret:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from firmware import events
 from firmware.linux.journal import Journal
 from firmware.locker import Locker
-from firmware.model import Page, Record, SafeName, VerifyReport
+from firmware.model import Page, Problem, Record, SafeName, VerifyReport
 from services.api import types as t
 from services.api.server import Call, Handler
 from services.lockerd.analysis import Analyst
@@ -155,8 +155,12 @@ class LockerCalls:
         finally:
             gone = True
         last = await job
+        last = replace(last, problems=last.problems + await asyncio.to_thread(self._keys_checked))
         await call.line(_progress(last) | {"done": True, "ok": last.ok, "problems": [asdict(p) for p in last.problems]})
         self._tell_verified(last)
+
+    def _keys_checked(self) -> tuple[Problem, ...]:
+        return self._keys.problems(self._store.locker.secrets)
 
     def _tell_verified(self, report: VerifyReport) -> None:
         if report.ok:
