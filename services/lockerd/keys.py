@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
-from firmware.errors import Damaged, Misused, Missing
+from firmware.errors import Conflict, Damaged, Missing, Misused
 from firmware.locker import Home
 from firmware.model import Problem
 from firmware.seal import (
@@ -149,7 +149,7 @@ class Keys:
         try:
             file = self._read(name)
             return file if all(state.sound for state in slot_states(file, secrets)) else None
-        except (Damaged, Missing):
+        except (Damaged, Missing, Conflict):  # Conflict: sealed under an earlier locker key, an old copy
             return None
 
     def _read(self, name: str = _FILE) -> KeyFile:
