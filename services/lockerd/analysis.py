@@ -6,24 +6,31 @@ change. It parses nothing itself: foreign bytes go to ``services.reader``, which
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable
 
 from firmware import events
-from firmware.errors import BoxError, NoSuchRecord
+from firmware.errors import BoxError, NoSuchRecord, Unreachable
 from firmware.linux.journal import Journal
 from firmware.locker import Locker, LockerReader
 from firmware.model import Analysis, Record
 from services.api import types as t
 from services.lockerd.store import Store
+from services.reader.answer import LATER, Trouble
 from services.reader.client import Reader
 
 _BATCH = 32
 _QUIET_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.5
 _NICENESS = 10
+_REST_SECONDS = 60.0
+"""How long nothing is asked after a trouble of the box itself (no walls, no ffmpeg, a reader that will not start)."""
+
+_NOT_THE_FILE = frozenset(trouble.value for trouble in LATER)
+"""Never stored: the files are asked about again once the box is well."""
 
 
 class Analyst:
@@ -36,6 +43,7 @@ class Analyst:
         self._wake = threading.Event()
         self._stopping = False
         self._trouble = 0
+        self._rest_until = 0.0
         self._troubled: set[str] = set()
         self.previews = t.Previews.IDLE
         self._thread = threading.Thread(target=self._live, name="analysis")
@@ -68,24 +76,30 @@ class Analyst:
         )
 
     def _live(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        with contextlib.suppress(OSError):  # the unit's system call filter refuses it; the slice has a weight then
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._stopping:
             try:
                 worked = self._round()
             except BoxError:
                 worked = False  # the locker is closing or its disk is full; what is pending stays pending
             if not worked and not self._stopping:
-                self._wake.wait(_LOOK_AGAIN_SECONDS if self._waiting_for_quiet() else None)
+                self._wake.wait(self._patience())
                 self._wake.clear()
 
-    def _waiting_for_quiet(self) -> bool:
-        return self.previews is t.Previews.IDLE and not self._quiet()
+    def _patience(self) -> float | None:
+        rest = self._rest_until - time.monotonic()
+        if rest > 0:
+            return rest
+        return _LOOK_AGAIN_SECONDS if self.previews is t.Previews.IDLE and not self._quiet() else None
 
     def _quiet(self) -> bool:
         return time.monotonic() - self._store.last_put > _QUIET_SECONDS
 
     def _round(self) -> bool:
         """Look at some records; False when there is nothing to do now."""
+        if time.monotonic() < self._rest_until:
+            return False
         if self._some(previews=False):
             return True
         if self.previews is t.Previews.OFF or not self._quiet():
@@ -99,7 +113,11 @@ class Analyst:
         for record in pending:
             if self._stopping or (previews and not self._quiet()):
                 break
-            found.append((record.id, self._look(record, previews=previews)))
+            analysis = self._look(record, previews=previews)
+            if analysis.trouble in _NOT_THE_FILE:
+                self._rest_until = time.monotonic() + _REST_SECONDS
+                break
+            found.append((record.id, analysis))
         if found:
             self._store.submit(lambda locker: _keep(locker, found)).result()
         return bool(found)
@@ -108,6 +126,8 @@ class Analyst:
         ask = self._reader.previews if previews else self._reader.facts
         try:
             analysis = ask(record.mime, str(record.name.shown), self._bytes_of(record.id), record.size)
+        except Unreachable:
+            analysis = Analysis(trouble=Trouble.READER_FAILED)
         except BoxError as error:
             self._troubled.add(record.id)
             analysis = Analysis(trouble=error.code)
