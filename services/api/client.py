@@ -120,10 +120,8 @@ class Answer:
 
     async def ready(self, sender: asyncio.Task[Any]) -> None:
         """Wait for the head; raises the error the answer carries, or the one the request's body raised."""
-        done, _ = await asyncio.wait(
-            (self.head, sender), timeout=limits.CALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if sender in done and not self.head.done():
+        await asyncio.wait((self.head, sender), return_when=asyncio.FIRST_COMPLETED)  # a body may take hours
+        if not self.head.done():
             sender.result()
             await asyncio.wait((self.head,), timeout=limits.CALL_SECONDS)
         if not self.head.done():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from firmware import limits
 from services.api.blocking import Blocking
+from services.api.client import Client
+from services.api.types import Stored
 from tests.services.running import Running, until
 from tests.web.front import PASSPHRASE, Visitor, hidden
 
@@ -71,6 +75,27 @@ def test_what_cannot_be_kept_is_said_kindly(member: Visitor, headers: dict[str, 
     assert reply.status == status
     assert _json(reply.text, "sentence") and _json(reply.text, "advice")
     assert _names(member) == before
+
+
+def test_a_slow_upload_may_take_longer_than_a_call(
+    box: Running, monkeypatch: pytest.MonkeyPatch, member: Visitor
+) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            await asyncio.sleep(0.3)
+            yield b"drop"
+
+    async def put() -> Stored:
+        client = Client((box.data / "run").resolve())
+        household = await client.call("status")
+        opened = await client.call("open", member=household.members[0].id, passphrase=PASSPHRASE)
+        mine = client.as_session(opened.token, opened.member)
+        monkeypatch.setattr(limits, "CALL_SECONDS", 2)
+        stored: Stored = await mine.call("put", body=trickle(), name="slow.txt", size=40)
+        return stored
+
+    assert asyncio.run(put()).size == 40
+    assert "slow.txt" in _names(member)
 
 
 def test_an_upload_that_breaks_off_keeps_nothing(member: Visitor, box: Running) -> None:

@@ -104,6 +104,7 @@ for (const link of document.querySelectorAll("[data-carry-fragment]")) carryFrag
 for (const input of document.querySelectorAll("[data-compare]")) compareWords(input);
 for (const input of document.querySelectorAll("[data-eye]")) eye(input);
 for (const form of document.querySelectorAll("form[method=post]")) busy(form);
+document.querySelector(".said.risk[role=alert]")?.scrollIntoView({ block: "center" });
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
