@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 
-from firmware.errors import BoxError
 from firmware.locker import Home, Locker
 from tests.sim import vfs
 from tests.sim.disk import Op, SimDisk
@@ -97,17 +96,20 @@ class Run:
         self.ledger = Ledger()
         self.clock = Counting()
         self.disk = SimDisk(self.rng)
+        self._made = False
         self.tally = Tally(runs=1)
         self._checkpoint = 0 if self._single else self.rng.choice((4, 20, 0))
 
     def play(self) -> str | None:
         """Live, cut, reopen, check; return what was lost, or None."""
-        created = self._prepare()
+        self._prepare()
         for life in range(self._lives):
-            trouble = self._live(created or life > 0)
+            trouble = self._live()
             if trouble is not None:
                 return trouble
             self._end_life(last=life == self._lives - 1)
+            if not self._made:
+                self.disk = SimDisk(self.rng)  # creation was cut off and promised to nobody: its folder is given up
         trouble = self._last_look()
         self.tally.acked_puts, self.tally.acked_bytes = self.ledger.acked_puts, self.ledger.acked_bytes
         return trouble
@@ -121,12 +123,11 @@ class Run:
             self.tally.cuts += 1
             self.disk = self.disk.restarted()
 
-    def _prepare(self) -> bool:
-        if not self._single and self.rng.random() < _CREATED_UNDER_CUTS:
-            return False
-        self.disk = new_locker(self._weakness).copy()
-        self.disk.rng = self.rng
-        return True
+    def _prepare(self) -> None:
+        if self._single or self.rng.random() >= _CREATED_UNDER_CUTS:
+            self.disk = new_locker(self._weakness).copy()
+            self.disk.rng = self.rng
+            self._made = True
 
     def _home(self) -> Home:
         return home(self.disk, self.rng, self.clock, self._weakness, self._checkpoint)
@@ -137,7 +138,7 @@ class Run:
     def _open(self) -> Locker:
         return Locker.open(self._home(), secrets())
 
-    def _live(self, created: bool) -> str | None:
+    def _live(self) -> str | None:
         """One life until the current goes; return what the check at its start found wrong."""
         try:
             if self._single:
@@ -145,7 +146,7 @@ class Run:
                 self._plan_cut()
             else:
                 self._plan_cut()
-                locker = self._open_or_create(created)
+                locker = self._open_or_create()
             trouble = self._check(locker)
             work = Workload(locker, self.ledger, self.rng)
             while trouble is None:
@@ -160,17 +161,13 @@ class Run:
             self.disk.cut_counts = lambda op, name: op is not Op.WRITE or not name.startswith("catalog/")
         self.disk.cut_at = self.disk.ops + self.rng.randint(1, _EDGE_OPS if edges else _ANY_OPS)
 
-    def _open_or_create(self, created: bool) -> Locker:
-        if not created:
-            return self._create()
-        try:
+    def _open_or_create(self) -> Locker:
+        """Open the locker, or make it."""
+        if self._made:
             return self._open()
-        except BoxError:
-            if self.disk.off or self.ledger.head:
-                raise
-            self.disk = SimDisk(self.rng)  # nothing was promised yet: a new box starts over
-            self._plan_cut()
-            return self._create()
+        locker = self._create()
+        self._made = True
+        return locker
 
     def _unless_cut(self, error: BaseException) -> str | None:
         if self.disk.off:
@@ -186,7 +183,7 @@ class Run:
     def _last_look(self) -> str | None:
         """Open without a cut and examine everything there is."""
         try:
-            locker = self._open_or_create(True)
+            locker = self._open_or_create()
             trouble = self._check(locker)
             if trouble is None and self.rng.random() < _INSPECTED:
                 trouble = inspect(locker)
