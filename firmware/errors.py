@@ -226,14 +226,6 @@ class FileChanged(Conflict):
     advice = "Send it again when nothing writes to it."
 
 
-class NotUnderstood(Misused):
-    """A foreign file the reader could not make sense of; the original is kept all the same."""
-
-    code = "not-understood"
-    sentence = "The box cannot show a preview of this file: {why}"
-    advice = "The original is kept exactly as it came; download it to open it elsewhere."
-
-
 class BadSetting(Misused):
     """A setting that does not exist or has a value it cannot have."""
 

@@ -54,7 +54,7 @@ def test_a_unit_is_bounded_and_restarted_and_keeps_asserts(path: Path) -> None:
     for wanted in ("MemoryMax=", "MemorySwapMax=0", "TasksMax=", "LimitCORE=0", "LimitNOFILE=", "Restart=on-failure"):
         assert f"\n{wanted}" in text, wanted
     assert not re.search(r"python\d?(\.\d+)? -O|PYTHONOPTIMIZE", text)
-    assert set(re.findall(r"^Environment=(.*)$", text, re.M)) <= {"MALLOC_ARENA_MAX=1"}  # no switches, no secrets
+    assert set(re.findall(r"^Environment=(.*)$", text, re.MULTILINE)) <= {"MALLOC_ARENA_MAX=1"}  # no secrets
 
 
 def test_a_bare_unit_would_be_refused(tmp_path: Path) -> None:
