@@ -198,7 +198,6 @@ def _parameters() -> HTTP1ConnectionParameters:
         no_keep_alive=True,
         chunk_size=limits.API_CHUNK_BYTES,
         max_header_size=limits.HEADER_BYTES,
-        header_timeout=limits.CALL_SECONDS,
         max_body_size=1 << 62,
     )
 
