@@ -84,10 +84,15 @@ class BoxRun:
         )
         self._session = Client(self.run_folder, opened.token, opened.member)
 
+    def reopen(self) -> None:
+        """Open a locked locker for the command line, whose session died with the lock, and for the bench."""
+        self.cli("open", "--passphrase-file", self._passphrase)
+        self.open()
+
     @property
     def run_folder(self) -> Path:
-        """The folder of the sockets (a link when the data folder's path is too long for one)."""
-        return self.data / "run"
+        """The folder of the sockets; a link leads out of data folders whose path is too long for a socket."""
+        return (self.data / "run").resolve()
 
     @property
     def session(self) -> Client:

@@ -17,6 +17,7 @@ from tests.bench.measure import MIB, Cost, median
 from tests.bench.options import Figures, Options, main, workplace
 from tests.bench.rivals import Borg, Program, Restic, get_borg, get_restic
 
+PROGRAMS: Final = {"restic": get_restic, "borg": get_borg}
 STEPS: Final = ("ingest", "second", "unchanged", "verify", "restore")
 
 
@@ -73,7 +74,6 @@ def one_round(
 
 def bench(options: Options, only: tuple[str, ...] = ()) -> Figures:
     """Run all rounds and return the figures; ``only`` narrows the contenders (by name)."""
-    programs = {"restic": get_restic(options.cache), "borg": get_borg(options.cache)}
     ours = options.data is None
     data = (
         generate(options.cache, options.seed, options.gib, photo_divide=options.photo_divide)
@@ -82,6 +82,7 @@ def bench(options: Options, only: tuple[str, ...] = ()) -> Figures:
     )
     options.say(f"data set: {data.files} files, {data.size / MIB:.0f} MiB, {data.counts}, {data.fingerprint}")
     names = [name for name in ("box", "restic", "borg") if not only or name in only]
+    programs = {name: get(options.cache) for name, get in PROGRAMS.items() if name in names}
     books = {name: Book() for name in names}
     with workplace(options) as place:
         for number in range(options.rounds):

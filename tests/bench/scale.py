@@ -206,16 +206,22 @@ class Asker:
         return " ".join(words)
 
 
-def restart_cold(box: BoxRun) -> bool:
-    """Lock and open the locker (a new worker) with the page cache dropped in between, if this user may drop it."""
-    box.call("lock")
+def drop_caches() -> bool:
+    """Let the kernel forget every file's pages, if this user may ask for that."""
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("3\n")
-        dropped = True
     except OSError:
-        dropped = False
-    box.open()
+        return False
+    return True
+
+
+def restart_cold(box: BoxRun) -> bool:
+    """Lock and open the locker (a new worker) with the page cache dropped in between; tells whether it was dropped."""
+    box.call("lock")
+    dropped = drop_caches()
+    box.reopen()
+    box.call("set_analysis", previews="off")
     return dropped
 
 
