@@ -3,7 +3,7 @@
 What an operation does comes as ``handlers`` (name to function), who may call it as ``authority``; nothing is decided
 here. The order is always: peer uid, path and method, authority, fields, and only then the first byte of a body.
 A handler is ``async def (call) -> value`` or ``async def (call) -> None`` when it streamed its answer; for a request
-whose body is a stream it is ``def (call) -> Sink``.
+whose body is a stream it is ``def (call) -> Sink`` (BYTES) or ``def (call) -> FileSink`` (FILES).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, unquote
 
 from tornado.http1connection import HTTP1Connection
@@ -46,6 +46,7 @@ from firmware.errors import (
 )
 from services.api import failure
 from services.api.decode import decode, encode
+from services.api.raw import FileSink, RawConnection
 from services.api.routes import Operation, Stream, Where, on
 
 _log = logging.getLogger("lockerbox.api")
@@ -197,13 +198,15 @@ class Pipe:
 class _Exchange(HTTPMessageDelegate):
     """One request and its answer."""
 
+    connection: HTTP1Connection | RawConnection
+
     def __init__(self, server: Server, connection: HTTP1Connection) -> None:
         self.server, self.connection = server, connection
         self._call: Call | None = None
         self._error: BoxError | None = None
         self._words: dict[str, str] = {}
         self._body = bytearray()
-        self._sink: Sink | None = None
+        self._sink: Sink | FileSink | None = None
         self._task: asyncio.Task[Any] | None = None
         self._begun = self._over = self._document = False
         self._alive = 0
@@ -225,7 +228,8 @@ class _Exchange(HTTPMessageDelegate):
             return None
         try:
             if self._sink is not None:
-                return self._sink.feed(chunk)
+                assert not isinstance(self.connection, RawConnection)
+                return cast("Sink", self._sink).feed(chunk)
             if len(self._body) + len(chunk) > limits.JSON_BODY_BYTES:
                 raise TooLarge(limit=f"{limits.JSON_BODY_BYTES} bytes")
         except BoxError as error:
@@ -237,7 +241,8 @@ class _Exchange(HTTPMessageDelegate):
         return None
 
     def finish(self) -> None:
-        self.connection.set_close_callback(self._hung_up)
+        if isinstance(self.connection, HTTP1Connection):
+            self.connection.set_close_callback(self._hung_up)
         if self._document:
             self._reply(200, self.server.document)
         elif self._error is not None:
@@ -253,6 +258,7 @@ class _Exchange(HTTPMessageDelegate):
     # -------- in order
 
     def _open(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        assert isinstance(self.connection, HTTP1Connection)
         uid = _peer_uid(self.connection)
         if uid not in self.server.uids:
             raise Refused
@@ -270,11 +276,37 @@ class _Exchange(HTTPMessageDelegate):
             raise Misused(why="this operation takes no query.")
         elif _declared(headers) > limits.JSON_BODY_BYTES:
             raise TooLarge(limit=f"{limits.JSON_BODY_BYTES} bytes")
-        if operation.body is not None:
+        if operation.body is Stream.FILES:
+            self._take_files(self._call)
+        elif operation.body is not None:
+            assert isinstance(self.connection, HTTP1Connection)
             self._sink = self.server.handlers[operation.name](self._call)
             self.connection.set_max_body_size(1 << 62)
             self.connection.set_body_timeout(_FOREVER)
             self._watch(-1)
+
+    def _take_files(self, call: Call) -> None:
+        """Let a thread read this body; Tornado lets go of the connection."""
+        length = None if "Transfer-Encoding" in call.headers else _declared(call.headers)
+        assert isinstance(self.connection, HTTP1Connection)
+        self.connection = raw = RawConnection(self.connection.detach())
+        if call.headers.get("Expect", "") == "100-continue":
+            raw.go_on()
+        sink: FileSink = self.server.handlers[call.operation.name](call)
+        self._sink = sink
+        raw.read(length, sink, self._files_ended)
+
+    def _files_ended(self, error: BoxError | None, whole: bool) -> None:
+        if self._over:
+            return  # answered early; the connection ends when the answer is written
+        if error is not None:
+            self._drop_sink()
+            self._fail(error)
+        elif whole:
+            self.finish()
+        else:
+            self._drop_sink()
+            self.connection.close()
 
     def _watch(self, seen: int) -> None:
         """End an upload that sent nothing for API_IDLE_SECONDS."""
@@ -305,7 +337,7 @@ class _Exchange(HTTPMessageDelegate):
     def _done(self, operation: Operation, answer: Any) -> None:
         if self._begun:
             self._over = True
-            if not self.connection.stream.closed():
+            if not self._gone():
                 self.connection.finish()
         else:
             self._reply(operation.status, json.dumps(encode(answer)).encode() + b"\n")
@@ -346,9 +378,12 @@ class _Exchange(HTTPMessageDelegate):
         made = HTTPHeaders({"Cache-Control": "no-store", **headers})
         return self.connection.write_headers(ResponseStartLine("HTTP/1.1", status, _reason(status)), made, body)
 
+    def _gone(self) -> bool:
+        return self.connection.stream.closed() if isinstance(self.connection, HTTP1Connection) else False
+
     def _reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self._over = True
-        if self.connection.stream.closed():
+        if self._gone():
             return
         plain = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
         _forget(self._head(status, plain, body))
@@ -362,7 +397,7 @@ class _Exchange(HTTPMessageDelegate):
             self._reply(error.http, failure.to_json(error), _error_headers(error))
             return
         self._over = True
-        if self.connection.stream.closed():
+        if self._gone():
             return
         if self._call is not None and self._call.operation.response is Stream.LINES:
             line = {"error": error.as_dict(), "status": error.http}

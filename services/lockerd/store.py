@@ -8,6 +8,7 @@ because the locker forgets what was queued. It knows no HTTP; who waits is told 
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
 import time
@@ -59,7 +60,7 @@ class Store:
         self._queue: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._queued_bytes = 0
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[Callable[[], object]] = []
         self._busy: set[Intake] = set()
         self._news: list[tuple[Intake, Any, Any]] = []
         self._results: list[tuple[Future[Any], Any]] = []
@@ -77,13 +78,25 @@ class Store:
         self._queue.put((intake, item))
         if item is END or item is DROP:
             return None
+        waiter: asyncio.Future[None] | None = None
         with self._guard:
             self._queued_bytes += len(item)
-            if self._queued_bytes <= limits.PUT_QUEUE_BYTES:
-                return None
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            return waiter
+            if self._queued_bytes > limits.PUT_QUEUE_BYTES:
+                waiter = self._loop.create_future()
+                self._waiters.append(functools.partial(self._soon, _wake, waiter))
+        return waiter
+
+    def offer_waiting(self, intake: Intake, item: bytes) -> None:
+        """``offer`` for any other thread: blocks until there is room for more."""
+        room: threading.Event | None = None
+        self._queue.put((intake, item))
+        with self._guard:
+            self._queued_bytes += len(item)
+            if self._queued_bytes > limits.PUT_QUEUE_BYTES:
+                room = threading.Event()
+                self._waiters.append(room.set)
+        if room is not None:
+            room.wait()
 
     def submit(self, action: Callable[[Locker], _T]) -> Future[_T]:
         """Run ``action`` in turn; the future is done after the commit that made its changes durable."""
@@ -176,7 +189,8 @@ class Store:
             if not self._waiters or self._queued_bytes > limits.PUT_QUEUE_BYTES // 2:
                 return
             waiters, self._waiters = self._waiters, []
-        self._soon(_wake, waiters)
+        for wake in waiters:
+            wake()
 
     def _act(self, future: Future[Any], action: Callable[[Locker], Any]) -> None:
         try:
@@ -216,10 +230,9 @@ class Store:
             self._loop.call_soon_threadsafe(function, argument)
 
 
-def _wake(waiters: list[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _tell_all(grouped: dict[Intake, list[Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 from firmware import limits
@@ -56,14 +57,17 @@ class BulkSink:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._unread = 0
-        self._room = asyncio.Event()
+        self._room = threading.Event()
         self._ending = False
         call.begin()
 
-    def feed(self, chunk: bytes) -> Awaitable[None] | None:
-        """Hand on ``chunk``."""
-        wait = self._store.offer(self._intake, chunk)
-        return self._held_back(wait) if self._unread > limits.ACK_BYTES else wait
+    def take(self, piece: bytes) -> None:
+        """Hand on ``piece``; waits for room in the store's queue, and for a client that reads its lines."""
+        while self._unread > limits.ACK_BYTES:
+            self._room.clear()
+            if self._unread > limits.ACK_BYTES:
+                self._room.wait()
+        self._store.offer_waiting(self._intake, piece)
 
     async def end(self) -> None:
         """Wait for the last line."""
@@ -75,13 +79,6 @@ class BulkSink:
     def broken(self) -> None:
         """Forget the file in the middle."""
         self._store.offer(self._intake, DROP)
-
-    async def _held_back(self, wait: Awaitable[None] | None) -> None:
-        while self._unread > limits.ACK_BYTES:
-            self._room.clear()
-            await self._room.wait()
-        if wait is not None:
-            await wait
 
     def _said(self, lines: bytes, error: BoxError | None, done: bool) -> None:
         if lines:

@@ -88,6 +88,8 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     disk = FaultyDisk(home.disk)
     home = replace(home, disk=disk)
     file, secrets = new_key_file(SystemEntropy())
+    for copy in ("key", "key.copy"):
+        home.disk.replace(copy, file.to_bytes())
     store = Store(Locker.create(home, secrets, file.locker_id), asyncio.get_running_loop())
     journal = Journal("test", folder / "no-journal")
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
