@@ -8,7 +8,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from firmware import events
 from firmware.errors import PartFailed
+from firmware.linux.journal import Journal
 from firmware.linux.netlink import Addresses, AddressWatch, addresses
 from services.supervisor.authority import Authority
 from services.supervisor.box_folder import BoxFolder
@@ -32,6 +34,7 @@ class Box:
         self._authority = Authority(folder)
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._selector, (folder.lock_fd,), say)
+        self._journal = Journal("supervisor")
         self._stopping = False
         self._greeted = False
         self._watch = AddressWatch()
@@ -52,8 +55,11 @@ class Box:
                 if not self._greeted and self._all_ready():
                     self._greeted = True
                     greet(self)
+                    self._journal.tell(events.BOX_STARTED, box=self._folder.host, processes=len(self._names()))
         finally:
             self._children.stop(_STOP_ORDER, _STOP_PATIENCE_SECONDS)
+            if self._stopping:
+                self._journal.tell(events.BOX_STOPPED, box=self._folder.host)
             self._watch.close()
             self._selector.close()
 
@@ -90,6 +96,9 @@ class Box:
         return _LEAF_CHECK_SECONDS if due is None else due
 
     def _ready(self, name: str) -> None:
+        child = self._children[name]
+        if child.restarts:
+            self._journal.tell(events.PROCESS_RESTARTED, process=name, why=child.died_of)
         if name == "webd":
             self._listen = self.listen
             if self._announce and "peerd" not in self._children:
@@ -100,8 +109,10 @@ class Box:
                 say(f"another machine is called {self._folder.host}.local; this box answers as {found['host']}.local")
 
     def _all_ready(self) -> bool:
-        names = ("lockerd", "webd", "peerd") if self._announce else ("lockerd", "webd")
-        return all(self._children.report(name) is not None for name in names)
+        return all(self._children.report(name) is not None for name in self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        return ("lockerd", "webd", "peerd") if self._announce else ("lockerd", "webd")
 
     def _addresses_changed(self) -> None:
         now = addresses()

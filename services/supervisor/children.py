@@ -42,6 +42,7 @@ class Child:
     report_fd: int = -1
     early_deaths: int = 0
     restarts: int = 0
+    died_of: str = ""
     started: float = 0.0
     due: float | None = None
     heard: bytearray = field(default_factory=bytearray)
@@ -158,6 +159,7 @@ class Children:
         self._log(f"{child.name} ended ({how}) after {lived:.1f} s; it starts again{when}")
         child.process, child.report, child.due = None, None, time.monotonic() + wait
         child.restarts += 1
+        child.died_of = how
 
     def start_due(self) -> None:
         """Start every child whose waiting time is over."""
