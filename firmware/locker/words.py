@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-SHORT_PREFIX = "zqp"
-"""Marks the one- and two-letter beginnings indexed beside a name's words; no language has such words."""
+SHORT_PREFIX = "\ue000"
+"""Marks the one- and two-letter beginnings indexed beside a name's words: a private letter to FTS5's unicode61, and no
+letter at all to ``_WORD``, so nobody's search can name it."""
 
 _WORD = re.compile(r"[^\W_]+")
 _DIACRITICS = re.compile("[\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331]")
