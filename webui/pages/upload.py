@@ -37,6 +37,7 @@ class Upload(Page):
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(limits.WEB_PIECES)
         self._put: asyncio.Task[Stored] | None = None
         self._failure: Exception | None = None
+        self._gathered = bytearray()
         self._received = 0
         self._size = 0
         self._cut = False
@@ -118,7 +119,17 @@ class Upload(Page):
             if self._received > limits.WEB_REFUSED_BYTES and self._failure is not None:
                 self._hang_up()
             return
-        waiting = asyncio.ensure_future(self._pieces.put(chunk))
+        self._gathered += chunk
+        if len(self._gathered) >= limits.API_CHUNK_BYTES:
+            await self._hand_on()
+
+    async def _hand_on(self) -> None:
+        piece, self._gathered = bytes(self._gathered), bytearray()
+        if not self._pieces.full():
+            self._pieces.put_nowait(piece)
+            return
+        assert self._put is not None
+        waiting = asyncio.ensure_future(self._pieces.put(piece))
         await asyncio.wait((waiting, self._put), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
 
@@ -126,6 +137,7 @@ class Upload(Page):
         """Answer 201 with what was kept; runs when the whole body is here."""
         self._unwatch()
         if self._put is not None and not self._put.done():
+            await self._hand_on()
             await self._pieces.put(None)
             with contextlib.suppress(BoxError, HTTPError):
                 await asyncio.shield(self._put)
