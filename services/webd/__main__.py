@@ -38,9 +38,10 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    leaf = Leaf(asked.data / "box")
+    keys = asked.keys or asked.data / "box"
+    leaf = Leaf(keys)
     loop.add_signal_handler(signal.SIGHUP, leaf.reload)
-    front = _front(asked.data, asked.run, listening := Listening())
+    front = _front(asked.data, keys, asked.run, listening := Listening())
     listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
     _tell_ready(asked.ready_fd, {"http": listening.http_port, "https": listening.https_port})
     while not stop.is_set():
@@ -54,6 +55,7 @@ async def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="services.webd", description="The web front of the box.")
     parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--keys", type=Path, help="the folder of leaf.pem, leaf.key and ca.pem (default: DATA/box)")
     parser.add_argument("--run", type=Path, required=True, help="the folder with the sockets")
     parser.add_argument("--http-port", type=int, required=True, help="0: any free one")
     parser.add_argument("--https-port", type=int, required=True, help="0: any free one")
@@ -62,9 +64,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _front(data: Path, run: Path, listening: Listening) -> Front:
+def _front(data: Path, keys: Path, run: Path, listening: Listening) -> Front:
     host = str(json.loads((data / "box.json").read_bytes())["host"])
-    authority = (data / "box" / "ca.pem").read_bytes()
+    authority = (keys / "ca.pem").read_bytes()
     return Front(
         box=Client(run),
         sessions=Sessions(time.monotonic),

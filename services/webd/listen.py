@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tornado.web import Application
 
 from firmware import limits
 
+_FIRST_GIVEN = 3
 _log = logging.getLogger("webd")
 
 
@@ -65,8 +67,9 @@ def listen(
     listening: Listening, open_pages: Application, private_pages: Application, leaf: Leaf, asked: argparse.Namespace
 ) -> None:
     """Bind both ports on every address and start serving; raises OSError when a port cannot be had at all."""
-    http, listening.http_port = _bind(asked.http_port, asked.bind)
-    https, listening.https_port = _bind(asked.https_port, asked.bind)
+    given = _given()
+    http, listening.http_port = _bind(asked.http_port, asked.bind, given)
+    https, listening.https_port = _bind(asked.https_port, asked.bind, given)
     for pages, sockets, tls in ((open_pages, http, None), (private_pages, https, leaf.context)):
         server = HTTPServer(
             pages,
@@ -84,15 +87,29 @@ def listen(
         listening.servers.append(server)
 
 
-def _bind(port: int, addresses: list[str]) -> tuple[list[socket.socket], int]:
+def _given() -> list[socket.socket]:
+    """Take over the listening sockets systemd opened for this process (sd_listen_fds: LISTEN_PID, LISTEN_FDS)."""
+    count = int(os.environ.get("LISTEN_FDS", "0")) if os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
+    found = [socket.socket(fileno=number) for number in range(_FIRST_GIVEN, _FIRST_GIVEN + count)]
+    for each in found:
+        each.setblocking(False)
+        each.set_inheritable(False)
+    return found
+
+
+def _bind(port: int, addresses: list[str], given: list[socket.socket]) -> tuple[list[socket.socket], int]:
     """Bind ``port`` (0: one free port, the same everywhere); an address this machine does not have is left out."""
-    found: list[socket.socket] = []
+    found = [each for each in given if each.getsockname()[1] == port]
+    if found:
+        return found, port
     for address in addresses or [""]:
         try:
             found += bind_sockets(port, address)
         except OSError as error:
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) or (address == addresses[-1] and not found):
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 raise
             continue
         port = found[0].getsockname()[1]
+    if not found:
+        raise OSError(errno.EADDRNOTAVAIL, "this machine has none of the addresses to listen on")
     return found, port
