@@ -270,6 +270,11 @@ def _finish(locker: Locker, row: PackRow, found: _Dead, garbage: list[str]) -> N
         return
     disk = locker.home.disk
     if found.whole:
+        file = disk.reopen(found.name)  # a killed writer may have left its trailer in the cache alone
+        try:
+            file.sync()
+        finally:
+            file.close()
         size, digest = disk.size(found.name), shipped_digest(disk, found.name)
     else:
         size, digest = pad_recovered(disk, found.name, found.end, locker.home.entropy)
