@@ -59,6 +59,7 @@ class LockerMachine(RuleBasedStateMachine):
         self.now: dict[str, Known] = {}
         self.acknowledged: dict[str, Known] = {}
         self.queued = False
+        self.changed = False
 
     @initialize()
     def begin(self) -> None:
@@ -81,6 +82,11 @@ class LockerMachine(RuleBasedStateMachine):
         ids = [id for id, known in self.now.items() if id in self.acknowledged and state in (None, known.state)]
         return ids[draw % len(ids)] if ids else None
 
+    def look(self) -> None:
+        """Whatever depends on who lives under which name first commits queued changes of that."""
+        if self.changed:
+            self.acknowledged, self.changed = copy.deepcopy(self.now), False
+
     # --- putting
 
     @rule(name=NAMES, content=CONTENTS, beside=st.booleans(), mtime=st.integers(0, 10**18))
@@ -88,6 +94,7 @@ class LockerMachine(RuleBasedStateMachine):
         result = put(
             self.box.locker, name, content, collide=Collide.BESIDE if beside else Collide.VERSION, mtime_ns=mtime
         )
+        self.look()
         self.queued = True
         live = {id: known for id, known in self.now.items() if (known.name, known.state) == (name, RecordState.LIVE)}
         same = [id for id, known in live.items() if known.newest == content]
@@ -119,26 +126,29 @@ class LockerMachine(RuleBasedStateMachine):
         id = self.pick(draw)
         if id is None:
             return
+        self.look()
         live = self.now[id].state is RecordState.LIVE
         assert self.box.locker.delete([id]) == live
         if live:
-            self.queued = True
+            self.queued = self.changed = True
             self.now[id].state, self.now[id].deleted_ms = RecordState.BIN, self.box.clock.ms
 
     @rule(draw=st.integers(0, 99))
     def undelete(self, draw: int) -> None:
         id = self.pick(draw, RecordState.BIN)
         if id is not None:
+            self.look()
             assert self.box.locker.undelete([id]) == 1
-            self.queued = True
+            self.queued = self.changed = True
             self.now[id].state, self.now[id].deleted_ms = RecordState.LIVE, None
 
     @rule(draw=st.integers(0, 99), name=NAMES)
     def rename(self, draw: int, name: str) -> None:
         id = self.pick(draw)
         if id is not None:
+            self.look()
             self.box.locker.rename(id, SafeName(name))
-            self.queued = True
+            self.queued = self.changed = True
             self.now[id].name = name
 
     @rule(draw=st.integers(0, 99), facts=FACTS, picture=st.none() | st.binary(min_size=1, max_size=60))
@@ -146,6 +156,7 @@ class LockerMachine(RuleBasedStateMachine):
         id = self.pick(draw)
         if id is None or len(self.now[id].versions) != len(self.acknowledged[id].versions):
             return
+        self.look()
         previews = (Preview(256, "image/jpeg", picture),) if picture else ()
         self.box.locker.analyse(id, Analysis(facts, previews))
         self.queued = True
@@ -174,7 +185,7 @@ class LockerMachine(RuleBasedStateMachine):
     def commit(self) -> None:
         self.box.locker.commit()
         self.acknowledged = copy.deepcopy(self.now)
-        self.queued = False
+        self.queued = self.changed = False
 
     @rule()
     def cut(self) -> None:
@@ -201,7 +212,7 @@ class LockerMachine(RuleBasedStateMachine):
     def end_without_warning(self, *, without_catalog: bool) -> None:
         self.box.reopen(without_catalog=without_catalog)
         self.now = copy.deepcopy(self.acknowledged)
-        self.queued = False
+        self.queued = self.changed = False
 
     @rule()
     @precondition(lambda self: not self.queued)
