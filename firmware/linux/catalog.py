@@ -158,6 +158,7 @@ class SqliteCatalog(Connection):
     ) -> None:
         """Write what the reader found; ``text`` is what to index, also when these facts bring a title alone."""
         rid = self._rid(id)
+        had_title = self._one("SELECT title FROM record WHERE rid=?", rid) is not None
         self._do(
             SET_FACTS,
             (
@@ -166,7 +167,7 @@ class SqliteCatalog(Connection):
                 seq if facts.text is not None else None, rid,
             ),
         )  # fmt: skip
-        if facts.text is not None or facts.title is not None:
+        if facts.text is not None or facts.title is not None or had_title:
             name = self._one("SELECT name FROM record WHERE rid=?", rid)
             words = f"{name_words(name)} {facts.title or ''}"
             self._do(MAKE_WORDS, (rid, words, text))

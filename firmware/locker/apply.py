@@ -164,7 +164,7 @@ class Applier:
         mime = facts.mime or (record.mime if record else "")
         pending = Pending.PREVIEWS if has_preview(mime) else Pending.NOTHING
         text = facts.text
-        if text is None and facts.title is not None:
+        if text is None and (facts.title is not None or (record is not None and record.facts.title is not None)):
             text = self._text_again(entry.rid)  # the index takes title and text of a record together
         self._catalog.set_facts(entry.rid, facts, None, pending, seq, text)
 
