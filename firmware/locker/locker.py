@@ -58,6 +58,7 @@ class Locker(LockerReader):
         self._uncommitted_bytes = 0
         self._uncommitted_files = 0
         self._unchecked_bytes = _FREE_CHECK_EVERY
+        self._snapshot_seq = -1
         self.caught_up = False
         """Everything the packs say is in the catalog. From then on all that was acknowledged is known there, and after
         an error what lies behind it in open packs is not believed: a failed fsync loses what the cache still shows."""
@@ -353,9 +354,14 @@ class Locker(LockerReader):
         self._known([id])
         self._queue_change(chain.Rename(bytes.fromhex(id), name.raw))
 
-    def analyse(self, id: str, analysis: Analysis) -> None:
-        """Take the reader's answer about the newest version of a record. Commit afterwards."""
+    def analyse(self, id: str, analysis: Analysis, *, version: int | None = None) -> None:
+        """Take the reader's answer about a record. Commit afterwards.
+
+        ``version`` is the one the reader saw (None: the newest); an answer about an older one is dropped.
+        """
         (record,) = self._known([id])
+        if version is not None and version != record.version:
+            return
         rid = bytes.fromhex(id)
         if analysis.trouble is not None or (analysis.facts is None and not analysis.previews):
             self.queue(chain.FactsFound(rid, record.version, {}, analysis.trouble or "nothing-found"))
@@ -376,9 +382,14 @@ class Locker(LockerReader):
     # --- care ---
 
     def cut(self) -> None:
-        """Commit, close all open packs and sign a snapshot of the cut ones (nightly, and before anything ships)."""
+        """Commit, close all open packs and sign a snapshot of the cut ones (nightly, and before anything ships).
+
+        A night after which nothing happened costs nothing: the open pack then holds the last snapshot alone.
+        """
         self._mend()
         self.commit()
+        if self.head_seq == self._snapshot_seq:
+            return
         try:
             for kind in (Kind.DATA, Kind.PREVIEW, Kind.META):
                 self.packs.cut(kind)
@@ -393,6 +404,7 @@ class Locker(LockerReader):
         number = int(self.catalog.meta("snapshot") or 0) + 1
         self.queue(chain.Snapshot(number, len(digests), blake3(b"".join(digests)).digest()))
         self.commit()
+        self._snapshot_seq = self.head_seq
 
     def repack(self) -> dict[str, int]:
         """Apply the retention rule, move survivors out of half-empty packs, merge small ones, drop the old files."""

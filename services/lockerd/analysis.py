@@ -109,7 +109,7 @@ class Analyst:
     def _some(self, *, previews: bool) -> bool:
         pending = self._store.submit(lambda locker: locker.pending_analysis(_BATCH, previews=previews)).result()
         pending = [record for record in pending if record.id not in self._troubled]
-        found: list[tuple[str, Analysis]] = []
+        found: list[tuple[Record, Analysis]] = []
         for record in pending:
             if self._stopping or (previews and not self._quiet()):
                 break
@@ -117,7 +117,7 @@ class Analyst:
             if analysis.trouble in _NOT_THE_FILE:
                 self._rest_until = time.monotonic() + _REST_SECONDS
                 break
-            found.append((record.id, analysis))
+            found.append((record, analysis))
         if found:
             self._store.submit(lambda locker: _keep(locker, found)).result()
         return bool(found)
@@ -143,9 +143,9 @@ class Analyst:
         return read
 
 
-def _keep(locker: Locker, found: list[tuple[str, Analysis]]) -> None:
-    for id, analysis in found:
+def _keep(locker: Locker, found: list[tuple[Record, Analysis]]) -> None:
+    for record, analysis in found:
         try:
-            locker.analyse(id, analysis)
+            locker.analyse(record.id, analysis, version=record.version)
         except NoSuchRecord:
             continue  # it was emptied from the bin meanwhile

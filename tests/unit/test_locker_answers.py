@@ -198,6 +198,18 @@ def test_titles_and_found_texts_are_searched_and_outlive_a_rename(box: Box) -> N
         box.locker.rebuild()
 
 
+def test_an_answer_about_an_older_version_is_dropped(box: Box) -> None:
+    id = box.put("a.txt", b"lantern").id
+    box.put("a.txt", b"harbour")
+    box.locker.analyse(id, Analysis(Facts(title="Winter")), version=1)
+    box.locker.commit()
+    assert box.locker.get(id).facts.title is None
+    box.locker.analyse(id, Analysis(Facts(title="Winter")), version=2)
+    box.locker.analyse(id, Analysis(Facts(width=5)), version=2)
+    box.locker.commit()
+    assert (box.locker.get(id).facts.title, found(box, "winter"), found(box, "harbour")) == (None, [], ["a.txt"])
+
+
 def test_what_is_in_the_bin_is_not_found_and_old_text_neither(box: Box) -> None:
     id = box.put("a.txt", b"lantern").id
     box.put("a.txt", b"harbour")

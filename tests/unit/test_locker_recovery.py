@@ -157,6 +157,18 @@ def test_a_rebuild_outlives_a_forgotten_record_whose_first_version_was_erased(bo
     assert box.problems() == []
 
 
+def test_a_night_after_which_nothing_happened_writes_nothing(box: Box) -> None:
+    box.put("note.txt", b"note")
+    box.locker.cut()
+    before = {path: path.stat().st_size for path in (box.folder / "packs").iterdir()}
+    box.locker.cut()
+    assert {path: path.stat().st_size for path in (box.folder / "packs").iterdir()} == before
+    box.put("more.txt", b"more")
+    box.locker.cut()
+    assert box.locker.catalog.meta("snapshot") == "2"
+    assert box.problems() == []
+
+
 # --- an end in the middle of a repack ---
 
 
