@@ -102,7 +102,7 @@ class Uploads(threading.Thread):
         self.next = first
         self.sent = threading.Event()
         self.acks: list[Ack] = []
-        self.trouble: BoxError | None = None
+        self.trouble: BoxError | OSError | None = None
         self._bytes = 0
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class Uploads(threading.Thread):
                     self._upload()
             for line in self._client.bulk_put(self._frames()):
                 self._take(line)
-        except BoxError as error:
+        except (BoxError, OSError) as error:  # the connection went with the process behind it
             self.trouble = error
         finally:
             self.sent.set()
