@@ -140,7 +140,8 @@ def raw(name: str, book: Book) -> Figures:
     found: Figures = {f"{name}_{step}_cpu_s": round(book.cpu(step), 3) for step in STEPS}
     found |= {f"{name}_{step}_wall_s": round(book.wall(step), 3) for step in STEPS}
     found |= {f"{name}_{part}": round(median(values), 3) for part, values in book.extra.items()}
-    found[f"{name}_peak_rss_mib"] = round(max(cost.rss for costs in book.cost.values() for cost in costs) / MIB, 1)
+    peak = "box_client_peak_rss_mib" if name == "box" else f"{name}_peak_rss_mib"
+    found[peak] = round(max(cost.rss for costs in book.cost.values() for cost in costs) / MIB, 1)
     found[f"{name}_key_derivation_cpu_s"] = round(median(book.key_cpu), 3)
     found[f"{name}_repo_mib"] = round(median(book.stored) / MIB, 2)
     found[f"{name}_added_mib_after_1pct"] = round(median(book.added) / MIB, 2)
@@ -159,6 +160,8 @@ def figures(books: dict[str, Book]) -> Figures:
                 found[f"{step}_cpu_vs_{name}"] = round(box.cpu(step) / books[name].cpu(step), 4)
             found[f"ingest_wall_vs_{name}"] = round(books[name].wall("ingest") / box.wall("ingest"), 4)
             found[f"repo_vs_{name}"] = round(median(box.stored) / median(books[name].stored), 4)
+            acknowledged = median(box.extra["ingest_acknowledged_wall_s"])
+            found[f"ingest_acknowledged_wall_vs_{name}"] = round(books[name].wall("ingest") / acknowledged, 4)
         found["added_mib_after_1pct"] = found["box_added_mib_after_1pct"]
         for part in ("ingest_peak_pss_mib", "parser_peak_rss_mib", "preview_cpu_s_per_1000"):
             found[part] = max(box.extra[part]) if part.endswith("mib") else median(box.extra[part])

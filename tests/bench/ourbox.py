@@ -49,6 +49,8 @@ class OurBox:
         client = sum(one.cpu for one in clients)
         server = self._box.cpu() - before
         rss = max((one.rss for one in clients), default=0)
+        if not self._puts:
+            self._figures["ingest_acknowledged_wall_s"] = clients[0].wall
         cost.append(Cost(client + server, sum(one.wall for one in clients), rss, clients[-1].output if clients else ""))
         self._say(f"  box: client {client:.2f} s CPU, lockerd and children {server:.2f} s CPU")
 
