@@ -45,9 +45,7 @@ def run(
     child.returncode = os.waitstatus_to_exitcode(status)
     if check and child.returncode:
         raise RuntimeError(f"{command[0]} ended with {child.returncode}: {output[-2000:]}")
-    return Cost(
-        usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss * _KIB, output, child.returncode
-    )
+    return Cost(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, peak[0], output, child.returncode)
 
 
 @contextmanager
