@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from weakref import WeakSet
 
 from blake3 import blake3
 
@@ -24,6 +25,9 @@ from firmware.seal import LockerSecrets, SigningKey, derive
 
 _CLOCK_SLACK_MS = 60_000
 """A clock this much behind the chain is corrected silently (NTP); more is told."""
+
+_TEXT_WEIGHT = 6
+"""A character to index is held in entry, link and index at once until the commit; a group of them closes earlier."""
 
 _FREE_CHECK_EVERY = 8 * MIB
 """How many bytes may be queued between two looks at the free space."""
@@ -63,6 +67,8 @@ class Locker(LockerReader):
         """Everything the packs say is in the catalog. From then on all that was acknowledged is known there, and after
         an error what lies behind it in open packs is not believed: a failed fsync loses what the cache still shows."""
         self._torn = False
+        self._catalog_gone = False
+        self.open_puts: WeakSet[Put] = WeakSet()
         self._last_ms = 0
         self._clock_told = self._full_told = False
 
@@ -106,6 +112,12 @@ class Locker(LockerReader):
         """Bring packs, chain and catalog to one state after any end of the last writer; raises Full or Damaged."""
         self.packs.abandon()
         self._forget_queue()
+        for put in tuple(self.open_puts):
+            put.lose()
+        if self._catalog_gone:
+            catalog = self.home.open_catalog(self.secrets.catalog_key, False)
+            self.catalog = self._catalog = self.shelf.catalog = catalog
+            self._catalog_gone = False
         self.catalog.rollback()
         self.shelf.load()
         self.shelf.forget_payloads()
@@ -224,6 +236,7 @@ class Locker(LockerReader):
         self._queued_versions[entry.rid] = entry.version
         if text:
             self._texts[entry.rid] = text
+            self._uncommitted_bytes += _TEXT_WEIGHT * len(text)
         self._uncommitted_files += 1
         self.queue(entry)
 
@@ -434,12 +447,9 @@ class Locker(LockerReader):
         except Damaged:
             self.packs.abandon()  # the catalog may be what is damaged; open packs are recovered
         self.catalog.close()
-        self.home.remove_catalog()
-        self.catalog = self._catalog = self.shelf.catalog = self.home.open_catalog(
-            self.secrets.catalog_key,
-            False,
-        )
+        self._torn = self._catalog_gone = True  # an error on the way is mended by the next change
         self.caught_up = False
+        self.home.remove_catalog()
         self.recover()
         self.tell_rebuilt(began)
         return self.stats()

@@ -74,9 +74,9 @@ class PackShelf:
         self._readers.clear()
         self._payloads.clear()
 
-    def chunk(self, identity: bytes) -> bytes:
-        """Return one chunk's bytes; raises Damaged when nothing says where it is."""
-        place = self.catalog.place(identity)
+    def chunk(self, identity: bytes, place: Place | None = None) -> bytes:
+        """Return one chunk's bytes (``place``: where, when it is known); raises Damaged when it is nowhere."""
+        place = place or self.catalog.place(identity)
         if place is None:
             raise Damaged(what=f"chunk {identity.hex()[:16]}")
         return self.payload(place)[place.offset : place.offset + place.length]

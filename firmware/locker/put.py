@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from firmware import chain
 from firmware.chunk import Cutter, chunk_id
-from firmware.errors import Misused, TooLarge
+from firmware.errors import Conflict, Misused, TooLarge
 from firmware.limits import GIB, TEXT_INDEX_BYTES, TEXT_INLINE_BYTES, UPLOAD_BYTES
 from firmware.model import Collide, PutResult, PutState, SafeName
 from firmware.model.mime import HEAD_BYTES, is_text, mime_of, needs_reader
@@ -51,9 +51,24 @@ class Put:
         self._new_bytes = 0
         self._head = b""
         self._open = True
+        locker.open_puts.add(self)
+
+    @property
+    def ids(self) -> tuple[bytes, ...]:
+        """The chunks this put relies on so far; a repack leaves them alone."""
+        return tuple(self._ids)
+
+    def lose(self) -> None:
+        """The locker had to recover: what this put had queued may be gone, so it can only be sent again."""
+        self._open = False
+
+    def _still(self) -> None:
+        if not self._open:
+            raise Conflict(why="the locker had to recover while this file was coming in")
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes; raises TooLarge, Misused (more than declared) or Full."""
+        self._still()
         self._size += len(data)
         if self._size > UPLOAD_BYTES:
             raise TooLarge(limit=f"{UPLOAD_BYTES // GIB} GiB")
@@ -74,6 +89,7 @@ class Put:
 
     def finish(self) -> PutResult:
         """Queue the new version (or find that nothing changed). Not durable before the locker's ``commit``."""
+        self._still()
         if self._declared is not None and self._size != self._declared:
             self.abort()
             raise Misused(why="fewer bytes came than were announced")
@@ -85,8 +101,8 @@ class Put:
         inline = text is not None and not self._ids and self._size <= TEXT_INLINE_BYTES
         for piece in self._cutter.finish():
             self._keep(piece, Kind.META if inline else Kind.DATA)
-        self._open = False
         chunks, depth = self._listed()
+        self._end()
         rid, version = self._locker.identity(self._name, chunks, depth, self._size, self._collide)
         if version == 0:
             known = self._locker.newest_version(rid)
@@ -112,4 +128,8 @@ class Put:
 
     def abort(self) -> None:
         """Forget this put; chunks already queued stay unreferenced until the next repack."""
+        self._end()
+
+    def _end(self) -> None:
         self._open = False
+        self._locker.open_puts.discard(self)

@@ -102,7 +102,7 @@ class LockerReader:
             place = self._catalog.place(identity)
             length = place.length if place is not None else 0
             if place is None or at + length > start:
-                data = self._shelf.chunk(identity)
+                data = self._shelf.chunk(identity, place)
                 if at < start or at + len(data) > end:
                     data = data[max(0, start - at) : end - at]
                 yield data

@@ -90,8 +90,8 @@ def _walk(locker: Locker, name: str, row: PackRow | None, links: list[_FoundLink
     index = reader.index()
     found = _Dead(reader, name, 0, FRAMES_AT, index is not None)
     if index is not None:
-        _collect(found, reader.each(index), links)
-        found.frames = len(index)
+        found.whole = _collect(found, reader.each(index), links) == len(index)
+        found.frames = len(index) if found.whole else found.frames
         return found
     # Without a catalog nothing says which frames were acknowledged: then a rotten one must not hide those behind it.
     _collect(found, reader.walk(through=_ALL if locker.head_seq == 0 else 0), links)
@@ -114,11 +114,14 @@ def _reader(locker: Locker, name: str) -> PackReader:
         return reader
 
 
-def _collect(found: _Dead, frames: Iterator[tuple[Frame, bytes]], links: list[_FoundLink]) -> None:
+def _collect(found: _Dead, frames: Iterator[tuple[Frame, bytes]], links: list[_FoundLink]) -> int:
+    count = 0
     for frame, payload in frames:
         found.frames, found.end = frame.number + 1, frame.end
         if frame.type == FRAME_LINK:
             links.append(_FoundLink(found.reader.id, frame, chain.decode_link(payload).seq))
+        count += 1
+    return count
 
 
 def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) -> None:
@@ -212,7 +215,7 @@ def _close(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> int:
             garbage.append(found.name)
         elif known.state is PackState.OPEN:
             _finish(locker, known, found, garbage)
-    locker.remove_pack_files(garbage)
+    _tidy_folder(locker, garbage, dead)
     for row in rows.values():
         if row.state is PackState.OPEN and row.id not in dead:
             row.state = PackState.RECOVERED if _referenced(locker, row.no) else PackState.DROPPED
@@ -226,6 +229,12 @@ def _close(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> int:
     else:
         locker.packs.settle()
     return closed
+
+
+def _tidy_folder(locker: Locker, garbage: list[str], dead: dict[bytes, _Dead]) -> None:
+    locker.remove_pack_files(garbage)
+    if dead:
+        locker.home.disk.sync_folder("packs")  # a writer that was killed may not have come to it
 
 
 def _unreadable(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> list[str]:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 LIVE_FLOOR = 0.75
 """A pack with less living data than this is repacked (`./box bench wear` shows what that costs a year)."""
 
-SMALL_BYTES = 4 * MIB
+SMALL_BYTES = 1 * MIB
 SMALL_PACKS = 16
-"""Packs below this size are merged once so many of them have gathered; fewer are left alone to spare the disk."""
+"""Packs below this size are merged once so many of them have gathered; fewer are left alone to spare the disk.
+With 4 MiB a household's nightly preview packs were all written and shipped twice (`./box bench wear`)."""
 
 
 def repack(locker: Locker, *, whole_epoch: int | None = None) -> dict[str, int]:
@@ -66,6 +67,8 @@ def _trim(locker: Locker) -> None:
 
 def _live_chunks(locker: Locker) -> set[bytes]:
     live = {chunk for _, chunk in locker.catalog.preview_chunks()}
+    for put in tuple(locker.open_puts):
+        live.update(put.ids)
     for _, content in locker.catalog.contents():
         chunks = content.chunks
         for depth in range(content.depth, -1, -1):

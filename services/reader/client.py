@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.errors import Unreachable
-from firmware.limits import READER_INPUT_BYTES, READER_OUTPUT_BYTES, READER_SECONDS
+from firmware.limits import KIB, READER_INPUT_BYTES, READER_OUTPUT_BYTES, READER_SECONDS
 from firmware.linux.sandbox import Walls
 from firmware.model import Analysis
 from firmware.model.mime import has_preview, is_media, needs_reader
@@ -27,6 +27,7 @@ from services.reader.ranges import Read, needed
 _MAIN = Path(__file__).with_name("__main__.py")
 _GRACE_SECONDS = 10
 """How much longer than its children the zygote may take before it is replaced."""
+JPEG_FACTS_BYTES = 512 * KIB
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 Source = bytes | bytearray | memoryview | Callable[[int, int], bytes]
@@ -90,7 +91,7 @@ class Reader:
         if size > READER_INPUT_BYTES and not is_media(mime):
             return Analysis(trouble=Trouble.TOO_LARGE)
         job = json.dumps({"task": task, "mime": mime, "size": size}).encode()
-        handle = _in_memory(mime, source, size)
+        handle = _in_memory(mime, source, size, task)
         try:
             with self._lock:
                 return self._told(job, handle)
@@ -176,13 +177,13 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def _in_memory(mime: str, source: Source, size: int) -> int:
-    """Put the file (of media: the ranges needed, the rest a hole) into a sealed memory file; return its descriptor."""
+def _in_memory(mime: str, source: Source, size: int, task: str = "previews") -> int:
+    """Put the file (the ranges needed, the rest a hole) into a sealed memory file; return its descriptor."""
     handle = os.memfd_create("foreign", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         if callable(source):
             os.ftruncate(handle, size)
-            for start, stop in _ranges(mime, size, source):
+            for start, stop in _ranges(mime, size, source, task):
                 _fill(handle, source, start, stop)
         else:
             view = memoryview(source)
@@ -195,7 +196,9 @@ def _in_memory(mime: str, source: Source, size: int) -> int:
     return handle
 
 
-def _ranges(mime: str, size: int, read: Read) -> list[tuple[int, int]]:
+def _ranges(mime: str, size: int, read: Read, task: str) -> list[tuple[int, int]]:
+    if task == "facts" and mime == "image/jpeg":
+        return [(0, min(size, JPEG_FACTS_BYTES))]  # EXIF and frame header come first; the picture is not decoded
     return list(needed(mime, size, read)) if is_media(mime) else [(0, size)]
 
 
