@@ -305,6 +305,7 @@ class TestChildren:
     def house(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         part = tmp_path / "services" / "part"
         part.mkdir(parents=True)
+        (part.parent / "__init__.py").touch()  # else the real package of an installed clone is found first
         monkeypatch.setattr(children_module, "HOUSE", tmp_path)
         return part / "__main__.py"
 
