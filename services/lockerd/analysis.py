@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from firmware import events
-from firmware.errors import BoxError, NoSuchRecord, Unreachable
+from firmware.errors import BoxError, Missing, NoSuchRecord, Unreachable
 from firmware.linux.journal import Journal
 from firmware.locker import Locker, LockerReader
 from firmware.model import Analysis, Record
@@ -44,6 +44,8 @@ class Analyst:
         self._stopping = False
         self._trouble = 0
         self._rest_until = 0.0
+        self._mine: LockerReader | None = None
+        self._stale = False
         self._troubled: set[str] = set()
         self.previews = t.Previews.IDLE
         self._thread = threading.Thread(target=self._live, name="analysis")
@@ -54,6 +56,11 @@ class Analyst:
 
     def wake(self) -> None:
         """Something was stored; look soon."""
+        self._wake.set()
+
+    def reset(self) -> None:
+        """Catalog, packs or keys were replaced: read them anew from now on."""
+        self._stale = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -86,6 +93,18 @@ class Analyst:
             if not worked and not self._stopping:
                 self._wake.wait(self._patience())
                 self._wake.clear()
+        if self._mine is not None:
+            self._mine.close()
+
+    def _own(self) -> LockerReader:
+        """A reader of this thread's own: looking at files must not wait for the puts that go on meanwhile."""
+        if self._mine is not None and self._stale:
+            self._mine.close()
+            self._mine = None
+        if self._mine is None:
+            self._stale = False
+            self._mine = self._store.locker.reader()
+        return self._mine
 
     def _patience(self) -> float | None:
         rest = self._rest_until - time.monotonic()
@@ -107,8 +126,9 @@ class Analyst:
         return self._some(previews=True)
 
     def _some(self, *, previews: bool) -> bool:
-        pending = self._store.submit(lambda locker: locker.pending_analysis(_BATCH, previews=previews)).result()
-        pending = [record for record in pending if record.id not in self._troubled]
+        pending = [
+            record for record in self._own().pending(_BATCH, previews=previews) if record.id not in self._troubled
+        ]
         found: list[tuple[Record, Analysis]] = []
         for record in pending:
             if self._stopping or (previews and not self._quiet()):
@@ -126,7 +146,8 @@ class Analyst:
         ask = self._reader.previews if previews else self._reader.facts
         try:
             analysis = ask(record.mime, str(record.name.shown), self._bytes_of(record.id), record.size)
-        except Unreachable:
+        except (Unreachable, Missing):  # the reader went away, or a repack moved what this thread still believed
+            self._stale = True
             analysis = Analysis(trouble=Trouble.READER_FAILED)
         except BoxError as error:
             self._troubled.add(record.id)
@@ -138,7 +159,7 @@ class Analyst:
 
     def _bytes_of(self, id: str) -> Callable[[int, int], bytes]:
         def read(start: int, stop: int) -> bytes:
-            return self._store.submit(lambda locker: b"".join(locker.read(id, start=start, stop=stop))).result()
+            return b"".join(self._own().read(id, start=start, stop=stop))
 
         return read
 

@@ -185,6 +185,7 @@ class LockerCalls:
             return await self._store.run(action)
         finally:
             self._readers.reset()
+            self._analyst.reset()
 
     async def _stats(self, call: Call) -> t.Counts:  # noqa: ARG002
         return t.Counts(await self._readers.ask(lambda reader: reader.stats()))

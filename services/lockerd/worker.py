@@ -177,6 +177,8 @@ class _Worker:
 
         await self._store.run(adopt)
         self._readers.reset()
+        if self._analyst is not None:
+            self._analyst.reset()
 
     def _close(self) -> None:
         self._path.unlink(missing_ok=True)
