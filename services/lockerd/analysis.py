@@ -146,6 +146,8 @@ class Analyst:
         ask = self._reader.previews if previews else self._reader.facts
         try:
             analysis = ask(record.mime, str(record.name.shown), self._bytes_of(record.id), record.size)
+        except NoSuchRecord as error:
+            analysis = Analysis(trouble=error.code)  # emptied from the bin meanwhile; nothing will keep this
         except (Unreachable, Missing):  # the reader went away, or a repack moved what this thread still believed
             self._stale = True
             analysis = Analysis(trouble=Trouble.READER_FAILED)
