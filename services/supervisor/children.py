@@ -58,8 +58,13 @@ def become_reaper() -> None:
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+def _dying_with(parent: int) -> Callable[[], None]:
+    def ask() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died before it could be watched: nothing would ever end this child
+            os._exit(1)
+
+    return ask
 
 
 class Children:
@@ -101,7 +106,7 @@ class Children:
                 stdout=sys.stderr.fileno(),
                 pass_fds=(write_fd, *self._keep_fds),
                 process_group=0,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+                preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - this process has one thread
             )
         finally:
             os.close(write_fd)
