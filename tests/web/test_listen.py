@@ -83,6 +83,15 @@ def _like_systemd(box: Running, folder: Path) -> Iterator[tuple[subprocess.Popen
             door.close()
 
 
+def _opened(pid: int) -> list[str]:
+    """What the process has open; a connection may close while one looks."""
+    found = []
+    for one in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{one}"))
+    return found
+
+
 def test_sockets_of_systemd_and_flat_credentials(new_box: Running, tmp_path: Path) -> None:
     folder = tmp_path / "credentials"
     folder.mkdir()
@@ -92,7 +101,7 @@ def test_sockets_of_systemd_and_flat_credentials(new_box: Running, tmp_path: Pat
         visitor.box.hello = {**new_box.hello, "http": there}
         assert visitor.get("/days").leads_to == f"https://127.0.0.1:{https}/days"
         assert b'"ready": true' in visitor.get("/status").body
-        opened = [os.readlink(f"/proc/{process.pid}/fd/{one}") for one in os.listdir(f"/proc/{process.pid}/fd")]
+        opened = _opened(process.pid)
         assert not any(str(new_box.data / "box") in path for path in opened)
 
 
