@@ -12,8 +12,8 @@ from PIL import Image
 
 from firmware.limits import MIB, READER_INPUT_BYTES, READER_RSS_BYTES, TEXT_INDEX_BYTES
 from firmware.model import Facts, Preview, mime
+from firmware.model.text import decode_text
 from services.reader.client import Reader
-from services.reader.plain_text import plain_text
 from services.reader.ranges import TOTAL_BYTES, Read, needed
 from tests.services import reader_files as files
 
@@ -269,11 +269,10 @@ def test_a_zygote_that_died_is_replaced_silently(reader: Reader) -> None:
 
 
 def test_text_needs_no_child() -> None:
-    assert plain_text(b"hello", "text/plain") == "hello"
-    assert plain_text("\ufeffhallo ä".encode("utf-16"), "text/markdown") in ("hallo ä", "\ufeffhallo ä")
-    assert plain_text(b"\xef\xbb\xbf{}", "application/json") == "{}"
-    assert plain_text(b"caf\xe9 cr\xe8me", "text/csv") == "café crème"
-    assert plain_text(b"a\0b", "text/plain") is None
-    assert plain_text(b"<p>", "text/html") is None and plain_text(b"x", "image/png") is None
-    long = plain_text("ä".encode() * TEXT_INDEX_BYTES, "text/plain")
+    assert decode_text(b"hello", whole=True) == "hello"
+    assert decode_text("\ufeffhallo \u00e4".encode("utf-16-le"), whole=True) == "hallo \u00e4"
+    assert decode_text(b"\xef\xbb\xbf{}", whole=True) == "{}"
+    assert decode_text(b"a\0b", whole=True) is None
+    assert decode_text(b"caf\xe9 cr\xe8me", whole=True) is None
+    long = decode_text("\u00e4".encode() * TEXT_INDEX_BYTES, whole=True)
     assert long is not None and len(long.encode()) == TEXT_INDEX_BYTES

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from firmware.limits import KIB, MIB, TEXT_INDEX_BYTES
 from firmware.model import Facts
 from services.reader.answer import TITLE_CHARACTERS, Overtime
-from services.reader.plain_text import clip
+from services.reader.clipping import clip
 
 _READ_BYTES = 1 * MIB
 """Words further in than this do not matter to a search; html.parser is slow, and slower on hostile pages."""

@@ -13,8 +13,8 @@ from firmware.limits import KIB, MIB, TEXT_INDEX_BYTES
 from firmware.model import Facts
 from firmware.model.mime import DOCX, PPTX, XLSX
 from services.reader.answer import TITLE_CHARACTERS, Overtime, ReadError, Trouble
+from services.reader.clipping import clip
 from services.reader.parsers.html import squeezed
-from services.reader.plain_text import clip
 
 ENTRIES = 10_000
 ENTRY_BYTES = 32 * MIB

@@ -15,8 +15,8 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 from firmware.limits import TEXT_INDEX_BYTES
 from firmware.model import Facts
 from services.reader.answer import TITLE_CHARACTERS, Overtime, ReadError, Trouble
+from services.reader.clipping import clip
 from services.reader.parsers.html import squeezed
-from services.reader.plain_text import clip
 
 PAGES = 200
 _BROKEN = (PyPdfError, zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
