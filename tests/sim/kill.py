@@ -266,7 +266,13 @@ class Loop:
             if self._fetch(ack) != expected:
                 lost += max(1, len(expected))
                 print(f"lost: {self._source.name(ack.number)} {ack}", file=sys.stderr)
-        return {"acked_bytes_lost": lost, "files_compared": files, "bytes_compared": compared}
+        versions = len({(ack.id, ack.version) for ack in self.acks})
+        return {
+            "acked_bytes_lost": lost,
+            "files_compared": files,
+            "versions_compared": versions,
+            "bytes_compared": compared,
+        }
 
     def _fetch(self, ack: Ack) -> bytes | None:
         try:
