@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent
+STYLE = "style.css"
+"""The one style sheet; its parts lie in ``styles/``."""
+
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -33,9 +36,15 @@ class StaticFile:
 class StaticFiles:
     """All static files by name."""
 
-    def __init__(self, folder: Path = HOME / "static") -> None:
-        """Load every file of ``folder`` whose type is known."""
-        self._files = {path.name: _load(path) for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
+    def __init__(self, folder: Path = HOME / "static", styles: Path = HOME / "styles") -> None:
+        """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the one style sheet."""
+        self._files = {
+            path.name: _loaded(path.read_bytes(), path.suffix)
+            for path in sorted(folder.iterdir())
+            if path.suffix in _TYPES
+        }
+        sheet = b"".join(path.read_bytes() for path in sorted(styles.glob("*.css")))
+        self._files[STYLE] = _loaded(sheet, ".css")
 
     def find(self, name: str) -> StaticFile | None:
         """Return the file called ``name``, or None."""
@@ -50,7 +59,6 @@ class StaticFiles:
         return f"/static/{name}?v={self._files[name].tag}"
 
 
-def _load(path: Path) -> StaticFile:
-    body = path.read_bytes()
+def _loaded(body: bytes, suffix: str) -> StaticFile:
     tag = hashlib.blake2b(body, digest_size=6).hexdigest()
-    return StaticFile(body, gzip.compress(body, _GZIP_LEVEL, mtime=0), _TYPES[path.suffix], tag)
+    return StaticFile(body, gzip.compress(body, _GZIP_LEVEL, mtime=0), _TYPES[suffix], tag)

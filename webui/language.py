@@ -1,4 +1,4 @@
-"""The words of the pages in every language: flat catalogues in ``locales/*.json``, loaded once.
+"""The words of the pages in every language: flat catalogues in ``locales/<code>/*.json``, loaded once.
 
 A sentence is asked for by its key and filled with ``{fields}``; ``<key>.one`` and ``.many`` are chosen by ``count``.
 """
@@ -111,11 +111,8 @@ class Languages:
     """All catalogues, and the choice between them."""
 
     def __init__(self, folder: Path) -> None:
-        """Load every ``*.json`` of ``folder``; English is the one that must be there."""
-        self.known = {
-            path.stem: Language(path.stem, json.loads(path.read_text("utf-8")))
-            for path in sorted(folder.glob("*.json"))
-        }
+        """Load every ``<code>/*.json`` of ``folder``, one file per area; English is the one that must be there."""
+        self.known = {code.name: Language(code.name, _words(code)) for code in sorted(folder.iterdir())}
         self.fallback = self.known["en"]
 
     def choose(self, accept: str, chosen: str | None) -> Language:
@@ -127,6 +124,13 @@ class Languages:
             if found and code[1] > 0:
                 return found
         return self.fallback
+
+
+def _words(folder: Path) -> dict[str, str]:
+    words: dict[str, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        words |= json.loads(path.read_text("utf-8"))
+    return words
 
 
 def _weighted(accept: str) -> list[tuple[str, float]]:

@@ -76,7 +76,7 @@ def test_the_words_keep_to_the_design() -> None:
 
 def test_the_files_are_sorted_into_the_same_order(tmp_path: Path) -> None:
     del tmp_path
-    for path in (HOME / "locales").glob("*.json"):
+    for path in (HOME / "locales").glob("*/*.json"):
         assert len(json.loads(path.read_text())) == path.read_text().count('": "')
 
 
