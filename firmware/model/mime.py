@@ -139,8 +139,8 @@ def needs_reader(mime: str) -> bool:
 
 
 def has_preview(mime: str) -> bool:
-    """True when the reader can make small pictures of it: still pictures and posters of videos."""
-    return mime in PICTURES or mime in VIDEOS
+    """True when the reader can make small pictures of it: still pictures, posters of videos, first pages of PDFs."""
+    return mime in PICTURES or mime in VIDEOS or mime == "application/pdf"
 
 
 def is_media(mime: str) -> bool:

@@ -101,6 +101,26 @@ def test_every_mode_of_pixels(reader: Reader, mode: str) -> None:
     assert [one.edge for one in previews_of(reader, "x.png", box.getvalue())] == [256, 768, 900]
 
 
+def test_a_pdf_shows_its_first_page(reader: Reader) -> None:
+    made = previews_of(reader, "letter.pdf", files.pdf("X" * 12))
+    assert [one.edge for one in made] == [256, 768, 1600]
+    with Image.open(io.BytesIO(made[-1].data)) as page:
+        assert page.size == (1237, 1600) and page.getpixel((1200, 1500)) == (255, 255, 255)
+        darkest, _ = page.convert("L").crop((100, 100, 900, 300)).getextrema()
+        assert isinstance(darkest, int) and darkest < 80, "the words are drawn"
+    scan = io.BytesIO()
+    files.scene(200, 200).save(scan, "PDF")
+    assert colours(previews_of(reader, "scan.pdf", scan.getvalue())[0])["left"][0] > 200
+
+
+def test_a_pdf_that_is_none_has_no_picture(reader: Reader) -> None:
+    for data in (files.pdf_of(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>", b"<<>>"), b"%PDF-1"):
+        found = reader.previews("application/pdf", "x.pdf", data)
+        assert (found.trouble, found.previews) == ("not-understood", ())
+    huge = files.pdf().replace(b"0 0 612 792", b"0 0 99999 99999")
+    assert reader.previews("application/pdf", "x.pdf", huge).trouble == "not-understood"
+
+
 def test_a_cmyk_jpeg_and_a_clear_picture(reader: Reader) -> None:
     box = io.BytesIO()
     Image.new("CMYK", (500, 400)).save(box, "JPEG")

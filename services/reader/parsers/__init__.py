@@ -22,7 +22,7 @@ from firmware.limits import READER_INPUT_BYTES
 from firmware.model import Analysis, Facts
 from firmware.model.mime import OFFICE, PICTURES, RAW_PHOTOS, VIDEOS, is_media
 from services.reader.answer import ReadError, Trouble
-from services.reader.parsers import html, images, media, office, pdf
+from services.reader.parsers import html, images, media, office, pdf, pdf_page
 from services.reader.zygote import Job, Tasks
 
 
@@ -39,9 +39,12 @@ def warm_up() -> None:
     """Import what parsers import late, while this process may still open files."""
     images.warm_up()
     pdf.warm_up()
+    pdf_page.warm_up()
 
 
 def _previews(job: Job, file: BinaryIO) -> Analysis:
+    if job.mime == "application/pdf":
+        return Analysis(previews=pdf_page.previews(file))
     if job.mime not in PICTURES and job.mime not in VIDEOS:
         raise ReadError(Trouble.NOT_UNDERSTOOD)
     return Analysis(previews=images.previews(file))

@@ -94,11 +94,16 @@ def previews(file: BinaryIO) -> tuple[Preview, ...]:
         picture = ImageOps.exif_transpose(picture)
     picture.info.clear()
     keep = profile if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and picture.mode == "RGB" else None
+    return sizes(picture, keep)
+
+
+def sizes(picture: Image.Image, profile: bytes | None) -> tuple[Preview, ...]:
+    """Make the previews of one decoded picture (RGB or L), smallest first; ``profile`` goes along with each."""
     made: list[Preview] = []
     for edge in EDGES:
         picture = _fit(picture, edge)
         if not made or max(picture.size) < made[-1].edge:
-            made.append(Preview(max(picture.size), "image/jpeg", _jpeg(picture, keep)))
+            made.append(Preview(max(picture.size), "image/jpeg", _jpeg(picture, profile)))
     return tuple(reversed(made))
 
 
