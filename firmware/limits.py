@@ -129,6 +129,12 @@ WEB_BODY_SECONDS = 30
 WEB_STALL_SECONDS = 120
 """An upload whose browser sends nothing for this long is cut; guards open puts against phones that fell asleep."""
 
+WEB_UPLOADS_AT_ONCE = 24
+"""Files of one member that arrive at the same time, over all her devices; each may fill WEB_BUFFER_BYTES."""
+
+LIVE_STREAMS, LIVE_BEAT_SECONDS = 3, 20
+"""Streams of news one browser keeps open, and how often each shows that it lives: a phone notices a dead line."""
+
 WEB_REFUSED_BYTES = 64 * MIB
 """Read and dropped after an upload was refused, so that the browser hears the reason; then the line is cut."""
 
@@ -139,3 +145,21 @@ WEB_BUFFER_BYTES = 1 * MIB
 
 WEB_FORM_FIELD_CHARS = 4096
 """Longest field kept for a form whose session ended; guards memory against pasted books."""
+
+TAGS_PER_RECORD, TAG_CHARS, NOTE_CHARS = 32, 64, 10_000
+"""What a member may write on one record; guards the catalog and its word index against pasted books."""
+
+GRID_ITEMS = 2000
+"""Most items of the day grid in one answer."""
+
+KNOWN_FILES, KNOWN_BYTES = 100, 256 * MIB
+"""Files a client may ask about at once, and bytes hashed to answer; what lies beyond is simply sent again."""
+
+UPLOADS_OPEN, UPLOADS_DONE = 1000, 10_000
+UPLOAD_DAYS, UPLOAD_DONE_DAYS = 7, 1
+"""Unfinished uploads kept and finished ones remembered, and for how long without a byte; a phone that lost interest
+must not hold room for ever."""
+
+WATCHERS, WATCH_WAITING = 32, 1000
+WATCH_BEAT_SECONDS = 15
+"""Listeners on one locker at once, news kept for a slow one (then it is told to look again), and the pulse."""

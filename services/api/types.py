@@ -16,6 +16,9 @@ from services.api.decode import arg
 
 ID = "[0-9a-f]{32}"
 MEMBER = "[0-9a-f]{16}"
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+KINDS = "[a-z]{1,16}(,[a-z]{1,16}){0,15}"
+TAG = r"[^\x00-\x1f\x7f,]{1,64}"
 _LONGEST_PASSPHRASE = 1024
 _NO_CONTROL = r"[^\x00-\x1f\x7f]*"
 
@@ -27,6 +30,14 @@ class Role(enum.StrEnum):
     ADULT = "adult"
     CHILD = "child"
     INSTALLER = "installer"
+
+
+class Rights(enum.StrEnum):
+    """What a session may call: everything, what a guardian needs, or only what moves files."""
+
+    ALL = "all"
+    WARD = "ward"
+    FILES = "files"
 
 
 class Order(enum.StrEnum):
@@ -106,6 +117,10 @@ class AddMember:
     name: str = arg("Her name.", shortest=1, longest=80, pattern=_NO_CONTROL)
     passphrase: str = arg("Her passphrase, at least 50 bits by zxcvbn.", longest=_LONGEST_PASSPHRASE)
     role: Role = arg("What she may do.", default=Role.ADULT)
+    guardian: str | None = arg("Of a child: who may open this locker too (id or name).", default=None, longest=80)
+    guardian_until: str | None = arg(
+        "The day on which that ends.", default=None, pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,9 @@ class SessionInfo:
     started_ms: int = arg("When it began.")
     seen_ms: int = arg("When it was last used (to the minute).")
     current: bool = arg("Whether it is the session that asked.")
+    rights: Rights = arg("What it may call.", default=Rights.ALL)
+    guardian: str | None = arg("The guardian's name, when she opened it.", default=None)
+    stepped_up: bool = arg("Whether its member proved herself in the last 15 minutes.", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +190,6 @@ class Passwd:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Proof that the member herself asks: her passphrase once more."""
-
-    passphrase: str = arg("The present one.", longest=_LONGEST_PASSPHRASE)
-
-
-@dataclass(frozen=True, slots=True)
 class Kit:
     """A fresh recovery kit; the old one opens nothing any more."""
 
@@ -190,7 +201,6 @@ class DropSlot:
     """Close one way into the locker for good."""
 
     kind: str = arg("Which one.", pattern="passphrase|kit|friends|passkey|member")
-    passphrase: str = arg("The present passphrase.", longest=_LONGEST_PASSPHRASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +299,11 @@ class RecordInfo:
     state: RecordState = arg("live or bin.")
     facts: FactsInfo = arg("What the reader found out.")
     has_preview: bool = arg("Whether there are previews.")
+    kind: str = arg("photo, video, audio, document, text, archive or other.")
     deleted_ms: int | None = arg("When it was deleted.", default=None)
+    tags: tuple[str, ...] = arg("Words its member gave it.", default=())
+    note: str = arg("What its member wrote about it.", default="")
+    place: str | None = arg("The words for the place that stand in the file.", default=None)
 
 
 @dataclass(frozen=True, slots=True)

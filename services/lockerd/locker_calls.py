@@ -11,6 +11,7 @@ from firmware import events
 from firmware.linux.journal import Journal
 from firmware.locker import Locker
 from firmware.model import Page, Problem, Record, SafeName, VerifyReport
+from firmware.model.kinds import kind_of
 from services.api import types as t
 from services.api.server import Call, Handler
 from services.lockerd.analysis import Analyst
@@ -214,6 +215,7 @@ def record_info(record: Record) -> t.RecordInfo:
         state=record.state,
         facts=t.FactsInfo(**facts),
         has_preview=record.has_preview,
+        kind=kind_of(record.mime),
         deleted_ms=record.deleted_ms,
     )
 
