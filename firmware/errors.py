@@ -242,6 +242,22 @@ class PortTaken(Conflict):
     advice = "Stop the other program, or choose another port with `--port N`."
 
 
+class Busy(Unreachable):
+    """More at once than the box serves one member."""
+
+    code = "busy"
+    sentence = "The box takes in {count} of your files right now, and no more at once."
+    advice = "Wait until one of them is here; nothing is lost."
+
+
+class OtherTus(Misused):
+    """An upload in another version of the tus protocol."""
+
+    code, http = "other-tus", 412
+    sentence = "This program sends files in a way this box does not speak."
+    advice = "Use a program that speaks tus 1.0.0 and says so in its Tus-Resumable header."
+
+
 class PartFailed(Unreachable):
     """A process of the box does not come up."""
 

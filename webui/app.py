@@ -12,7 +12,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from firmware import limits
-from webui.pages import assets, claim, door, places, porch, record, upload
+from webui.pages import assets, claim, door, live, places, porch, record, tus, upload
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
 
@@ -23,6 +23,7 @@ _READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",
 _NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
 _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
+_UPLOAD = "([0-9a-f]{16,64})"
 
 ROUTES: tuple[Route, ...] = (
     Route("/", porch.Porch, _OPEN, _NOTHING, _LOOK),
@@ -50,6 +51,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/bin/empty", places.BinEmpty, _TLS, _MEMBER, _FORM),
     Route("/bin/undelete", places.Undelete, _TLS, _MEMBER, _FORM),
     Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
+    Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
+    Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),
+    Route(f"/uploads/{_UPLOAD}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
+    Route("/live", live.Live, _TLS, _MEMBER, _READ, json=True),
     Route(f"/record/{_ID}", record.RecordPage, _TLS, _MEMBER, _READ),
     Route(f"/record/{_ID}/name", record.RecordName, _TLS, _MEMBER, _FORM),
     Route(f"/record/{_ID}/delete", record.RecordDelete, _TLS, _MEMBER, _FORM),
@@ -134,6 +139,5 @@ class Pages(Application):
         if request.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
             return 415
         length = request.headers.get("Content-Length", "0")
-        if request.path != "/upload" and not (length.isascii() and length.isdigit() and int(length) <= _FORM_BYTES):
-            return 413
-        return 0
+        is_short = length.isascii() and length.isdigit() and int(length) <= _FORM_BYTES
+        return 0 if is_short or request.path.startswith("/upload") else 413

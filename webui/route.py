@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tornado.template import Loader
 from tornado.web import RequestHandler
@@ -14,6 +14,7 @@ from webui.files import StaticFiles
 from webui.hosts import Hosts
 from webui.language import Languages
 from webui.session import Sessions
+from webui.under_way import Flows, Lives
 
 
 class Connection(enum.Enum):
@@ -58,3 +59,5 @@ class Front:
     now_ms: Callable[[], int]
     authority: Callable[[], bytes]
     https_port: Callable[[], int]
+    flows: Flows = field(default_factory=Flows)
+    lives: Lives = field(default_factory=Lives)

@@ -23,7 +23,7 @@ from webui.session import COOKIE, Session
 from webui.village import Scene, draw
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
@@ -53,6 +53,8 @@ class SessionGone(HTTPError):
 class Page(RequestHandler):
     """One page. Nothing is reachable whose route does not say what must be proven."""
 
+    takes: tuple[str, ...] = (FORM,)
+    """Content types of the bodies it reads."""
     front: Front
     route: Route
     session: Session | None = None
@@ -81,7 +83,8 @@ class Page(RequestHandler):
         self._current_user = None
         if self.request.method not in self.route.methods:
             raise HTTPError(405)
-        if self.request.method == "POST" and self.request.headers.get("Content-Type", "").partition(";")[0] != FORM:
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0]
+        if self.request.method == "POST" and kind not in self.takes:
             raise HTTPError(415)
         if self.is_private:
             self.session = self.front.sessions.find(self.get_cookie(COOKIE))
