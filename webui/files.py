@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,14 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".json": "application/json",
+    ".woff2": "font/woff2",
 }
 _GZIP_LEVEL = 9
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file of the front: its bytes, the same compressed, its type and a tag of its content."""
+    """One file of the front: bytes, the same compressed (empty where that gains nothing), type, tag of the content."""
 
     body: bytes
     packed: bytes
@@ -37,14 +39,18 @@ class StaticFiles:
     """All static files by name."""
 
     def __init__(self, folder: Path = HOME / "static", styles: Path = HOME / "styles") -> None:
-        """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the one style sheet."""
+        """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the one style sheet.
+
+        ``url(name)`` in a style names a file of ``folder``; raises KeyError when there is none of that name.
+        """
         self._files = {
             path.name: _loaded(path.read_bytes(), path.suffix)
             for path in sorted(folder.iterdir())
             if path.suffix in _TYPES
         }
-        sheet = b"".join(path.read_bytes() for path in sorted(styles.glob("*.css")))
-        self._files[STYLE] = _loaded(sheet, ".css")
+        sheet = "".join(path.read_text("utf-8") for path in sorted(styles.glob("*.css")))
+        sheet = re.sub(r"url\(([a-z0-9.-]+)\)", lambda found: f"url({self.url(found[1])})", sheet)
+        self._files[STYLE] = _loaded(sheet.encode(), ".css")
 
     def find(self, name: str) -> StaticFile | None:
         """Return the file called ``name``, or None."""
@@ -61,4 +67,5 @@ class StaticFiles:
 
 def _loaded(body: bytes, suffix: str) -> StaticFile:
     tag = hashlib.blake2b(body, digest_size=6).hexdigest()
-    return StaticFile(body, gzip.compress(body, _GZIP_LEVEL, mtime=0), _TYPES[suffix], tag)
+    packed = b"" if suffix == ".woff2" else gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    return StaticFile(body, packed, _TYPES[suffix], tag)

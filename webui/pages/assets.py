@@ -24,7 +24,7 @@ class Asset(Page):
         if self.check_etag_header():
             self.set_status(304)
             return
-        packed = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        packed = bool(found.packed) and "gzip" in self.request.headers.get("Accept-Encoding", "")
         if packed:
             self.set_header("Content-Encoding", "gzip")
         self.finish(found.packed if packed else found.body)

@@ -37,6 +37,9 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 LANGUAGE_COOKIE = "__Host-language"
+LOOK_COOKIE = "__Host-look"
+LOOKS = ("light", "dark")
+"""What a member may choose; without the cookie the pages follow the device."""
 FORM = "application/x-www-form-urlencoded"
 _SECRET_FIELDS = frozenset({"passphrase", "code", "once", "new"})
 _log = logging.getLogger("webd")
@@ -199,6 +202,7 @@ class Page(RequestHandler):
             "now_ms": self.front.now_ms(),
             "once_id": secrets.token_urlsafe(12),
             "mood": "paper",
+            "look": chosen if (chosen := self.get_cookie(LOOK_COOKIE)) in LOOKS else "",
             "place": "",
             "brief": False,
             "trouble": None,
