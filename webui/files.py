@@ -23,6 +23,7 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _GZIP_LEVEL = 9
+_IMPORT = re.compile(r'(?<=from )"\./([a-z0-9.-]+\.js)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,28 @@ class StaticFiles:
     def __init__(self, folder: Path = HOME / "static", styles: Path = HOME / "styles") -> None:
         """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the one style sheet.
 
-        ``url(name)`` in a style names a file of ``folder``; raises KeyError when there is none of that name.
+        ``url(name)`` in a style and ``from "./name"`` in a module name a file of ``folder``; raises KeyError when there
+        is none of that name, or when modules import each other in a ring.
         """
-        self._files = {
-            path.name: _loaded(path.read_bytes(), path.suffix)
-            for path in sorted(folder.iterdir())
-            if path.suffix in _TYPES
-        }
+        known = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
+        self._files: dict[str, StaticFile] = {}
+        for name in list(known):
+            self._load(name, known)
         sheet = "".join(path.read_text("utf-8") for path in sorted(styles.glob("*.css")))
         sheet = re.sub(r"url\(([a-z0-9.-]+)\)", lambda found: f"url({self.url(found[1])})", sheet)
         self._files[STYLE] = _loaded(sheet.encode(), ".css")
+
+    def _load(self, name: str, known: dict[str, Path]) -> None:
+        """Load one file after the modules it imports: their addresses stand in it and change with their content."""
+        path = known.pop(name, None)
+        if path is None:
+            return
+        body = path.read_bytes()
+        if path.suffix == ".js":
+            for imported in _IMPORT.findall(body.decode()):
+                self._load(imported, known)
+            body = _IMPORT.sub(lambda found: f'"{self.url(found[1])}"', body.decode()).encode()
+        self._files[name] = _loaded(body, path.suffix)
 
     def find(self, name: str) -> StaticFile | None:
         """Return the file called ``name``, or None."""
