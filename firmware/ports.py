@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+_T = TypeVar("_T")
 
 
 class AppendFile(Protocol):
@@ -83,3 +86,17 @@ class Entropy(Protocol):
     def bytes(self, count: int) -> bytes:
         """Return ``count`` unpredictable bytes."""
         ...
+
+
+class Lane(Protocol):
+    """Runs jobs one after the other, perhaps beside the caller."""
+
+    def __call__(self, job: Callable[[], _T], /) -> Callable[[], _T]:
+        """Begin ``job``; what is returned waits for its end and returns, or raises, what it did."""
+        ...
+
+
+def at_once(job: Callable[[], _T], /) -> Callable[[], _T]:
+    """The Lane of simulations and small tools: the job runs before this returns."""
+    result = job()
+    return lambda: result

@@ -8,6 +8,7 @@ from pathlib import Path
 from firmware.linux.catalog import SqliteCatalog
 from firmware.linux.clock import SystemClock, SystemEntropy
 from firmware.linux.disk import LinuxDisk
+from firmware.linux.lane import ThreadLane
 from firmware.locker import Home
 from firmware.locker.home import Tell, tell_nobody
 from firmware.seal import Secret, Suite, catalog_cipher, fastest_suite
@@ -35,5 +36,6 @@ def linux_home(folder: Path, tell: Tell = tell_nobody) -> Home:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     return Home(
-        disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite, member=folder.name, tell=tell
-    )
+        disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite, member=folder.name, tell=tell,
+        lane=ThreadLane(),
+    )  # fmt: skip

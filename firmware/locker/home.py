@@ -8,7 +8,7 @@ from typing import Protocol
 
 from firmware.events import Event
 from firmware.locker.rows import Catalog
-from firmware.ports import Clock, Disk, Entropy
+from firmware.ports import Clock, Disk, Entropy, Lane, at_once
 from firmware.seal import Secret, Suite
 
 
@@ -28,7 +28,7 @@ def tell_nobody(event: Event, **values: str | int) -> None:
 class Home:
     """The world of one locker. ``open_catalog(key, readonly)`` raises Damaged when a rebuild is needed.
 
-    ``member`` names the locker in events.
+    ``member`` names the locker in events. ``lane`` seals segments, beside the writer where the machine can.
     ``catch_up`` False is a negative control of the crash simulator: it trusts the catalog alone.
     """
 
@@ -41,3 +41,4 @@ class Home:
     catch_up: bool = True
     member: str = ""
     tell: Tell = tell_nobody
+    lane: Lane = at_once

@@ -171,7 +171,7 @@ class Locker(LockerReader):
             raise Full(need_mib=need_mib, free_mib=free_mib)
         self._full_told = False
 
-    def add_chunk(self, kind: Kind, identity: bytes, data: bytes, *, compress: bool) -> bool:
+    def add_chunk(self, kind: Kind, identity: bytes, data: bytes | memoryview, *, compress: bool) -> bool:
         """Queue a chunk unless the locker has it; returns whether it was new. Raises Full."""
         if identity in self.packs.staged or self.catalog.place(identity) is not None:
             return False
@@ -323,9 +323,7 @@ class Locker(LockerReader):
     # --- changing ---
 
     def _known(self, ids: Sequence[str]) -> list[Record]:
-        self._mend()
-        if self._changed:
-            self.commit()
+        self.settle()
         found = []
         for id in ids:
             record = self.catalog.record(id_bytes(id))
@@ -334,7 +332,14 @@ class Locker(LockerReader):
             found.append(record)
         return found
 
-    def _queue_change(self, entry: chain.Entry) -> None:
+    def settle(self) -> None:
+        """Bring the catalog up to date with what was queued about names, before a change that looks names up."""
+        self._mend()
+        if self._changed:
+            self.commit()
+
+    def queue_change(self, entry: chain.Entry) -> None:
+        """Queue an entry that changes which records live under which names."""
         self.queue(entry)
         self._changed = True
 
@@ -342,14 +347,14 @@ class Locker(LockerReader):
         """Move live records into the bin (30 days, exactly recoverable); returns how many. Commit afterwards."""
         live = [record for record in self._known(ids) if record.state is RecordState.LIVE]
         if live:
-            self._queue_change(chain.Delete([bytes.fromhex(record.id) for record in live], self.now_ms))
+            self.queue_change(chain.Delete([bytes.fromhex(record.id) for record in live], self.now_ms))
         return len(live)
 
     def undelete(self, ids: Sequence[str]) -> int:
         """Bring records back from the bin; returns how many. Commit afterwards."""
         binned = [record for record in self._known(ids) if record.state is RecordState.BIN]
         if binned:
-            self._queue_change(chain.Undelete([bytes.fromhex(record.id) for record in binned]))
+            self.queue_change(chain.Undelete([bytes.fromhex(record.id) for record in binned]))
         return len(binned)
 
     def empty_bin(self, before_ms: int | None = None) -> int:
@@ -359,13 +364,13 @@ class Locker(LockerReader):
             self.commit()
         gone = self.catalog.binned_before(self.now_ms if before_ms is None else before_ms)
         if gone:
-            self._queue_change(chain.Forget(gone, self.now_ms))
+            self.queue_change(chain.Forget(gone, self.now_ms))
         return len(gone)
 
     def rename(self, id: str, name: SafeName) -> None:
         """Give a record another name. Commit afterwards."""
         self._known([id])
-        self._queue_change(chain.Rename(bytes.fromhex(id), name.raw))
+        self.queue_change(chain.Rename(bytes.fromhex(id), name.raw))
 
     def analyse(self, id: str, analysis: Analysis, *, version: int | None = None) -> None:
         """Take the reader's answer about a record. Commit afterwards.

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from firmware import chain, events
-from firmware.errors import Damaged
+from firmware.errors import BoxError, Damaged
 from firmware.limits import MIB, SEGMENT_BYTES
 from firmware.locker.home import Home
 from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
-from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Kind, PackReader, PackWriter, Prelude
-from firmware.pack.format import pack_name
+from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Frame, Kind, PackReader, PackWriter, Prelude
+from firmware.pack.format import HEAD_BYTES, pack_name
 from firmware.pack.writing import new_codec
 from firmware.seal import LockerSecrets, Suite
 
 _LINK_ROOM = 2 * MIB
 """A meta pack with less room than this is cut before a link is built, because the link must name its pack."""
+
+_AHEAD = 2
+"""Segments on their way into their packs while the next one fills: one being sealed, one waiting."""
 
 _KEPT_PAYLOADS = 2
 """Opened segments kept while reading: neighbours are usually asked for next."""
@@ -112,13 +117,32 @@ def file_name(row: PackRow) -> str:
     return pack_name(Kind(row.kind), row.id)
 
 
-@dataclass(slots=True)
 class _Segment:
-    """Chunks waiting to be sealed together."""
+    """Chunks waiting to be sealed together, end to end in a buffer that is used again."""
 
-    ids: list[bytes] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
+    __slots__ = ("buffer", "ids", "lengths", "size")
+
+    def __init__(self, buffer: bytearray) -> None:
+        self.buffer = buffer
+        self.ids: list[bytes] = []
+        self.lengths: list[int] = []
+        self.size = 0
+
+    def add(self, identity: bytes, data: bytes | memoryview) -> None:
+        end = self.size + len(data)
+        self.buffer[self.size : end] = data
+        self.ids.append(identity)
+        self.lengths.append(len(data))
+        self.size = end
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealing:
+    """A segment on its way into its pack; ``wait`` returns the frame it became, or raises."""
+
+    wait: Callable[[], Frame]
+    writer: PackWriter
+    segment: _Segment
 
 
 class OpenPacks:
@@ -132,39 +156,66 @@ class OpenPacks:
         self.writers: dict[Kind, PackWriter] = {}
         self._rows: dict[Kind, PackRow] = {}
         self._segments: dict[tuple[Kind, bool], _Segment] = {}
+        self._sealing: deque[_Sealing] = deque()
+        self._buffers: list[bytearray] = []
         self.staged: set[bytes] = set()
         self.entries: list[chain.Entry] = []
         self.located: list[chain.Located] = []
         self.touched: dict[int, PackRow] = {}
 
-    def add(self, kind: Kind, identity: bytes, data: bytes, *, compress: bool) -> None:
-        """Queue a chunk that is known to be new."""
+    def add(self, kind: Kind, identity: bytes, data: bytes | memoryview, *, compress: bool) -> None:
+        """Queue a chunk that is known to be new; its bytes are copied."""
         self.staged.add(identity)
-        segment = self._segments.setdefault((kind, compress), _Segment())
-        if segment.size + len(data) > SEGMENT_BYTES and segment.size:
+        segment = self._segments.get((kind, compress))
+        if segment is not None and segment.size + len(data) > SEGMENT_BYTES:
             self._seal(kind, compress, segment)
-            segment = self._segments[kind, compress]
-        segment.ids.append(identity)
-        segment.parts.append(data)
-        segment.size += len(data)
+            segment = None
+        if segment is None:
+            segment = self._segments[kind, compress] = _Segment(self._buffer())
+        segment.add(identity, data)
+
+    def _buffer(self) -> bytearray:
+        return self._buffers.pop() if self._buffers else bytearray(SEGMENT_BYTES)
 
     def flush(self) -> None:
-        """Seal every waiting segment."""
+        """Seal every waiting segment and wait until all lie in their packs."""
         for (kind, compress), segment in list(self._segments.items()):
-            if segment.size:
-                self._seal(kind, compress, segment)
+            self._seal(kind, compress, segment)
+        self._settle_segments(0)
 
     def _seal(self, kind: Kind, compress: bool, segment: _Segment) -> None:
-        self._segments[kind, compress] = _Segment()
-        lengths = tuple(len(part) for part in segment.parts)
-        writer = self.writer(kind, segment.size, len(lengths))
-        ids = b"".join(segment.ids)
-        payload = segment.parts[0] if len(segment.parts) == 1 else b"".join(segment.parts)
-        frame = writer.append(FRAME_SEGMENT, payload, compress=compress, ids=ids, lengths=lengths)
-        self.located.append(chain.Located(writer.id, frame.number, frame.at, frame.sealed_len, ids, lengths))
+        """Let the lane seal a segment while the next one fills."""
+        del self._segments[kind, compress]
+        self._settle_segments(_AHEAD - 1)
+        writer = self._roomy(kind, segment.size, len(segment.ids))
+        payload, ids = memoryview(segment.buffer)[: segment.size], b"".join(segment.ids)
+        job = partial(writer.append, FRAME_SEGMENT, payload, compress=compress, ids=ids, lengths=segment.lengths)
+        self._sealing.append(_Sealing(self._home.lane(job), writer, segment))
+
+    def _settle_segments(self, left: int) -> None:
+        """Wait until no more than ``left`` segments are on their way."""
+        while len(self._sealing) > left:
+            done = self._sealing.popleft()
+            frame, segment = done.wait(), done.segment
+            ids, lengths = b"".join(segment.ids), tuple(segment.lengths)
+            self.located.append(chain.Located(done.writer.id, frame.number, frame.at, frame.sealed_len, ids, lengths))
+            if len(segment.buffer) == SEGMENT_BYTES:
+                self._buffers.append(segment.buffer)
+
+    def _roomy(self, kind: Kind, payload_len: int, chunks: int) -> PackWriter:
+        """Return an open pack with room also for what is on its way into it."""
+        writer = self.writers.get(kind)
+        waiting = [one.segment for one in self._sealing if one.writer is writer]
+        if writer is not None and waiting:
+            size = sum(one.size + 3 * HEAD_BYTES for one in waiting)
+            if writer.fits(payload_len + size, chunks + sum(len(one.ids) for one in waiting)):
+                return writer
+        self._settle_segments(0)
+        return self.writer(kind, payload_len, chunks)
 
     def writer(self, kind: Kind, payload_len: int, chunks: int = 0) -> PackWriter:
-        """Return an open pack of ``kind`` with room; cuts a full one and begins the next."""
+        """Return an open pack of ``kind`` with room; cuts a full one and begins the next. Nothing else writes to it."""
+        self._settle_segments(0)
         writer = self.writers.get(kind)
         if writer is not None and not writer.fits(payload_len, chunks):
             self.cut(kind)
@@ -185,6 +236,7 @@ class OpenPacks:
 
     def cut(self, kind: Kind) -> None:
         """Close the open pack of ``kind``, if any."""
+        self._settle_segments(0)
         writer = self.writers.pop(kind, None)
         if writer is None:
             return
@@ -232,6 +284,10 @@ class OpenPacks:
 
     def abandon(self) -> None:
         """Give up the open packs after a failure or at the end; recovery takes whatever was synced."""
+        for sealing in self._sealing:
+            with suppress(BoxError):  # it was never acknowledged, and its pack is given up anyway
+                sealing.wait()
+        self._sealing.clear()
         for writer in self.writers.values():
             writer.abandon()
         self.writers.clear()

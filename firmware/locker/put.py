@@ -79,7 +79,7 @@ class Put:
         for piece in self._cutter.feed(data):
             self._keep(piece, Kind.DATA)
 
-    def _keep(self, piece: bytes, kind: Kind) -> None:
+    def _keep(self, piece: memoryview, kind: Kind) -> None:
         if self._mime is None:
             self._mime = mime_of(self._name, self._head[:HEAD_BYTES])
         identity = chunk_id(self._locker.id_key, piece)

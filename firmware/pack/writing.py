@@ -9,6 +9,7 @@ import cbor2
 import zstandard
 from blake3 import blake3
 
+from firmware.errors import Damaged
 from firmware.limits import PACK_BYTES
 from firmware.pack.format import (
     CODEC_RAW,
@@ -31,6 +32,7 @@ from firmware.pack.format import (
 )
 from firmware.ports import Disk, Entropy
 from firmware.seal import Sealer, Secret, pack_keys
+from firmware.seal.aead import Buffer
 
 ZSTD_LEVEL = 3
 """restic's default too; levels above cost more CPU than a home's photos give back (`./box bench locker`)."""
@@ -90,6 +92,7 @@ class PackWriter:
         self._size = FRAMES_AT
         self.dirty = True
         self.new = True
+        self._failed = False
 
     @property
     def size(self) -> int:
@@ -107,9 +110,15 @@ class PackWriter:
         return self._size + payload_len + HEAD_BYTES * 3 + trailer + _TRAILER_ROOM <= PACK_BYTES or not self._index
 
     def append(
-        self, frame_type: int, payload: bytes, *, compress: bool, ids: bytes = b"", lengths: Sequence[int] = ()
+        self, frame_type: int, payload: Buffer, *, compress: bool, ids: bytes = b"", lengths: Sequence[int] = ()
     ) -> Frame:
-        """Seal ``payload`` as the next frame and append it; not durable before ``sync``."""
+        """Seal ``payload`` as the next frame and append it; not durable before ``sync``.
+
+        After a failure this pack takes nothing more: its next frame would be sealed under a nonce that was used.
+        """
+        if self._failed:
+            raise Damaged(what=self.name)
+        self._failed = True
         frame, head, body = self._sealed(frame_type, payload, compress=compress)
         self._file.append(head)
         self._file.append(body)
@@ -119,9 +128,10 @@ class PackWriter:
         self._index.append((frame.at, frame.sealed_len, frame_type, frame.codec, frame.raw_len, ids, list(lengths)))
         self._index_bytes += 24 + 38 * len(lengths)
         self.dirty = True
+        self._failed = False
         return frame
 
-    def _sealed(self, frame_type: int, payload: bytes, *, compress: bool) -> tuple[Frame, bytes, bytes]:
+    def _sealed(self, frame_type: int, payload: Buffer, *, compress: bool) -> tuple[Frame, bytes, bytes]:
         number = len(self._index)
         codec, packed = CODEC_RAW, payload
         if compress:
