@@ -160,6 +160,16 @@ class Trim:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What a member wrote about a record: all tags and the whole note; a later one replaces an earlier one."""
+
+    type: ClassVar[int] = 14
+    rid: bytes
+    tags: list[str]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """An entry type of a newer minor version: kept, counted, skipped."""
 
@@ -168,7 +178,7 @@ class Unknown:
 
 Entry = (
     Genesis | Put | FactsFound | PreviewMade | Delete | Undelete | Forget | Rename | Opened | Cut | Dropped | Snapshot
-    | Epoch | Trim | Unknown
+    | Epoch | Trim | Noted | Unknown
 )  # fmt: skip
 
 
@@ -182,7 +192,7 @@ _TYPES = {
     kind.type: (kind, len(fields(kind)))
     for kind in (
         Genesis, Put, FactsFound, PreviewMade, Delete, Undelete, Forget, Rename, Opened, Cut, Dropped, Snapshot,
-        Epoch, Trim,
+        Epoch, Trim, Noted,
     )
 }  # fmt: skip
 _LISTED = {kind: _lister(tuple(field.name for field in fields(kind))) for kind, _ in _TYPES.values()}

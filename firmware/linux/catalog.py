@@ -8,6 +8,8 @@ from typing import Any
 
 from firmware.errors import Misused, NoSuchRecord
 from firmware.linux.schema import (
+    AFTER_DAY,
+    BY_DAY,
     MAKE_RECORD,
     MAKE_VERSION,
     MAKE_WORDS,
@@ -19,6 +21,7 @@ from firmware.linux.sqlite import Connection, Row
 from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.locker.words import name_words
 from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
+from firmware.model.kinds import KIND_NUMBERS, kind_of
 
 
 class SqliteCatalog(Connection):
@@ -120,6 +123,8 @@ class SqliteCatalog(Connection):
                     r.size,
                     r.mime,
                     r.mtime_ns // 1_000_000,
+                    r.day,
+                    r.kind,
                     r.mtime_ns,
                     r.stored_ms,
                     r.version,
@@ -144,33 +149,53 @@ class SqliteCatalog(Connection):
         when = row.mtime_ns // 1_000_000
         self._do(
             NEXT_VERSION,
-            (row.size, row.mime, when, row.mtime_ns, row.stored_ms, row.version, row.pending, row.seq, rid),
-        )
+            (
+                row.size, row.mime, when, row.day, row.kind, row.mtime_ns, row.stored_ms, row.version, row.pending,
+                row.seq, rid,
+            ),
+        )  # fmt: skip
         self._do(
             MAKE_VERSION,
             (rid, row.version, row.size, row.mtime_ns, row.stored_ms, row.digest, row.chunks, row.depth),
         )
         self._do("DELETE FROM preview WHERE rid=?", (rid,))
-        self._do(MAKE_WORDS, (rid, name_words(row.name), row.text))
+        self._index(rid, row.text)
 
     def set_facts(
-        self, id: bytes, facts: Facts, trouble: str | None, pending: Pending, seq: int, text: str | None
+        self, id: bytes, facts: Facts, day: int | None, pending: Pending, seq: int, text: str | None
     ) -> None:
-        """Write what the reader found; ``text`` is what to index, also when these facts bring a title alone."""
+        """Write what the reader found; ``text`` is what to index, also when these facts bring a title or place alone.
+
+        ``day`` belongs to ``facts.taken_ms``.
+        """
         rid = self._rid(id)
-        had_title = self._one("SELECT title FROM record WHERE rid=?", rid) is not None
+        had_words = self._one("SELECT coalesce(title, place) FROM record WHERE rid=?", rid) is not None
+        kind = KIND_NUMBERS[kind_of(facts.mime)] if facts.mime else None
         self._do(
             SET_FACTS,
             (
-                facts.mime, facts.taken_ms, facts.taken_ms, facts.taken_local, facts.width, facts.height,
-                facts.duration_ms, facts.lat_e7, facts.lon_e7, facts.title, trouble, pending,
+                facts.mime, kind, facts.taken_ms, day, facts.taken_ms, facts.taken_local, facts.width, facts.height,
+                facts.duration_ms, facts.lat_e7, facts.lon_e7, facts.title, facts.place, None, pending,
                 seq if facts.text is not None else None, rid,
             ),
         )  # fmt: skip
-        if facts.text is not None or facts.title is not None or had_title:
-            name = self._one("SELECT name FROM record WHERE rid=?", rid)
-            words = f"{name_words(name)} {facts.title or ''}"
+        if had_words or (facts.text, facts.title, facts.place) != (None, None, None):
+            self._index(rid, text)
+
+    def _index(self, rid: int, text: str | None) -> None:
+        """Write the words of a record anew; the index keeps no text, so it comes again."""
+        found = self._row("SELECT name, title, place, tags, note FROM record WHERE rid=?", rid)
+        if found is not None:
+            words = " ".join([name_words(found[0]), *(part for part in found[1:] if part)])
             self._do(MAKE_WORDS, (rid, words, text))
+
+    def set_notes(self, id: bytes, tags: Sequence[str], note: str, text: str | None) -> None:
+        """Write what the member wrote about a record; ``text`` is the record's text again, as in ``set_name``."""
+        rid = self._rid(id)
+        self._do("UPDATE record SET tags=?, note=? WHERE rid=?", ("\n".join(tags) or None, note or None, rid))
+        self._do("DELETE FROM tag WHERE rid=?", (rid,))
+        self._many("INSERT OR IGNORE INTO tag VALUES(?,?)", ((tag, rid) for tag in tags))
+        self._index(rid, text)
 
     def set_previews(self, rows: Iterable[tuple[bytes, int, str, bytes, int]]) -> None:
         """Attach previews: (record id, edge, mime, chunk, size)."""
@@ -192,15 +217,14 @@ class SqliteCatalog(Connection):
         """Rename; ``text`` is the record's text again, because the word index keeps none."""
         rid = self._rid(id)
         self._do("UPDATE record SET name=? WHERE rid=?", (name, rid))
-        title = self._one("SELECT title FROM record WHERE rid=?", rid)
-        self._do(MAKE_WORDS, (rid, f"{name_words(name)} {title or ''}", text))
+        self._index(rid, text)
 
     def forget(self, ids: Iterable[bytes]) -> None:
         """Remove records with all versions, previews and words."""
         for id in ids:
             rid = self._one("SELECT rid FROM record WHERE id=?", id)
             if rid is not None:
-                for sql in ("version WHERE rid", "preview WHERE rid", "words WHERE rowid", "record WHERE rid"):
+                for sql in ("version WHERE rid", "preview WHERE rid", "tag WHERE rid", "words WHERE rowid", "record WHERE rid"):
                     self._do(f"DELETE FROM {sql}=?", (rid,))  # noqa: S608 constant table names
 
     def trim(self, id: bytes, versions: Iterable[int]) -> None:
@@ -259,17 +283,21 @@ class SqliteCatalog(Connection):
         if order == "name":
             by, after = "r.name, r.rid", " AND (r.name, r.rid) > (?, ?)"
         else:
-            by, after = "r.when_ms DESC, r.rid DESC", " AND (r.when_ms, r.rid) < (?, ?)"
+            by, after = BY_DAY, AFTER_DAY
         if cursor is not None:
-            args += _cursor_values(cursor, order)
+            args += cursor_values(cursor, order)
         where = f"r.state=?{inside}{after if cursor is not None else ''}"
         sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE {where} ORDER BY {by} LIMIT ?"  # noqa: S608 constant parts
         rows = self._all(sql, *args, limit + 1)
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
-            following = f"{last[2].hex() if order == 'name' else last[5]}.{last[0]}"
+            following = f"{last[2].hex()}.{last[0]}" if order == "name" else self._day_cursor(last[0])
         return Page(tuple(_record(row) for row in rows[:limit]), following)
+
+    def _day_cursor(self, rid: int) -> str:
+        found = self._row("SELECT day, when_ms, kind, size, rid FROM record WHERE rid=?", rid)
+        return ".".join(map(str, found or ()))
 
     def find(self, match: str, *, cursor: str | None, limit: int) -> Page:
         """Records whose words match (an FTS5 expression), the newest stored first."""
@@ -277,9 +305,9 @@ class SqliteCatalog(Connection):
             f"SELECT {RECORD_COLUMNS} FROM words w JOIN record r ON r.rid=w.rowid WHERE w.words MATCH ? "  # noqa: S608
             "AND w.rowid < ? AND r.state=1 ORDER BY w.rowid DESC LIMIT ?"
         )
-        before = _cursor_values(cursor, "when")[1] if cursor else sys.maxsize
+        before = cursor_values(cursor, "name")[1] if cursor else sys.maxsize
         rows = self._all(sql, match, before, limit + 1)
-        following = f"0.{rows[limit - 1][0]}" if len(rows) > limit else None
+        following = f"00.{rows[limit - 1][0]}" if len(rows) > limit else None
         return Page(tuple(_record(row) for row in rows[:limit]), following)
 
     def pending(self, kind: Pending, limit: int) -> list[Record]:
@@ -336,11 +364,11 @@ class SqliteCatalog(Connection):
 
 
 def _record(row: Row) -> Record:
-    facts = Facts(row[4], row[11], bool(row[12]), row[13], row[14], row[15], row[16], row[17], row[18])
+    facts = Facts(row[4], row[11], bool(row[12]), row[13], row[14], row[15], row[16], row[17], row[18], row[20])
     name = SafeName(row[2].decode("utf-8", "surrogateescape"))
     return Record(
         row[1].hex(), name, row[3], row[4], row[5], row[6], row[7], row[8], RecordState(row[9]), row[10], facts,
-        bool(row[19]),
+        bool(row[19]), tuple(row[21].split("\n")) if row[21] else (), row[22] or "",
     )  # fmt: skip
 
 
@@ -351,10 +379,13 @@ def _folder_range(folder: str | None) -> tuple[str, list[Any]]:
     return " AND r.name>=? AND r.name<?", [prefix, prefix[:-1] + b"0"]
 
 
-def _cursor_values(cursor: str, order: str) -> list[Any]:
-    key, _, rid = cursor.partition(".")
+def cursor_values(cursor: str, order: str) -> list[Any]:
+    """Read the cursor of a page, by "name" or by day; raises Misused."""
+    key, *rest = cursor.split(".", 5)
     try:
-        values = [bytes.fromhex(key) if order == "name" else _int64(key), _int64(rid)]
+        values = [bytes.fromhex(key) if order == "name" else _int64(key), *map(_int64, rest)]
+        if len(values) != (2 if order == "name" else 5):
+            raise ValueError(cursor)
     except ValueError:
         raise Misused(why="this page does not exist any more") from None
     return values

@@ -23,6 +23,14 @@ class SystemClock:
         return time.perf_counter_ns()
 
 
+def system_zone(time_ms: int) -> int:
+    """Milliseconds the clocks of this machine are ahead of UTC at a moment (0 for one no clock can show)."""
+    try:
+        return 1000 * time.localtime(time_ms // 1000).tm_gmtoff
+    except (OverflowError, ValueError, OSError):
+        return 0
+
+
 class SystemEntropy:
     """The kernel's random generator."""
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from firmware.linux.catalog import SqliteCatalog
-from firmware.linux.clock import SystemClock, SystemEntropy
+from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
 from firmware.linux.disk import LinuxDisk
 from firmware.linux.lane import ThreadLane
 from firmware.locker import Home
@@ -37,5 +37,5 @@ def linux_home(folder: Path, tell: Tell = tell_nobody) -> Home:
 
     return Home(
         disk, open_catalog, remove_catalog, SystemClock(), SystemEntropy(), suite, member=folder.name, tell=tell,
-        lane=ThreadLane(),
+        lane=ThreadLane(), zone=system_zone,
     )  # fmt: skip

@@ -11,6 +11,8 @@ from firmware.errors import Damaged, Missing
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import PackRow, PackState, Pending, Place, PutRow
 from firmware.model import Facts, RecordState
+from firmware.model.days import day_of
+from firmware.model.kinds import KIND_NUMBERS, kind_of
 from firmware.model.mime import has_preview, needs_reader
 from firmware.model.text import decode_text
 
@@ -23,9 +25,11 @@ class Applier:
         self._shelf = shelf
         self._catalog = shelf.catalog
         self._id_key = shelf.secrets.id_key.reveal()
+        self._zone = shelf.home.zone
         self._packs = packs = shelf.rows
         self._numbers = {row.id: no for no, row in packs.items()}
         self._puts: list[PutRow] = []
+        self._last_link: tuple[int, list[chain.Entry]] = (0, [])
 
     def places(self, located: Iterable[chain.Located]) -> None:
         """Write where chunks lie."""
@@ -104,9 +108,11 @@ class Applier:
         if text is None and entry.text is not None:
             text = self.text_of(entry)
         pending = Pending.FACTS if needs_reader(entry.mime) and entry.size else Pending.NOTHING
+        when = entry.mtime_ns // 1_000_000
         return PutRow(
             entry.rid, entry.version, entry.name, entry.size, entry.mtime_ns, entry.stored_ms, entry.mime, entry.chunks,
             entry.depth, content_digest(self._id_key, entry.chunks, entry.size), text, pending, seq,
+            day_of(when + self._zone(when)), KIND_NUMBERS[kind_of(entry.mime)],
         )  # fmt: skip
 
     def text_of(self, entry: chain.Put | chain.FactsFound) -> str | None:
@@ -130,6 +136,8 @@ class Applier:
                 self._catalog.set_previews([row])
             case chain.Rename():
                 self._rename(entry)
+            case chain.Noted():
+                self._noted(entry)
             case chain.Trim() if self._catalog.record(entry.rid) is not None:
                 self._catalog.trim(entry.rid, entry.versions)
             case _:
@@ -164,9 +172,19 @@ class Applier:
         mime = facts.mime or (record.mime if record else "")
         pending = Pending.PREVIEWS if has_preview(mime) else Pending.NOTHING
         text = facts.text
-        if text is None and (facts.title is not None or (record is not None and record.facts.title is not None)):
-            text = self._text_again(entry.rid)  # the index takes title and text of a record together
-        self._catalog.set_facts(entry.rid, facts, None, pending, seq, text)
+        words = (facts, record.facts) if record else (facts,)
+        if text is None and any(found.title or found.place for found in words):
+            text = self._text_again(entry.rid)  # the index takes all words of a record together
+        self._catalog.set_facts(entry.rid, facts, self._taken_day(facts), pending, seq, text)
+
+    def _taken_day(self, facts: Facts) -> int | None:
+        if facts.taken_ms is None:
+            return None
+        return day_of(facts.taken_ms + (0 if facts.taken_local else self._zone(facts.taken_ms)))
+
+    def _noted(self, entry: chain.Noted) -> None:
+        if self._catalog.record(entry.rid) is not None:
+            self._catalog.set_notes(entry.rid, entry.tags, entry.note, self._text_again(entry.rid))
 
     def _rename(self, entry: chain.Rename) -> None:
         if self._catalog.record(entry.rid) is None:
@@ -178,10 +196,11 @@ class Applier:
         seq = self._catalog.text_seq(rid)
         text = None
         try:
-            entries = self._shelf.link_entries(seq) if seq else []
+            if seq and seq != self._last_link[0]:
+                self._last_link = (seq, self._shelf.link_entries(seq))
         except (Damaged, Missing):
             return None
-        for found in entries:
+        for found in self._last_link[1] if seq else ():
             if isinstance(found, chain.Put | chain.FactsFound) and found.rid == rid:
                 text = self.text_of(found) or text
         return text

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from firmware.events import Event
 from firmware.locker.rows import Catalog
+from firmware.model.days import Zone, greenwich
 from firmware.ports import Clock, Disk, Entropy, Lane, at_once
 from firmware.seal import Secret, Suite
 
@@ -41,4 +42,6 @@ class Home:
     catch_up: bool = True
     member: str = ""
     tell: Tell = tell_nobody
+    zone: Zone = greenwich
+    """Where the box stands: decides to which day a moment belongs."""
     lane: Lane = at_once

@@ -132,7 +132,7 @@ def _move_links(locker: Locker, victims: list[PackRow]) -> int:
 
 def _kept(locker: Locker, entry: chain.Entry) -> bool:
     match entry:
-        case chain.Put() | chain.FactsFound() | chain.PreviewMade() | chain.Rename() | chain.Trim():
+        case chain.Put() | chain.FactsFound() | chain.PreviewMade() | chain.Rename() | chain.Trim() | chain.Noted():
             return locker.catalog.record(entry.rid) is not None
         case _:
             return True

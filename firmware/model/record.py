@@ -38,8 +38,8 @@ class Facts:
     """What the reader found out about one file; every field may be unknown (None).
 
     ``taken_ms``: when it happened (ms since 1970, UTC unless ``taken_local``, i.e. the file names no zone).
-    ``lat_e7``/``lon_e7``: integer degrees * 10^7. ``duration_ms`` for audio and video. ``text`` is the plain
-    text to search, at most limits.TEXT_INDEX_BYTES of UTF-8.
+    ``lat_e7``/``lon_e7``: integer degrees * 10^7. ``duration_ms`` for audio and video. ``place``: the words
+    for the place that stand in the file (city, region, country). ``text`` is the plain text to search, at most limits.TEXT_INDEX_BYTES of UTF-8.
     """
 
     mime: str | None = None
@@ -51,6 +51,7 @@ class Facts:
     lat_e7: int | None = None
     lon_e7: int | None = None
     title: str | None = None
+    place: str | None = None
     text: str | None = None
 
 
@@ -89,6 +90,8 @@ class Record:
     deleted_ms: int | None
     facts: Facts
     has_preview: bool
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
