@@ -161,9 +161,7 @@ class SqliteCatalog(Connection):
         self._do("DELETE FROM preview WHERE rid=?", (rid,))
         self._index(rid, row.text)
 
-    def set_facts(
-        self, id: bytes, facts: Facts, day: int | None, pending: Pending, seq: int, text: str | None
-    ) -> None:
+    def set_facts(self, id: bytes, facts: Facts, day: int | None, pending: Pending, seq: int, text: str | None) -> None:
         """Write what the reader found; ``text`` is what to index, also when these facts bring a title or place alone.
 
         ``day`` belongs to ``facts.taken_ms``.
@@ -224,8 +222,9 @@ class SqliteCatalog(Connection):
         for id in ids:
             rid = self._one("SELECT rid FROM record WHERE id=?", id)
             if rid is not None:
-                for sql in ("version WHERE rid", "preview WHERE rid", "tag WHERE rid", "words WHERE rowid", "record WHERE rid"):
-                    self._do(f"DELETE FROM {sql}=?", (rid,))  # noqa: S608 constant table names
+                for table in ("version", "preview", "tag", "record"):
+                    self._do(f"DELETE FROM {table} WHERE rid=?", (rid,))  # noqa: S608 constant table names
+                self._do("DELETE FROM words WHERE rowid=?", (rid,))
 
     def trim(self, id: bytes, versions: Iterable[int]) -> None:
         """Remove old versions of one record."""
@@ -384,10 +383,10 @@ def cursor_values(cursor: str, order: str) -> list[Any]:
     key, *rest = cursor.split(".", 5)
     try:
         values = [bytes.fromhex(key) if order == "name" else _int64(key), *map(_int64, rest)]
-        if len(values) != (2 if order == "name" else 5):
-            raise ValueError(cursor)
     except ValueError:
-        raise Misused(why="this page does not exist any more") from None
+        values = []
+    if len(values) != (2 if order == "name" else 5):
+        raise Misused(why="this page does not exist any more")
     return values
 
 

@@ -11,8 +11,8 @@ CREATE TABLE pack(no INTEGER PRIMARY KEY, id BLOB UNIQUE, kind INT, suite INT, e
 CREATE TABLE chunk(id BLOB PRIMARY KEY, pack INT, frame INT, at INT, sealed INT, start INT, length INT) WITHOUT ROWID;
 CREATE TABLE link(seq INTEGER PRIMARY KEY, pack INT, frame INT, at INT, sealed INT);
 CREATE TABLE record(rid INTEGER PRIMARY KEY, id BLOB UNIQUE, name BLOB, size INT, mime TEXT, when_ms INT,
-  day INT, kind INT, mtime_ns INT, stored_ms INT, version INT, state INT, deleted_ms INT, taken_ms INT, taken_local INT, width INT,
-  height INT, duration_ms INT, lat_e7 INT, lon_e7 INT, title TEXT, trouble TEXT, pending INT, has_preview INT,
+  day INT, kind INT, mtime_ns INT, stored_ms INT, version INT, state INT, deleted_ms INT, taken_ms INT,
+  taken_local INT, width INT, height INT, duration_ms INT, lat_e7 INT, lon_e7 INT, title TEXT, trouble TEXT, pending INT, has_preview INT,
   text_seq INT, place TEXT, tags TEXT, note TEXT);
 CREATE INDEX record_name ON record(name, state);
 CREATE INDEX record_day ON record(state, day, when_ms, kind, size);

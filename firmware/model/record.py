@@ -39,7 +39,8 @@ class Facts:
 
     ``taken_ms``: when it happened (ms since 1970, UTC unless ``taken_local``, i.e. the file names no zone).
     ``lat_e7``/``lon_e7``: integer degrees * 10^7. ``duration_ms`` for audio and video. ``place``: the words
-    for the place that stand in the file (city, region, country). ``text`` is the plain text to search, at most limits.TEXT_INDEX_BYTES of UTF-8.
+    for the place that stand in the file (city, region, country). ``text`` is the plain
+    text to search, at most limits.TEXT_INDEX_BYTES of UTF-8.
     """
 
     mime: str | None = None
