@@ -10,21 +10,21 @@ CREATE TABLE pack(no INTEGER PRIMARY KEY, id BLOB UNIQUE, kind INT, suite INT, e
   state INT, frames INT, size INT, digest BLOB);
 CREATE TABLE chunk(id BLOB PRIMARY KEY, pack INT, frame INT, at INT, sealed INT, start INT, length INT) WITHOUT ROWID;
 CREATE TABLE link(seq INTEGER PRIMARY KEY, pack INT, frame INT, at INT, sealed INT);
+CREATE TABLE tag(tag TEXT, rid INT, PRIMARY KEY(tag, rid)) WITHOUT ROWID;
+CREATE INDEX tag_record ON tag(rid);
+CREATE TABLE upload(id BLOB PRIMARY KEY, made INT, name BLOB, size INT, mtime_ns INT, mime TEXT, collide TEXT,
+  state TEXT, kept INT, tail BLOB, tail_size INT, expires_ms INT, record BLOB);
+CREATE TABLE upload_part(id BLOB, at INT, chunks BLOB, PRIMARY KEY(id, at)) WITHOUT ROWID;
 CREATE TABLE record(rid INTEGER PRIMARY KEY, id BLOB UNIQUE, name BLOB, size INT, mime TEXT, when_ms INT,
   day INT, kind INT, mtime_ns INT, stored_ms INT, version INT, state INT, deleted_ms INT, taken_ms INT,
-  taken_local INT, width INT, height INT, duration_ms INT, lat_e7 INT, lon_e7 INT, title TEXT, trouble TEXT, pending INT, has_preview INT,
-  text_seq INT, place TEXT, tags TEXT, note TEXT);
+  taken_local INT, width INT, height INT, duration_ms INT, lat_e7 INT, lon_e7 INT, title TEXT, trouble TEXT,
+  pending INT, has_preview INT, text_seq INT, place TEXT, tags TEXT, note TEXT);
 CREATE INDEX record_name ON record(name, state);
 CREATE INDEX record_day ON record(state, day, when_ms, kind, size);
 CREATE INDEX record_pending ON record(pending, rid) WHERE pending > 0;
 CREATE TABLE version(rid INT, version INT, size INT, mtime_ns INT, stored_ms INT, digest TEXT, chunks BLOB, depth INT,
   PRIMARY KEY(rid, version)) WITHOUT ROWID;
 CREATE TABLE preview(rid INT, edge INT, mime TEXT, chunk BLOB, size INT, PRIMARY KEY(rid, edge)) WITHOUT ROWID;
-CREATE TABLE tag(tag TEXT, rid INT, PRIMARY KEY(tag, rid)) WITHOUT ROWID;
-CREATE INDEX tag_record ON tag(rid);
-CREATE TABLE upload(id BLOB PRIMARY KEY, made INT, name BLOB, size INT, mtime_ns INT, mime TEXT, collide TEXT,
-  state TEXT, kept INT, tail BLOB, tail_size INT, expires_ms INT, record BLOB);
-CREATE TABLE upload_part(id BLOB, at INT, chunks BLOB, PRIMARY KEY(id, at)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(name, text, content='', contentless_delete=1, detail=none,
   tokenize='unicode61 remove_diacritics 2');
 INSERT INTO words(words, rank) VALUES('automerge', 16);
