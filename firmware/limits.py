@@ -163,3 +163,62 @@ must not hold room for ever."""
 WATCHERS, WATCH_WAITING = 32, 1000
 WATCH_BEAT_SECONDS = 15
 """Listeners on one locker at once, news kept for a slow one (then it is told to look again), and the pulse."""
+
+STEP_UP_SECONDS = 15 * 60
+"""How long a proven passphrase counts for what cannot be undone; guards a telephone left on the table."""
+
+APP_TRIES_PER_MINUTE = 12
+APP_PASSWORDS, APP_SESSIONS = 32, 8
+"""Wrong app passwords a minute, app passwords of one member, live sessions of one of them; guards against a program
+that tries for ever or opens a session for every file."""
+
+PASSKEYS, PASSKEY_CHARS = 16, 16 * KIB
+PASSKEY_SECONDS, PASSKEY_CHALLENGES = 300, 256
+"""Passkeys of one member, longest answer of a browser, life of a challenge and how many wait at once; a stranger who
+asks for challenges must not fill memory, and a way in is a page of the key file."""
+
+DOORS_BYTES = 256 * KIB
+"""Longest list of app passwords and passkeys; guards the opening of a locker against a file somebody blew up."""
+
+ACTIVITY_BYTES, ACTIVITY_BATCH = 1 * MIB, 256
+ACTIVITY_MERGE_SECONDS = 600
+"""One file of a member's activity (there are two, the older one gives way), entries sealed together, and how long
+things that happen again and again (wrong tries, uploads) are counted into one entry: neither a burglar who tries all
+day nor a telephone that uploads all night can push the rest out of the list."""
+
+GUARDIAN_YEARS = 25
+"""Longest guardianship; guards against a date typed wrongly."""
+
+FOLDER_NOTE_BYTES = 24 * KIB
+"""What native clients may note about one folder and its files (dead properties of WebDAV); guards against an app
+that uses a locker as its database."""
+
+DAV_XML_BYTES, DAV_XML_DEPTH, DAV_XML_ELEMENTS = 64 * KIB, 32, 1000
+"""Bodies of WebDAV requests; guards the web front against XML that grows when it is understood."""
+
+DAV_LOCKS, DAV_LOCK_SECONDS = 256, 3600
+"""Locks of one member in the memory of the web front and how long one lasts unless it is renewed."""
+
+DAV_IF_BYTES, DAV_IF_LISTS = 8 * KIB, 64
+"""Longest If header and most lists in it: each may ask the locker for another resource."""
+
+DAV_DEVICES = 64
+"""Signed-in devices the web front remembers; a further one makes the longest unused sign in again."""
+
+DAV_WRONG_SECONDS = 60
+"""A password that was wrong is not tried again for this long, so that one old device does not use up the tries."""
+
+DAV_PROBE_SECONDS = 60
+"""A session unused for this long is tried before a request relies on it."""
+
+DAV_SHADOW_BYTES = 1 * MIB
+"""What Finder writes beside files (._name, .DS_Store), kept in memory for one member; the oldest gives way."""
+
+DAV_PAGE = 500
+"""Entries of a folder fetched at once for a WebDAV listing; the answer is streamed, so nothing else is held."""
+
+LINES_RECORDS = 24
+"""Records in which one search looks for the line its words stand in; each costs reading one link of the chain."""
+
+NEAR_TERMS = 20_000
+"""Indexed words compared with one that was not found; bounds the CPU of a typing mistake."""

@@ -18,7 +18,7 @@ from firmware.linux.schema import (
     SET_FACTS,
 )
 from firmware.linux.sqlite import Connection, Row
-from firmware.locker.rows import Content, LinkRow, PackRow, PackState, Pending, Place, PutRow
+from firmware.locker.rows import Content, Inside, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.locker.words import name_words
 from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
 from firmware.model.kinds import KIND_NUMBERS, kind_of
@@ -252,6 +252,17 @@ class SqliteCatalog(Connection):
         for row in self._each(f"SELECT r.id FROM record r WHERE r.state=1{where} ORDER BY r.rid", *args):  # noqa: S608
             yield row[0]
 
+    def inside(self, prefix: bytes, after: tuple[bytes, int], limit: int) -> list[Inside]:
+        """Live and hidden records whose names begin with ``prefix``, in name order, behind ``after`` (name, row)."""
+        sql = (
+            "SELECT rid, id, name, size, mime, mtime_ns, stored_ms, version, state FROM record "
+            "WHERE (name, rid) > (?, ?) AND name < ? AND state IN (1, 3) ORDER BY name, rid LIMIT ?"
+        )
+        end = prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff" * 256
+        low = after if after[0] >= prefix else (prefix, -1)
+        rows = self._all(sql, *low, end, limit)
+        return [Inside(*row[:8], RecordState(row[8])) for row in rows]
+
     def text_seq(self, id: bytes) -> int | None:
         """The link that holds the newest text of a record."""
         seq: int | None = self._one("SELECT text_seq FROM record WHERE id=?", id)
@@ -308,6 +319,12 @@ class SqliteCatalog(Connection):
         rows = self._all(sql, match, before, limit + 1)
         following = f"00.{rows[limit - 1][0]}" if len(rows) > limit else None
         return Page(tuple(_record(row) for row in rows[:limit]), following)
+
+    def terms(self, start: str, limit: int) -> list[tuple[str, int]]:
+        """Indexed words that begin with ``start``, each with the number of records that hold it."""
+        self._do("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab('main', 'words', 'row')", ())
+        sql = "SELECT term, doc FROM temp.term WHERE term >= ? AND term < ? LIMIT ?"
+        return self._all(sql, start, start + "\U0010ffff", limit)
 
     def pending(self, kind: Pending, limit: int) -> list[Record]:
         """Live records the reader still owes something."""

@@ -8,6 +8,7 @@ from firmware import chain
 from firmware.chunk import content_digest
 from firmware.chunk.cutting import ID_BYTES
 from firmware.errors import Damaged, Missing
+from firmware.locker.folders import is_hidden
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import PackRow, PackState, Pending, Place, PutRow
 from firmware.model import Facts, RecordState
@@ -101,6 +102,9 @@ class Applier:
     def _flush(self) -> None:
         if self._puts:
             self._catalog.add_records(self._puts)
+            notes = [row.id for row in self._puts if is_hidden(row.name, row.mime)]
+            if notes:
+                self._catalog.set_state(notes, RecordState.HIDDEN, None)
             self._puts = []
 
     def _put_row(self, entry: chain.Put, seq: int, texts: dict[bytes, str] | None) -> PutRow:

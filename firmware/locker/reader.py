@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from firmware.errors import BadName, Misused, NoSuchRecord
-from firmware.limits import PAGE_RECORDS
+from firmware.limits import NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
+from firmware.locker import folders
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import Catalog, Pending
-from firmware.locker.words import search_expression
+from firmware.locker.texts import kept_text
+from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
+from firmware.model.mime import is_text, needs_reader
+from firmware.model.text import decode_text
 from firmware.seal import LockerSecrets
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -115,6 +119,14 @@ class LockerReader:
             if record is not None:
                 yield record, self.read(id)
 
+    def look(self, path: str) -> folders.Place:
+        """Say what lies at ``path`` ("" = the whole locker) as native clients see it; raises BadName, Damaged."""
+        return folders.look(self._catalog, self._shelf, path)
+
+    def inside(self, path: str, cursor: str | None, limit: int) -> tuple[Sequence[folders.Listed], str | None]:
+        """Up to ``limit`` files and folders right inside a folder, by name, and where to go on; raises Misused."""
+        return folders.listing(self._catalog, path, cursor, limit)
+
     def ids_in_order(self, folder: str | None = None) -> Iterator[str]:
         """Ids of all live records (below ``folder``) in the order their bytes lie on the disk."""
         for id in self._catalog.live_ids(_folder(folder)):
@@ -124,6 +136,19 @@ class LockerReader:
         """Return the smallest preview at least ``edge`` pixels wide, else the largest, else None."""
         found = self._catalog.preview(bytes.fromhex(id) if _ID.fullmatch(id) else b"", edge)
         return Preview(found[0], found[1], self._shelf.chunk(found[2])) if found else None
+
+    def text(self, id: str) -> str | None:
+        """Return the words in the newest version of a record as they were indexed, None without any."""
+        record = self.get(id)
+        if is_text(record.mime) and not needs_reader(record.mime):
+            head = b"".join(self.read(record.id, stop=TEXT_INDEX_BYTES))
+            return decode_text(head, whole=record.size <= len(head)) or head.decode("cp1252", "replace") or None
+        return kept_text(self._shelf, self._catalog, bytes.fromhex(record.id))
+
+    def near(self, word: str) -> Sequence[str]:
+        """Indexed words that look like ``word``, the nearest first, at most three."""
+        plain = plain_word(word)
+        return nearest(plain, self._catalog.terms(plain[:1], NEAR_TERMS)) if plain else ()
 
     def pending_counts(self) -> dict[str, int]:
         """How many records wait for facts and for previews."""

@@ -101,6 +101,21 @@ class Content:
     depth: int
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """One live or hidden record below a folder, in the order of names; ``row`` orders records of one name."""
+
+    row: int
+    id: bytes
+    name: bytes
+    size: int
+    mime: str
+    mtime_ns: int
+    stored_ms: int
+    version: int
+    state: RecordState
+
+
 class Catalog(Protocol):
     """Lists, finds and remembers. Every write belongs to the transaction that ``commit`` ends."""
 
@@ -140,11 +155,13 @@ class Catalog(Protocol):
     def record(self, id: bytes) -> Record | None: ...
     def named(self, name: bytes) -> list[tuple[bytes, int, int, bytes, int]]: ...
     def live_ids(self, folder: str | None) -> Iterator[bytes]: ...
+    def inside(self, prefix: bytes, after: tuple[bytes, int], limit: int) -> list[Inside]: ...
     def text_seq(self, id: bytes) -> int | None: ...
     def content(self, id: bytes, version: int | None) -> Content | None: ...
     def versions(self, id: bytes) -> list[Version]: ...
     def page(self, *, folder: str | None, state: RecordState, cursor: str | None, limit: int, order: str) -> Page: ...
     def find(self, match: str, *, cursor: str | None, limit: int) -> Page: ...
+    def terms(self, start: str, limit: int) -> list[tuple[str, int]]: ...
     def pending(self, kind: Pending, limit: int) -> list[Record]: ...
     def pending_counts(self) -> dict[str, int]: ...
     def preview(self, id: bytes, edge: int) -> tuple[int, str, bytes] | None: ...
@@ -158,6 +175,7 @@ __all__ = [
     "CATALOG",
     "Catalog",
     "Content",
+    "Inside",
     "LinkRow",
     "PackRow",
     "PackState",

@@ -14,6 +14,8 @@ class RecordState(enum.IntEnum):
     LIVE = 1
     BIN = 2
     """Deleted by its owner, exactly recoverable until the bin is emptied."""
+    HIDDEN = 3
+    """The box's own note about a folder (see firmware.locker.folders); no list, search or bin shows it."""
 
 
 class Collide(enum.StrEnum):

@@ -16,6 +16,8 @@ from services.api import types as t
 from services.api.server import Call, Handler
 from services.lockerd.analysis import Analyst
 from services.lockerd.downloads import Downloads
+from services.lockerd.finding_calls import FindingCalls
+from services.lockerd.folder_calls import FolderCalls
 from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
 from services.lockerd.store import Store
@@ -33,11 +35,15 @@ class LockerCalls:
         """All of them belong to the locker of ``member``."""
         self._member, self._store, self._readers, self._analyst = member, store, readers, analyst
         self._keys, self._journal = keys, journal
+        self._finding = FindingCalls(store, readers, analyst)
+        self._folders = FolderCalls(member, store, readers, journal)
         self._downloads = Downloads(readers, member, journal)
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
         return {
+            **self._finding.handlers(),
+            **self._folders.handlers(),
             "put": lambda call: PutSink(self._store, call),
             "bulk_put": lambda call: BulkSink(self._store, call, self._tell_stored),
             "fetch": self._downloads.fetch,
