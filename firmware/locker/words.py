@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SHORT_PREFIX = "\ue000"
 """Marks the one- and two-letter beginnings indexed beside a name's words: a private letter to FTS5's unicode61, and no
@@ -43,6 +44,41 @@ def name_words(name: bytes) -> str:
     words = set(_words(text))
     prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
     return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in sorted(prefixes))
+
+
+def plain_word(word: str) -> str:
+    """Return the first word of ``word`` as the index holds it; empty without one."""
+    return next(iter(_words(word)), "")
+
+
+def nearest(word: str, terms: Iterable[tuple[str, int]], count: int = 3) -> list[str]:
+    """Return the ``terms`` (with the number of records that hold each) that are a slip of the finger from ``word``.
+
+    One slip in four letters, two from eight letters on; the fewest slips first, then the most used.
+    """
+    allowed = 1 if len(word) < 8 else 2
+    found = []
+    for term, records in terms:
+        if abs(len(term) - len(word)) <= allowed and len(word) > 2 and term != word:
+            slips = _slips(word, term)
+            if slips <= allowed:
+                found.append((slips, -records, term))
+    return [term for _, _, term in sorted(found)[:count]]
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters added, left out, changed or swapped with their neighbour (optimal string alignment distance)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        here = [row]
+        for column, facing in enumerate(other, 1):
+            best = min(last[column] + 1, here[-1] + 1, last[column - 1] + (letter != facing))
+            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == facing:
+                best = min(best, before[column - 2] + 1)
+            here.append(best)
+        before, last = last, here
+    return last[-1]
 
 
 def _words(text: str) -> list[str]:
