@@ -108,9 +108,9 @@ class Applier:
             self._puts = []
 
     def _put_row(self, entry: chain.Put, seq: int, texts: dict[bytes, str] | None) -> PutRow:
-        text = texts.get(entry.rid) if texts is not None else None
-        if text is None and entry.text is not None:
-            text = self.text_of(entry)
+        text: str | None = None
+        if entry.text is not None:  # an empty version may follow one with words in the same link
+            text = (texts or {}).get(entry.rid) or self.text_of(entry)
         pending = Pending.FACTS if needs_reader(entry.mime) and entry.size else Pending.NOTHING
         when = entry.mtime_ns // 1_000_000
         return PutRow(
