@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
 
-from firmware.errors import BoxError
+from firmware.errors import BoxError, NoSuchRange, NoSuchRecord
 from firmware.model import RecordState
 from services.api.types import RecordInfo
 from webui.pages.page import Page
@@ -15,6 +15,7 @@ from webui.pages.shown import shown
 
 _FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PREVIEW_SECONDS = 600
+_CONDITIONS = ("Range", "If-Range", "If-None-Match")
 _PASSED_ON = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag")
 _SAVED_AS_THEY_ARE = (
     "image/jpeg",
@@ -24,6 +25,8 @@ _SAVED_AS_THEY_ARE = (
     "image/heic",
     "video/mp4",
     "video/quicktime",
+    "video/webm",
+    "video/3gpp",
     "application/pdf",
 )
 """Types a phone needs to know to save a file where it belongs. All others are opaque bytes."""
@@ -82,7 +85,7 @@ class RecordDelete(Page):
         self.go(f"/days?deleted={record_id}")
 
 
-class _Bytes(Page):
+class SandboxedBytes(Page):
     """Passes bytes of a locker on while they arrive."""
 
     async def pass_on(self, operation: str, headers: dict[str, str], **arguments: Any) -> None:
@@ -110,6 +113,12 @@ class _Bytes(Page):
         """Set the headers that say what the bytes are; ``mime`` is what the locker calls them."""
         raise NotImplementedError
 
+    def protect(self, mime: str, name: str) -> None:
+        """Say that the bytes are an attachment called ``name``, in a sandbox should they ever be shown."""
+        self.set_header("Content-Type", mime)
+        self.set_header("Content-Security-Policy", _FILE_POLICY)
+        self.set_header("Content-Disposition", attachment(name))
+
     def cut(self) -> None:
         """End a broken answer so that nobody takes it for a whole one."""
         connection: Any = self.request.connection
@@ -117,7 +126,7 @@ class _Bytes(Page):
         self._finished = True
 
 
-class RecordFile(_Bytes):
+class RecordFile(SandboxedBytes):
     """``GET /record/<id>/file``: the original, always as an attachment in a sandbox, ranges included."""
 
     async def get(self, record_id: str) -> None:
@@ -125,27 +134,31 @@ class RecordFile(_Bytes):
         text = self.get_query_argument("version", "")
         version = int(text) if text.isascii() and text.isdigit() and len(text) <= _VERSION_DIGITS else None
         self._record: RecordInfo = await self.ask("get", id=record_id)
-        asked = self.request.headers.get("Range")
-        headers = {"Range": asked} if asked else {}
-        if asked and "If-Range" in self.request.headers:
-            headers["If-Range"] = self.request.headers["If-Range"]
-        await self.pass_on("content", headers, id=record_id, version=version)
+        headers = {name: self.request.headers[name] for name in _CONDITIONS if name in self.request.headers}
+        try:
+            await self.pass_on("content", headers, id=record_id, version=version)
+        except NoSuchRange as error:
+            self.set_status(416)
+            self.set_header("Content-Range", f"bytes */{error.fields['size']}")
 
     def describe(self, mime: str) -> None:
         """An attachment under its own name; opaque unless its type is one phones file away by."""
         del mime  # the locker sends opaque bytes; the record knows what they are
         kind = self._record.mime if self._record.mime in _SAVED_AS_THEY_ARE else "application/octet-stream"
-        self.set_header("Content-Type", kind)
-        self.set_header("Content-Security-Policy", _FILE_POLICY)
-        self.set_header("Content-Disposition", attachment(self._record.name))
+        self.protect(kind, self._record.name)
 
 
-class RecordPreview(_Bytes):
+class RecordPreview(SandboxedBytes):
     """``GET /preview/<id>/<edge>``: a small picture made by the box itself."""
 
     async def get(self, record_id: str, edge: str) -> None:
-        """Send the picture nearest to ``edge`` pixels."""
-        await self.pass_on("preview", {}, id=record_id, edge=int(edge))
+        """Send the picture nearest to ``edge`` pixels; with ``?soon`` one not made yet is no error."""
+        try:
+            await self.pass_on("preview", {}, id=record_id, edge=int(edge))
+        except NoSuchRecord:
+            if "soon" not in self.request.query_arguments:
+                raise
+            self.set_status(204)  # the locker makes it now; a page that asks again soon will see it
 
     def describe(self, mime: str) -> None:
         """A picture, or opaque bytes when it claims to be anything else."""
