@@ -322,7 +322,7 @@ class SqliteCatalog(Connection):
 
     def terms(self, start: str, limit: int) -> list[tuple[str, int]]:
         """Indexed words that begin with ``start``, each with the number of records that hold it."""
-        self._do("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab('main', 'words', 'row')", ())
+        self._all("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab('main', 'words', 'row')")
         sql = "SELECT term, doc FROM temp.term WHERE term >= ? AND term < ? LIMIT ?"
         return self._all(sql, start, start + "\U0010ffff", limit)
 
