@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from firmware import chain
 from firmware.errors import Damaged, Missing
 from firmware.limits import TEXT_INDEX_BYTES, TEXT_INLINE_BYTES
 from firmware.locker.packs import PackShelf
 from firmware.locker.rows import Catalog
+from firmware.model.folding import beginnings, folded
 from firmware.model.mime import is_text, needs_reader
 from firmware.model.text import decode_text
 
 LINE_BEFORE, LINE_AFTER = 32, 110
 """Characters shown on both sides of the first word found: two rows on a phone."""
-_WORD = re.compile(r"[^\W_]+")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -60,11 +59,8 @@ def line_with(text: str, words: str) -> str | None:
 
     Case and accents do not matter; each of ``words`` may be the beginning of the word found.
     """
-    sought = [_folded(word) for word in _WORD.findall(words)]
-    if not sought:
-        return None
-    pattern = re.compile(r"(?<![^\W_])(?:" + "|".join(map(re.escape, sorted(sought, key=len, reverse=True))) + ")")
-    found = pattern.search(_folded(text))
+    pattern = beginnings(words)
+    found = pattern.search(folded(text)) if pattern else None
     if found is None:
         return None
     start, end = max(found.start() - LINE_BEFORE, 0), found.end() + LINE_AFTER
@@ -72,17 +68,3 @@ def line_with(text: str, words: str) -> str | None:
         start = text.find(" ", start, found.start()) + 1 or start
     line = _BLANKS.sub(" ", text[start:end]).strip()
     return ("…" if start else "") + line + ("…" if end < len(text) else "")
-
-
-def _folded(text: str) -> str:
-    """Lower case without accents, character by character, so that places in it are places in ``text``."""
-    if text.isascii():
-        return text.lower()
-    return "".join(_fold(char) for char in text)
-
-
-def _fold(char: str) -> str:
-    if char < "\x80":
-        return char.lower()
-    plain = unicodedata.normalize("NFD", char)[0].lower()
-    return plain if len(plain) == 1 else char
