@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-from firmware.errors import Misused, NoSuchRecord
+from firmware.errors import NoSuchRecord
+from firmware.linux.finding import Finding, folder_range, record_of
 from firmware.linux.schema import (
-    AFTER_DAY,
-    BY_DAY,
     MAKE_RECORD,
     MAKE_VERSION,
     MAKE_WORDS,
@@ -17,14 +14,13 @@ from firmware.linux.schema import (
     RECORD_COLUMNS,
     SET_FACTS,
 )
-from firmware.linux.sqlite import Connection, Row
 from firmware.locker.rows import Content, Inside, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.locker.words import name_words
-from firmware.model import Facts, Page, Record, RecordState, SafeName, Version
+from firmware.model import Facts, Record, RecordState, Version
 from firmware.model.kinds import KIND_NUMBERS, kind_of
 
 
-class SqliteCatalog(Connection):
+class SqliteCatalog(Finding):
     """The Catalog port on SQLite."""
 
     # --- small facts, packs, chunks, links ---
@@ -236,7 +232,7 @@ class SqliteCatalog(Connection):
     def record(self, id: bytes) -> Record | None:
         """One record in any state."""
         row = self._row(f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.id=?", id)  # noqa: S608 constant columns
-        return _record(row) if row else None
+        return record_of(row) if row else None
 
     def named(self, name: bytes) -> list[tuple[bytes, int, int, bytes, int]]:
         """Newest versions of the live records of this name: (id, version, size, chunks, depth), oldest record first."""
@@ -248,7 +244,7 @@ class SqliteCatalog(Connection):
 
     def live_ids(self, folder: str | None) -> Iterator[bytes]:
         """Ids of all live records (below ``folder``), in the order they were stored: the order of their packs."""
-        where, args = _folder_range(folder)
+        where, args = folder_range(folder)
         for row in self._each(f"SELECT r.id FROM record r WHERE r.state=1{where} ORDER BY r.rid", *args):  # noqa: S608
             yield row[0]
 
@@ -286,50 +282,10 @@ class SqliteCatalog(Connection):
         )
         return [Version(*row) for row in self._all(sql, id)]
 
-    def page(self, *, folder: str | None, state: RecordState, cursor: str | None, limit: int, order: str) -> Page:
-        """One page by day (newest first) or by name."""
-        inside, bounds = _folder_range(folder)
-        args: list[Any] = [int(state), *bounds]
-        if order == "name":
-            by, after = "r.name, r.rid", " AND (r.name, r.rid) > (?, ?)"
-        else:
-            by, after = BY_DAY, AFTER_DAY
-        if cursor is not None:
-            args += cursor_values(cursor, order)
-        where = f"r.state=?{inside}{after if cursor is not None else ''}"
-        sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE {where} ORDER BY {by} LIMIT ?"  # noqa: S608 constant parts
-        rows = self._all(sql, *args, limit + 1)
-        following = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            following = f"{last[2].hex()}.{last[0]}" if order == "name" else self._day_cursor(last[0])
-        return Page(tuple(_record(row) for row in rows[:limit]), following)
-
-    def _day_cursor(self, rid: int) -> str:
-        found = self._row("SELECT day, when_ms, kind, size, rid FROM record WHERE rid=?", rid)
-        return ".".join(map(str, found or ()))
-
-    def find(self, match: str, *, cursor: str | None, limit: int) -> Page:
-        """Records whose words match (an FTS5 expression), the newest stored first."""
-        sql = (
-            f"SELECT {RECORD_COLUMNS} FROM words w JOIN record r ON r.rid=w.rowid WHERE w.words MATCH ? "  # noqa: S608
-            "AND w.rowid < ? AND r.state=1 ORDER BY w.rowid DESC LIMIT ?"
-        )
-        before = cursor_values(cursor, "name")[1] if cursor else sys.maxsize
-        rows = self._all(sql, match, before, limit + 1)
-        following = f"00.{rows[limit - 1][0]}" if len(rows) > limit else None
-        return Page(tuple(_record(row) for row in rows[:limit]), following)
-
-    def terms(self, start: str, limit: int) -> list[tuple[str, int]]:
-        """Indexed words that begin with ``start``, each with the number of records that hold it."""
-        self._all("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab('main', 'words', 'row')")
-        sql = "SELECT term, doc FROM temp.term WHERE term >= ? AND term < ? LIMIT ?"
-        return self._all(sql, start, start + "\U0010ffff", limit)
-
     def pending(self, kind: Pending, limit: int) -> list[Record]:
         """Live records the reader still owes something."""
         sql = f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.pending=? AND r.state=1 ORDER BY r.rid LIMIT ?"  # noqa: S608
-        return [_record(row) for row in self._all(sql, kind, limit)]
+        return [record_of(row) for row in self._all(sql, kind, limit)]
 
     def pending_counts(self) -> dict[str, int]:
         """How many records wait for facts and for previews."""
@@ -377,38 +333,3 @@ class SqliteCatalog(Connection):
         if rid is None:
             raise NoSuchRecord(what=id.hex())
         return int(rid)
-
-
-def _record(row: Row) -> Record:
-    facts = Facts(row[4], row[11], bool(row[12]), row[13], row[14], row[15], row[16], row[17], row[18], row[20])
-    name = SafeName(row[2].decode("utf-8", "surrogateescape"))
-    return Record(
-        row[1].hex(), name, row[3], row[4], row[5], row[6], row[7], row[8], RecordState(row[9]), row[10], facts,
-        bool(row[19]), tuple(row[21].split("\n")) if row[21] else (), row[22] or "",
-    )  # fmt: skip
-
-
-def _folder_range(folder: str | None) -> tuple[str, list[Any]]:
-    if not folder:
-        return "", []
-    prefix = folder.rstrip("/").encode("utf-8", "surrogateescape") + b"/"
-    return " AND r.name>=? AND r.name<?", [prefix, prefix[:-1] + b"0"]
-
-
-def cursor_values(cursor: str, order: str) -> list[Any]:
-    """Read the cursor of a page, by "name" or by day; raises Misused."""
-    key, *rest = cursor.split(".", 5)
-    try:
-        values = [bytes.fromhex(key) if order == "name" else _int64(key), *map(_int64, rest)]
-    except ValueError:
-        values = []
-    if len(values) != (2 if order == "name" else 5):
-        raise Misused(why="this page does not exist any more")
-    return values
-
-
-def _int64(text: str) -> int:
-    """Read an integer SQLite can hold; raises ValueError."""
-    if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 63:
-        raise ValueError(text)
-    return int(text)

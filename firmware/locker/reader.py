@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from firmware.errors import BadName, Misused, NoSuchRecord
-from firmware.limits import NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
+from firmware.limits import GRID_ITEMS, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
 from firmware.locker import folders
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf
@@ -14,6 +15,7 @@ from firmware.locker.rows import Catalog, Pending
 from firmware.locker.texts import kept_text
 from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
+from firmware.model.finding import EVERYTHING, Facets, Filter, GridItem
 from firmware.model.mime import is_text, needs_reader
 from firmware.model.text import decode_text
 from firmware.seal import LockerSecrets
@@ -65,19 +67,55 @@ class LockerReader:
         cursor: str | None = None,
         limit: int = 100,
         order: str = "when",
+        only: Filter = EVERYTHING,
     ) -> Page:
         """One page of records, newest day first or by name; raises Misused on a bad order or cursor."""
         if order not in ("when", "name"):
             raise Misused(why="a list is ordered by “when” or by “name”")
         bounded = max(1, min(limit, PAGE_RECORDS))
-        return self._catalog.page(folder=_folder(folder), state=state, cursor=cursor, limit=bounded, order=order)
+        only = replace(only, folder=_folder(folder or only.folder))
+        return self._catalog.page(only, state=state, cursor=cursor, limit=bounded, order=order)
 
-    def search(self, words: str, *, cursor: str | None = None, limit: int = 50) -> Page:
-        """Live records that contain every word (the last one as a beginning), the newest stored first."""
+    def search(
+        self, words: str, *, cursor: str | None = None, limit: int = 50, only: Filter = EVERYTHING
+    ) -> Page:
+        """Live records that contain every word (the last one as a beginning), the newest stored first.
+
+        Without words: what the filter lets through, newest day first.
+        """
+        if not words.strip():
+            return self.list(cursor=cursor, limit=limit, only=only)
         match = search_expression(words)
         if match is None:
             return Page((), None)
-        return self._catalog.find(match, cursor=cursor, limit=max(1, min(limit, PAGE_RECORDS)))
+        only = replace(only, folder=_folder(only.folder))
+        return self._catalog.find(match, only, cursor=cursor, limit=max(1, min(limit, PAGE_RECORDS)))
+
+    def facets(self, words: str, only: Filter = EVERYTHING) -> Facets:
+        """Count what ``search`` would find by kind, year and tag."""
+        match = search_expression(words)
+        if match is None and words.strip():
+            return Facets({}, {}, [], 0)
+        return self._catalog.facets(match, replace(only, folder=_folder(only.folder)))
+
+    def tags(self) -> Sequence[tuple[str, int]]:
+        """Every tag in use, by name, with how many live records carry it."""
+        return self._catalog.tags()
+
+    def days(self, only: Filter = EVERYTHING) -> Sequence[tuple[int, int]]:
+        """Days (numbers) that have live records, newest first, with how many."""
+        return self._catalog.days(replace(only, folder=_folder(only.folder)))
+
+    def day_items(
+        self, only: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 500
+    ) -> tuple[Sequence[GridItem], str | None]:
+        """Live records as a grid of days shows them, newest first, and a cursor or None; raises Misused."""
+        only = replace(only, folder=_folder(only.folder))
+        return self._catalog.day_items(only, cursor=cursor, limit=max(1, min(limit, GRID_ITEMS)))
+
+    def sized(self, sizes: Sequence[int]) -> Sequence[tuple[str, int, int]]:
+        """Live records of one of these sizes: (id, size, version)."""
+        return self._catalog.sized(sizes)
 
     def versions(self, id: str) -> Sequence[Version]:
         """Return the versions of a record, newest first; raises NoSuchRecord."""
