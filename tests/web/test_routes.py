@@ -20,6 +20,7 @@ _SAMPLES = {
     "/record/([0-9a-f]{32})/delete": f"/record/{_NOBODY}/delete",
     "/record/([0-9a-f]{32})/file": f"/record/{_NOBODY}/file",
     "/preview/([0-9a-f]{32})/([0-9]{1,4})": f"/preview/{_NOBODY}/320",
+    "/uploads/([0-9a-f]{32})": f"/uploads/{_NOBODY}",
     "/uploads/([0-9a-f]{16,64})": f"/uploads/{_NOBODY}",
 }
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")

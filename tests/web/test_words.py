@@ -42,10 +42,10 @@ def test_every_sentence_asked_for_exists_and_every_sentence_is_asked_for() -> No
     for key in asked:
         assert key in ENGLISH.words or f"{key}.one" in ENGLISH.words or key.endswith("."), key
     js = {
-        f"adding.js.{name}"
-        for name in re.findall(r'words\.([a-zA-Z-]+)|fill\("([a-z]+)"', code)
-        for name in name
-        if name
+        key
+        for key in ENGLISH.words
+        for name in [key.partition(".js.")[2].removesuffix(".one").removesuffix(".many")]
+        if name and (f'"{name}"' in code or re.search(rf"words\.{name}\b", code))
     }
     computed = r"(weekday|month|number|tab|kind|error|http|box\.role|guide|day|time|language|setup|passphrase\.js)\..*"
     unused = {
