@@ -76,14 +76,12 @@ class LockerReader:
         only = replace(only, folder=_folder(folder or only.folder))
         return self._catalog.page(only, state=state, cursor=cursor, limit=bounded, order=order)
 
-    def search(
-        self, words: str, *, cursor: str | None = None, limit: int = 50, only: Filter = EVERYTHING
-    ) -> Page:
+    def search(self, words: str, *, cursor: str | None = None, limit: int = 50, only: Filter = EVERYTHING) -> Page:
         """Live records that contain every word (the last one as a beginning), the newest stored first.
 
-        Without words: what the filter lets through, newest day first.
+        Without words: what a filter lets through, newest day first.
         """
-        if not words.strip():
+        if not words.strip() and only != EVERYTHING:
             return self.list(cursor=cursor, limit=limit, only=only)
         match = search_expression(words)
         if match is None:
