@@ -58,6 +58,12 @@ class Finding(Connection):
         following = f"00.{rows[limit - 1][0]}" if len(rows) > limit else None
         return Page(tuple(record_of(row) for row in rows[:limit]), following)
 
+    def terms(self, start: str, limit: int) -> list[tuple[str, int]]:
+        """Indexed words that begin with ``start``, each with the number of records that hold it."""
+        self._all("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab('main', 'words', 'row')")
+        sql = "SELECT term, doc FROM temp.term WHERE term >= ? AND term < ? LIMIT ?"
+        return self._all(sql, start, start + "\U0010ffff", limit)
+
     def facets(self, match: str | None, only: Filter) -> Facets:
         """Count what a search would find by kind, year and tag."""
         inside, bounds = _only(only)
