@@ -1,0 +1,89 @@
+// Small pictures for the grid: few at a time, nothing for what was scrolled past, shown only once they are decoded.
+//
+// A request that left is let finish: cancelling it would cost the box a new TLS connection, and the answer is small.
+
+const IN_FLIGHT = 6;
+const TRY_AGAIN_MS = [500, 900, 1500, 2500, 4000, 8000, 15000, 30000];
+
+export class Pictures {
+  #queue = new Map();
+  #flying = 0;
+  #held = false;
+  #waiting = new Map();
+
+  /** Bring the picture at `address` into `tile`, unless `drop(tile)` comes first. */
+  want(tile, address, tries = 0) {
+    this.#queue.set(tile, { address, tries });
+    this.#next();
+  }
+
+  drop(tile) {
+    this.#queue.delete(tile);
+    clearTimeout(this.#waiting.get(tile)?.timer);
+    this.#waiting.delete(tile);
+    tile.querySelector("img")?.remove();
+  }
+
+  /** While somebody races through the years nothing is worth asking for. */
+  hold(held) {
+    this.#held = held;
+    if (!held) this.#next();
+  }
+
+  /** The box has made the preview of `id`: ask now instead of waiting. */
+  made(id) {
+    for (const [tile, { address, timer }] of this.#waiting) {
+      if (tile.dataset.record !== id) continue;
+      clearTimeout(timer);
+      this.#waiting.delete(tile);
+      this.want(tile, address);
+    }
+  }
+
+  #next() {
+    while (!this.#held && this.#flying < IN_FLIGHT && this.#queue.size) {
+      const [tile, wish] = this.#queue.entries().next().value;
+      this.#queue.delete(tile);
+      this.#flying += 1;
+      this.#bring(tile, wish).finally(() => {
+        this.#flying -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #bring(tile, { address, tries }) {
+    const id = tile.dataset.record;
+    const picture = new Image();
+    picture.alt = "";
+    picture.decoding = "async";
+    picture.draggable = false;
+    picture.src = address;
+    try {
+      await picture.decode();
+    } catch {
+      this.#later(tile, id, address, tries);
+      return;
+    }
+    if (tile.dataset.record !== id || !tile.isConnected) return;
+    tile.querySelector("img")?.remove();
+    tile.prepend(picture);
+    tile.classList.remove("coming");
+    tile.dispatchEvent(new CustomEvent("shown", { bubbles: true, detail: { id } }));
+  }
+
+  /** Not made yet: the box makes asked-for ones first, so ask again soon, then ever more seldom, then not at all. */
+  #later(tile, id, address, tries) {
+    if (tile.dataset.record !== id || !tile.isConnected || tries >= TRY_AGAIN_MS.length) return;
+    tile.classList.add("coming");
+    const again = () => {
+      if (document.hidden) {
+        this.#waiting.set(tile, { address, timer: setTimeout(again, TRY_AGAIN_MS[tries]) });
+        return;
+      }
+      this.#waiting.delete(tile);
+      if (tile.dataset.record === id && tile.isConnected) this.want(tile, address, tries + 1);
+    };
+    this.#waiting.set(tile, { address, timer: setTimeout(again, TRY_AGAIN_MS[tries]) });
+  }
+}
