@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.api import records_types as r
 from services.api import types as t
 from services.api.decode import names
 
@@ -111,6 +112,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("find", _L, "GET", "/v1/records/by-path", _T, t.RecordPath, t.RecordInfo, "One record by its path."),
     Operation("list", _L, "GET", _RECS, _T, t.ListArgs, t.Records, "A page of records."),
     Operation("search", _L, "GET", "/v1/search", _T, t.SearchArgs, t.Records, "Find records by words."),
+    Operation("facets", _L, "GET", "/v1/facets", _T, r.FacetArgs, r.Facets, "How does what is found divide?"),
+    Operation("tags", _L, "GET", "/v1/tags", _T, t.Nothing, r.Tags, "Every tag in use."),
+    Operation("days", _L, "GET", "/v1/days", _T, r.DaysArgs, r.Days, "Every day that has records."),
+    Operation("day_items", _L, "GET", "/v1/days/items", _T, r.DayItemsArgs, r.DayItems, "Part of the grid of days."),
+    Operation("annotate", _L, "POST", _RECS + "/annotate", _T, r.Annotate, t.Count, "Write tags or a note on records."),
+    Operation("known", _L, "POST", _RECS + "/known", _T, r.KnownArgs, r.Known, "Which of my files are here already?"),
     Operation("get", _L, "GET", _REC, _T, t.RecordId, t.RecordInfo, "One record."),
     Operation("delete", _L, "DELETE", _REC, _T, t.RecordId, t.Count, "Put one record into the bin."),
     Operation("versions", _L, "GET", _REC + "/versions", _T, t.RecordId, t.Versions, "A record's history."),

@@ -254,6 +254,10 @@ class ListArgs:
     """Which records to list."""
 
     folder: str | None = arg("Only what lies in this folder.", default=None, longest=MAX_NAME_BYTES, raw=True)
+    kinds: str | None = arg("Only these kinds, with commas between them.", default=None, pattern=KINDS)
+    from_day: str | None = arg("Not before this day.", default=None, pattern=DAY)
+    to_day: str | None = arg("Not after this day.", default=None, pattern=DAY)
+    tag: str | None = arg("Only with this tag.", default=None, pattern=TAG)
     state: RecordState = arg("live, or bin for what was deleted.", default=RecordState.LIVE)
     cursor: str | None = arg("“next” of the page before.", default=None, longest=8192)
     limit: int = arg("Records in one answer.", default=100, low=1, high=limits.PAGE_RECORDS)
@@ -262,9 +266,14 @@ class ListArgs:
 
 @dataclass(frozen=True, slots=True)
 class SearchArgs:
-    """What to look for: all words must match, the last one may be a beginning."""
+    """What to look for: all words must match, the last one may be a beginning; without words a filter decides."""
 
-    q: str = arg("Words.", shortest=1, longest=512)
+    q: str = arg("Words.", default="", longest=512)
+    folder: str | None = arg("Only what lies in this folder.", default=None, longest=MAX_NAME_BYTES, raw=True)
+    kinds: str | None = arg("Only these kinds, with commas between them.", default=None, pattern=KINDS)
+    from_day: str | None = arg("Not before this day.", default=None, pattern=DAY)
+    to_day: str | None = arg("Not after this day.", default=None, pattern=DAY)
+    tag: str | None = arg("Only with this tag.", default=None, pattern=TAG)
     cursor: str | None = arg("“next” of the page before.", default=None, longest=8192)
     limit: int = arg("Records in one answer.", default=50, low=1, high=limits.PAGE_RECORDS)
 

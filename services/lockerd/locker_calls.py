@@ -20,6 +20,7 @@ from services.lockerd.finding_calls import FindingCalls
 from services.lockerd.folder_calls import FolderCalls
 from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
+from services.lockerd.record_calls import RecordCalls, filter_of
 from services.lockerd.store import Store
 from services.lockerd.uploads import BulkSink, PutSink
 
@@ -38,6 +39,7 @@ class LockerCalls:
         self._finding = FindingCalls(store, readers, analyst)
         self._folders = FolderCalls(member, store, readers, journal)
         self._downloads = Downloads(readers, member, journal)
+        self._records = RecordCalls(store, readers)
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
@@ -68,6 +70,7 @@ class LockerCalls:
             "stats": self._stats,
             "analysis": self._analysis,
             "set_analysis": self._set_analysis,
+            **self._records.handlers(),
         }
 
     def _tell_stored(self, files: int, size: int) -> None:
@@ -76,17 +79,21 @@ class LockerCalls:
 
     async def _list(self, call: Call) -> t.Records:
         a: t.ListArgs = call.args
+        only = filter_of(a, tag=a.tag, folder=a.folder)
         return _page(
             await self._readers.ask(
                 lambda reader: reader.list(
-                    folder=a.folder, state=a.state, cursor=a.cursor, limit=a.limit, order=a.order.value
+                    state=a.state, cursor=a.cursor, limit=a.limit, order=a.order.value, only=only
                 )
             )
         )
 
     async def _search(self, call: Call) -> t.Records:
         a: t.SearchArgs = call.args
-        return _page(await self._readers.ask(lambda reader: reader.search(a.q, cursor=a.cursor, limit=a.limit)))
+        only = filter_of(a, tag=a.tag, folder=a.folder)
+        return _page(
+            await self._readers.ask(lambda reader: reader.search(a.q, cursor=a.cursor, limit=a.limit, only=only))
+        )
 
     async def _get(self, call: Call) -> t.RecordInfo:
         return record_info(await self._readers.ask(lambda reader: reader.get(call.args.id)))
@@ -208,7 +215,7 @@ class LockerCalls:
 
 def record_info(record: Record) -> t.RecordInfo:
     """Return what callers see of a record."""
-    facts = {name: value for name, value in asdict(record.facts).items() if name != "text"}
+    facts = {name: value for name, value in asdict(record.facts).items() if name not in ("text", "place")}
     return t.RecordInfo(
         id=record.id,
         name=str(record.name),
@@ -223,6 +230,9 @@ def record_info(record: Record) -> t.RecordInfo:
         has_preview=record.has_preview,
         kind=kind_of(record.mime),
         deleted_ms=record.deleted_ms,
+        tags=record.tags,
+        note=record.note,
+        place=record.facts.place,
     )
 
 
