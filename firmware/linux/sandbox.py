@@ -13,7 +13,7 @@ import os
 import platform
 import resource
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from firmware.limits import MIB
@@ -22,6 +22,8 @@ from firmware.linux.syscalls import MACHINES, number
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_GET_SECCOMP = 1, 4, 22, 38, 21
 _NOBODY = 65534
+_PAGE = resource.getpagesize()
+_MOST_FILES = os.sysconf("SC_OPEN_MAX")
 
 _FS_EXECUTE, _FS_WRITE, _FS_READ_FILE, _FS_READ_DIR = 1, 2, 4, 8
 _FS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
@@ -30,11 +32,16 @@ _NET_RIGHTS = 0b11
 _SCOPES = 0b11
 
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_LOAD, _JUMP_EQUAL, _JUMP_FROM, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _AT_NUMBER, _AT_ARCH, _AT_ARGS = 0, 4, 16
 _CLONE_THREAD, _PROT_EXEC = 0x00010000, 4
+_X32 = 0x40000000
+"""From here on x86-64 counts its calls of the x32 kind, which nobody here makes."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_prctl_call, _restrict_self = _libc["prctl"], _libc["syscall"]
+_prctl_call.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+_restrict_self.argtypes = [ctypes.c_long] * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +83,61 @@ def walls() -> Walls:
     return Walls(landlock=_landlock_abi(), seccomp=seccomp)
 
 
+class Ready:
+    """A confinement made ready once, so that many children can enter it for the price of a few system calls."""
+
+    def __init__(self, rules: Confinement) -> None:
+        """Build filter and rule set of ``rules``; raises OSError for a machine without a call table."""
+        self.cpu_seconds = rules.cpu_seconds
+        self._limits = tuple(_limits(rules))
+        self._memory = None if rules.will_exec else rules.memory_bytes
+        program = seccomp_program(rules, platform.machine())
+        self._code = ctypes.create_string_buffer(program, len(program))
+        # struct sock_fprog: the number of instructions, padding, their address (64-bit machines only).
+        head = struct.pack("<H6xQ", len(program) // 8, ctypes.addressof(self._code))
+        self._head = ctypes.create_string_buffer(head)
+        self._filter = ctypes.addressof(self._head)
+        abi = _landlock_abi()
+        self.walls = Walls(landlock=abi, seccomp=True)
+        self._ruleset = _landlock(abi, rules) if abi else -1
+
+    def enter(self, close_from: int | None = None) -> None:
+        """Lock this process (single-threaded) in; descriptors from ``close_from`` on are closed on the way.
+
+        Raises OSError when seccomp cannot be had: a parser without it must not run.
+        """
+        virtual, resident = (0, 0) if self._memory is None else resident_bytes()
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        if self._ruleset >= 0 and _restrict_self(_LANDLOCK_RESTRICT, self._ruleset, 0) != 0:
+            raise OSError(ctypes.get_errno(), "landlock_restrict_self")
+        if close_from is not None:
+            os.closerange(close_from, _MOST_FILES)
+        for what, soft, hard in self._limits:
+            resource.setrlimit(what, (soft, hard))
+        if self._memory is not None:
+            limit = virtual + max(self._memory - resident, MIB)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        _prctl(_PR_SET_SECCOMP, 2, self._filter)
+
+    def close(self) -> None:
+        """Give the rule set's descriptor back."""
+        if self._ruleset >= 0:
+            os.close(self._ruleset)
+            self._ruleset = -1
+
+
 def confine(rules: Confinement) -> Walls:
     """Lock this process (single-threaded) in and return the walls that now stand.
 
     Raises OSError when seccomp cannot be had: a parser without it must not run. A kernel without landlock is
     tolerated, because the filter alone already refuses opening, sockets and processes to a parser.
     """
-    _limit(rules)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    abi = _landlock_abi()
-    if abi:
-        _landlock(abi, rules)
-    program = seccomp_program(rules, platform.machine())
-    _install(program)
-    return Walls(landlock=abi, seccomp=True)
+    ready = Ready(rules)
+    try:
+        ready.enter()
+    finally:
+        ready.close()
+    return ready.walls
 
 
 def die_with_parent() -> None:
@@ -119,30 +167,52 @@ def first_to_die() -> None:
 
 def resident_bytes(pid: int | str = "self") -> tuple[int, int]:
     """Return (virtual, resident) bytes of a process; raises OSError when it is gone."""
-    with open(f"/proc/{pid}/statm", "rb") as statm:
-        pages = statm.read().split()
-    size = resource.getpagesize()
-    return int(pages[0]) * size, int(pages[1]) * size
+    statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pages = os.read(statm, 200).split()
+    finally:
+        os.close(statm)
+    if len(pages) < 2:
+        raise ProcessLookupError(errno.ESRCH, "no memory left")
+    return int(pages[0]) * _PAGE, int(pages[1]) * _PAGE
 
 
 def seccomp_program(rules: Confinement, machine: str) -> bytes:
-    """Build the BPF program of ``rules`` for ``machine``; raises OSError for a machine without a call table."""
+    """Build the BPF program of ``rules`` for ``machine``; raises OSError for a machine without a call table.
+
+    The call's number is looked up by halving: the kernel walks the program once per number when a child enters.
+    """
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"no system call table for {machine}")
     refused = _ERRNO | errno.EPERM
     listed, other = (refused, _ALLOW) if rules.forbid else (_ALLOW, refused)
+    ends = {number(name, machine): [_op(_RETURN, listed)] for name in rules.calls}
+    if not rules.forbid:
+        ends[number("clone3", machine)] = [_op(_RETURN, _ERRNO | errno.ENOSYS)]
+        for name, arg, bit in _special(rules):
+            ends[number(name, machine)] = _unless_bit(arg, bit, allow_when_set=name == "clone")
+    ends.pop(-1, None)
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, MACHINES[machine][1], 1, 0), _op(_RETURN, _KILL)]
     code.append(_op(_LOAD, _AT_NUMBER))
-    code += _answer(number("clone3", machine), _ERRNO | errno.ENOSYS) if not rules.forbid else []
-    special = () if rules.forbid else _special(rules)
-    for name, arg, bit in special:
-        code += _unless_bit(number(name, machine), arg, bit, allow_when_set=name == "clone")
-    taken = {name for name, _, _ in special}
-    for name in sorted(rules.calls - taken):
-        if number(name, machine) >= 0:
-            code += _answer(number(name, machine), listed)
-    code.append(_op(_RETURN, other))
-    return b"".join(code)
+    return b"".join(code + _halved(_stretches(ends, [_op(_RETURN, other)], [_op(_RETURN, refused)])))
+
+
+def _stretches(ends: dict[int, list[bytes]], other: list[bytes], last: list[bytes]) -> list[tuple[int, list[bytes]]]:
+    """Cut all numbers into stretches of one fate each: (first number, what happens), ascending from 0."""
+    found: list[tuple[int, list[bytes]]] = []
+    marks = {0: other} | {call + 1: other for call in ends} | ends | {_X32: last}
+    for start, end in sorted(marks.items()):
+        if not found or found[-1][1] != end:
+            found.append((start, end))
+    return found
+
+
+def _halved(stretches: list[tuple[int, list[bytes]]]) -> list[bytes]:
+    if len(stretches) == 1:
+        return stretches[0][1]
+    middle = len(stretches) // 2
+    low, high = _halved(stretches[:middle]), _halved(stretches[middle:])
+    return [_op(_JUMP_FROM, stretches[middle][0], len(low), 0), *low, *high]
 
 
 def _special(rules: Confinement) -> tuple[tuple[str, int, int], ...]:
@@ -158,56 +228,35 @@ def _op(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes
     return struct.pack("<HBBI", code, when_true, when_false, value)
 
 
-def _answer(call: int, action: int) -> list[bytes]:
-    return [_op(_JUMP_EQUAL, call, 0, 1), _op(_RETURN, action)]
-
-
-def _unless_bit(call: int, arg: int, bit: int, *, allow_when_set: bool) -> list[bytes]:
-    """Decide ``call`` by one bit of one argument (low half: both machines are little-endian)."""
+def _unless_bit(arg: int, bit: int, *, allow_when_set: bool) -> list[bytes]:
+    """Decide a call by one bit of one argument (low half: both machines are little-endian)."""
     yes, no = (_ALLOW, _ERRNO | errno.EPERM) if allow_when_set else (_ERRNO | errno.EPERM, _ALLOW)
-    return [
-        _op(_JUMP_EQUAL, call, 0, 4),
-        _op(_LOAD, _AT_ARGS + 8 * arg),
-        _op(_JUMP_ANY_BIT, bit, 0, 1),
-        _op(_RETURN, yes),
-        _op(_RETURN, no),
-    ]
+    return [_op(_LOAD, _AT_ARGS + 8 * arg), _op(_JUMP_ANY_BIT, bit, 0, 1), _op(_RETURN, yes), _op(_RETURN, no)]
 
 
-def _install(program: bytes) -> None:
-    code = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog: the number of instructions, padding, their address (64-bit machines only).
-    head = ctypes.create_string_buffer(struct.pack("<H6xQ", len(program) // 8, ctypes.addressof(code)))
-    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(head))
-
-
-def _limit(rules: Confinement) -> None:
-    _lower(resource.RLIMIT_CORE, 0)
+def _limits(rules: Confinement) -> Iterator[tuple[int, int, int]]:
+    """Yield (resource, soft, hard) of the limits known before a child is there."""
+    yield _lower(resource.RLIMIT_CORE, 0)
     if rules.open_files is not None:
-        _lower(resource.RLIMIT_NOFILE, rules.open_files)
+        yield _lower(resource.RLIMIT_NOFILE, rules.open_files)
     if rules.cpu_seconds is not None:
-        _lower(resource.RLIMIT_CPU, rules.cpu_seconds, rules.cpu_warning_seconds)
-    if rules.memory_bytes is None:
-        return
-    _lower(resource.RLIMIT_FSIZE, 0)
-    if rules.will_exec:
-        _lower(resource.RLIMIT_STACK, 2 * MIB)
-        _lower(resource.RLIMIT_DATA, rules.memory_bytes)
-    else:
-        virtual, resident = resident_bytes()
-        _lower(resource.RLIMIT_AS, virtual + max(rules.memory_bytes - resident, MIB))
+        yield _lower(resource.RLIMIT_CPU, rules.cpu_seconds, rules.cpu_warning_seconds)
+    if rules.memory_bytes is not None:
+        yield _lower(resource.RLIMIT_FSIZE, 0)
+        if rules.will_exec:
+            yield _lower(resource.RLIMIT_STACK, 2 * MIB)
+            yield _lower(resource.RLIMIT_DATA, rules.memory_bytes)
 
 
-def _lower(what: int, value: int, soft: int | None = None) -> None:
-    """Set soft and hard limit to ``value``, or to the hard limit when that is lower already."""
+def _lower(what: int, value: int, soft: int | None = None) -> tuple[int, int, int]:
+    """Give ``what`` with ``value`` as its soft and hard limit, or with the hard limit when that is lower already."""
     hard = resource.getrlimit(what)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value if soft is None else min(soft, value), value))
+    return what, value if soft is None else min(soft, value), value
 
 
 def _prctl(option: int, value: int, pointer: int = 0) -> None:
-    words = [ctypes.c_ulong(word) for word in (value, pointer, 0, 0)]
-    if _libc.prctl(option, *words) != 0:
+    if _prctl_call(option, value, pointer, 0, 0) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"prctl {option}: {os.strerror(code)}")
 
@@ -217,8 +266,8 @@ def _landlock_abi() -> int:
     return max(int(abi), 0)
 
 
-def _landlock(abi: int, rules: Confinement) -> None:
-    """Deny every file-system right but ``rules.read`` and ``rules.execute``, TCP, and signals out of the sandbox."""
+def _landlock(abi: int, rules: Confinement) -> int:
+    """Return a rule set: no file-system right but ``rules.read`` and ``rules.execute``, no TCP, no signal outwards."""
     handled = (1 << _FS_BITS.get(abi, 16)) - 1
     attr = struct.pack("<QQQ", handled, _NET_RIGHTS, _SCOPES)[: 8 if abi < 4 else 16 if abi < 6 else 24]
     ruleset = _libc.syscall(_LANDLOCK_CREATE, attr, ctypes.c_size_t(len(attr)), ctypes.c_uint32(0))
@@ -227,10 +276,10 @@ def _landlock(abi: int, rules: Confinement) -> None:
     try:
         _permit(ruleset, rules.read, _FS_READ_FILE | _FS_READ_DIR)
         _permit(ruleset, rules.execute, _FS_READ_FILE | _FS_READ_DIR | _FS_EXECUTE)
-        if _libc.syscall(_LANDLOCK_RESTRICT, ruleset, ctypes.c_uint32(0)) != 0:
-            raise OSError(ctypes.get_errno(), "landlock_restrict_self")
-    finally:
+    except OSError:
         os.close(ruleset)
+        raise
+    return int(ruleset)
 
 
 def _permit(ruleset: int, paths: Iterable[str], rights: int) -> None:

@@ -11,7 +11,7 @@ import enum
 import json
 import re
 import struct
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
 from typing import Any
 
 from firmware.limits import KIB, READER_OUTPUT_BYTES, TEXT_INDEX_BYTES
@@ -26,6 +26,7 @@ PREVIEWS = 3
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,100}")
 _MAGIC = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 _YEAR_MS = 366 * 86_400_000
+_FACTS = frozenset(field.name for field in fields(Facts))
 _RANGES = {
     "taken_ms": (-200 * _YEAR_MS, 300 * _YEAR_MS),
     "width": (1, 1_000_000),
@@ -102,9 +103,15 @@ def encode(analysis: Analysis) -> bytes:
     """Give the wire form of ``analysis`` (the child's side)."""
     head: dict[str, Any] = {"trouble": analysis.trouble, "previews": []}
     if analysis.facts is not None:
-        head["facts"] = {name: value for name, value in asdict(analysis.facts).items() if value is not None}
+        found = ((name, getattr(analysis.facts, name)) for name in _FACTS)
+        head["facts"] = {name: value for name, value in found if value is not None}
     head["previews"] = [[p.edge, p.mime, len(p.data)] for p in analysis.previews]
     return pack(head, tuple(p.data for p in analysis.previews))
+
+
+def with_mime(facts: Facts, mime: str) -> Facts:
+    """Give ``facts`` the type the caller believes in, unless the parser knew better."""
+    return facts if facts.mime else replace(facts, mime=mime)
 
 
 def decode(answer: bytes) -> Analysis:
@@ -120,7 +127,7 @@ def decode(answer: bytes) -> Analysis:
 
 
 def _facts(found: object) -> Facts:
-    if type(found) is not dict or not found.keys() <= {field.name for field in fields(Facts)}:
+    if type(found) is not dict or not found.keys() <= _FACTS:
         raise ValueError("facts are no facts")
     clean: dict[str, Any] = {}
     for name, value in found.items():

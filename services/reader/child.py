@@ -17,6 +17,7 @@ from services.reader.answer import Trouble
 INPUT, OUTPUT = 0, 1
 """The only descriptors of a child: its file, and the pipe for its answer (2 is /dev/null)."""
 _LOOK_SECONDS = 0.1
+_PIECE = 1 << 16
 
 _FAILED, _NO_MEMORY, _NO_WALLS = 70, 71, 72
 _EXITS: dict[int, Trouble | None] = {0: None, _NO_MEMORY: Trouble.MEMORY, _NO_WALLS: Trouble.NO_SANDBOX}
@@ -39,7 +40,7 @@ class Abandoned(Exception):
 def run_child(
     task: Callable[[], None],
     source: int,
-    walls: sandbox.Confinement,
+    walls: sandbox.Ready,
     *,
     seconds: float = READER_SECONDS,
     output_bytes: int = READER_OUTPUT_BYTES,
@@ -51,9 +52,10 @@ def run_child(
     resident memory passes READER_RSS_BYTES. Raises Abandoned when ``watch`` becomes readable (the caller left).
     """
     reading, writing = os.pipe()
+    mother = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _child(task, source, writing, walls)
+        _child(task, source, writing, walls, mother)
     os.close(writing)
     trouble: Trouble | None = Trouble.CRASHED
     output = b""
@@ -61,7 +63,8 @@ def run_child(
         output, trouble = _collect(pid, reading, time.monotonic() + seconds, output_bytes, watch)
     finally:
         os.close(reading)
-        os.kill(pid, signal.SIGKILL)
+        if trouble is not None:
+            os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
     if trouble is None:
         trouble = _why(status, usage, walls.cpu_seconds)
@@ -72,14 +75,14 @@ def _collect(pid: int, reading: int, deadline: float, limit: int, watch: int | N
     """Read until the pipe ends (the child closed it or died); the caller then reaps."""
     parts: list[bytes] = []
     size = 0
-    handles = [reading] if watch is None else [reading, watch]
+    handles = (reading,) if watch is None else (reading, watch)
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             return b"", Trouble.TIMEOUT
         ready = select.select(handles, [], [], min(left, _LOOK_SECONDS))[0]
         if reading in ready:
-            part = os.read(reading, 1 << 18)
+            part = os.read(reading, _PIECE)
             if not part:
                 return b"".join(parts), _linger(pid, deadline)
             parts.append(part)
@@ -94,11 +97,12 @@ def _collect(pid: int, reading: int, deadline: float, limit: int, watch: int | N
 
 def _linger(pid: int, deadline: float) -> Trouble | None:
     """Wait for a child that closed its pipe to end by itself, so that its exit status is its own."""
-    while time.monotonic() < deadline:
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            return None
-        time.sleep(0.001)
-    return Trouble.TIMEOUT
+    ending = os.pidfd_open(pid)
+    try:
+        ended = select.select([ending], [], [], max(deadline - time.monotonic(), 0.0))[0]
+    finally:
+        os.close(ending)
+    return None if ended else Trouble.TIMEOUT
 
 
 def _resident(pid: int) -> int:
@@ -118,17 +122,18 @@ def _why(status: int, usage: resource.struct_rusage, cpu_limit: int | None) -> T
     return Trouble.TIMEOUT if cpu_limit is not None and used >= cpu_limit - 1 else Trouble.MEMORY
 
 
-def _child(task: Callable[[], None], source: int, writing: int, walls: sandbox.Confinement) -> None:
+def _child(task: Callable[[], None], source: int, writing: int, walls: sandbox.Ready, mother: int) -> None:
     """Never returns: becomes INPUT/OUTPUT/null, locks itself in, works, exits with a code _EXITS knows."""
     code = _NO_WALLS
     try:
         sandbox.die_with_parent()
+        if os.getppid() != mother:
+            os._exit(_FAILED)  # it died before this child asked to die with it
+        os.dup2(source, INPUT)
+        os.dup2(writing, OUTPUT)
         null = os.open("/dev/null", os.O_RDONLY)  # nothing is said there, and the walls let nothing be written
-        for place, handle in enumerate([os.dup(handle) for handle in (source, writing, null)]):
-            os.dup2(handle, place, inheritable=True)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        sandbox.drop_root()
-        sandbox.confine(walls)
+        os.dup2(null, 2)
+        walls.enter(close_from=3)
         code = _FAILED
         task()
         code = 0

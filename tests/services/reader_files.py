@@ -79,6 +79,19 @@ def pdf_of(*objects: bytes) -> bytes:
     return bytes(out)
 
 
+def closed_pdf() -> bytes:
+    """A blank page behind the password “secret” (RC4, 128 bits; revision 3 of the standard handler)."""
+    return (
+        b"%PDF-1.4\n1 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj\n2 0 obj<</Type/Catalog/Pages 1 0 R>>endobj\n"
+        b"3 0 obj<</Type/Page/Resources<<>>/MediaBox[0 0 100 100]/Parent 1 0 R>>endobj\n"
+        b"4 0 obj<</V 2/R 3/Length 128/P 4294967292/Filter/Standard"
+        b"/O<0e522925a3e4e874c3cfacbef511a73ac4ec2bd865dcd3d4627614917abfd7e4>"
+        b"/U<2bde1cdc932c2684f83982821dc884a628bf4e5e4e758a4164004e56fffa0108>>>endobj\n"
+        b"trailer<</Size 5/Root 2 0 R/ID[<1ca15fa0fad02e8f3296673c9323f593><1ca15fa0fad02e8f3296673c9323f593>]"
+        b"/Encrypt 4 0 R>>\n%%EOF\n"
+    )
+
+
 def looping_pdf() -> bytes:
     """A page tree that is its own child, twice."""
     return pdf_of(

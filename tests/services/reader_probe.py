@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from firmware.linux.sandbox import Confinement
+from firmware.linux.sandbox import Ready
 from firmware.model import Analysis, Facts
 from services.reader.child import OUTPUT, run_child
 from services.reader.walls import PARSER, tool_walls
@@ -156,7 +156,6 @@ PROBES: dict[str, Callable[[], str]] = {
         trace, namespace, map_code, see_descriptors, hog, many_threads, loop, crash, lie, flood, hello,
     )
 }  # fmt: skip
-FREE = Confinement(calls=frozenset(), forbid=True, new_code=True, read=("/",), execute=("/",))
 
 
 def attempt(name: str) -> str:
@@ -182,7 +181,8 @@ def once(name: str, walls: str) -> None:
     if walls == "free":
         print(json.dumps({"said": attempt(name), "trouble": None}))
         return
-    end = run_child(lambda: tell(name), 0, tool_walls("/usr/bin/ffprobe") if walls == "tool" else PARSER, seconds=5)
+    rules = tool_walls("/usr/bin/ffprobe") if walls == "tool" else PARSER
+    end = run_child(lambda: tell(name), 0, Ready(rules), seconds=5)
     print(json.dumps({"said": end.output.decode(), "trouble": end.trouble, "rss": end.rss_bytes}))
 
 

@@ -14,6 +14,7 @@ from firmware.limits import MIB, READER_INPUT_BYTES, READER_RSS_BYTES, TEXT_INDE
 from firmware.model import Facts, Preview, mime
 from firmware.model.text import decode_text
 from services.reader.client import Reader
+from services.reader.families import Family
 from services.reader.ranges import TOTAL_BYTES, Read, needed
 from tests.services import reader_files as files
 
@@ -278,14 +279,14 @@ def test_threads_take_turns(reader: Reader) -> None:
     assert found == [None] * 8
 
 
-def test_a_zygote_that_died_is_replaced_silently(reader: Reader) -> None:
+def test_a_mother_that_died_is_replaced_silently(reader: Reader) -> None:
     data = files.picture("JPEG", 300, 200)
     assert reader.facts("image/jpeg", "x", data).trouble is None
-    zygote = reader._zygote
-    assert zygote is not None
-    zygote.kill()
+    mother = reader._mothers[Family.LIGHT]
+    before = mother.pid
+    mother.kill()
     assert reader.facts("image/jpeg", "x", data).trouble is None
-    assert reader._zygote is not zygote
+    assert before and mother.pid and mother.pid != before
 
 
 def test_text_needs_no_child() -> None:

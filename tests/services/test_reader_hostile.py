@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import struct
 from collections.abc import Iterator
 
-import pypdf
 import pytest
 
 from firmware.limits import READER_RSS_BYTES
@@ -80,12 +78,8 @@ def test_bombs_cost_one_analysis(reader: Reader, name: str, data: bytes, trouble
 
 
 def test_a_document_behind_a_password(reader: Reader) -> None:
-    writer = pypdf.PdfWriter()
-    writer.add_blank_page(100, 100)
-    writer.encrypt("secret", algorithm="RC4-128")
-    box = io.BytesIO()
-    writer.write(box)
-    assert reader.facts("application/pdf", "x.pdf", box.getvalue()).trouble == "encrypted"
+    assert reader.facts("application/pdf", "x.pdf", files.closed_pdf()).trouble == "encrypted"
+    assert reader.previews("application/pdf", "x.pdf", files.closed_pdf()).trouble == "encrypted"
 
 
 def test_files_cut_short(reader: Reader, samples: dict[str, bytes]) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from firmware.limits import READER_RSS_BYTES
-from firmware.linux.sandbox import seccomp_program
+from firmware.linux.sandbox import Confinement, seccomp_program
 from firmware.linux.syscalls import MACHINES, number
 from services.reader.client import Reader
-from services.reader.walls import PARSER, tool_walls
+from services.reader.walls import PARSER, ZYGOTE, tool_walls
 
 PROBE = Path(__file__).with_name("reader_probe.py")
 BURGLARIES = [
@@ -79,7 +79,7 @@ def test_a_bad_end_is_named_and_the_next_file_is_read(burglar: Reader, probe: st
 
 
 def decide(program: bytes, arch: int, call: int, args: tuple[int, ...] = (0, 0, 0)) -> int:
-    """A small interpreter of the filter's four instructions (linux/filter.h): what would the kernel answer?"""
+    """A small interpreter of the filter's five instructions (linux/filter.h): what would the kernel answer?"""
     data = struct.pack("<IIQ", call, arch, 0) + struct.pack(f"<{len(args)}Q", *args)
     code = [struct.unpack_from("<HBBI", program, at) for at in range(0, len(program), 8)]
     at = held = 0
@@ -91,7 +91,7 @@ def decide(program: bytes, arch: int, call: int, args: tuple[int, ...] = (0, 0, 
         if kind == 0x20:
             held = struct.unpack_from("<I", data, value)[0]
         else:
-            at += true if (held == value if kind == 0x15 else bool(held & value)) else false
+            at += true if {0x15: held == value, 0x35: held >= value, 0x45: bool(held & value)}[kind] else false
 
 
 ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
@@ -116,5 +116,20 @@ def test_the_filter_decides_the_same_on_both_machines(machine: str) -> None:
     assert says(tool, "clone", 17) == says(parser, "clone", 17) == EPERM
     assert says(tool, "clone3") == says(parser, "clone3") == ENOSYS
     assert decide(parser, 0x40000003, 0) == KILL
-    if machine == "x86_64":
-        assert decide(parser, arch, 0x40000000 | number("read", machine)) == EPERM
+    for name in ("read", "socket"):
+        for program in (parser, tool, seccomp_program(ZYGOTE, machine)):
+            assert decide(program, arch, 0x40000000 | number(name, machine)) == EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("rules", [PARSER, ZYGOTE, tool_walls("/usr/bin/ffmpeg")], ids=["parser", "mother", "tool"])
+def test_the_filter_gives_every_number_its_fate(rules: Confinement, machine: str) -> None:
+    """Looked up by halving or one after the other: each listed call is (dis)allowed, and no other one beside it."""
+    program, arch = seccomp_program(rules, machine), MACHINES[machine][1]
+    special = set() if rules.forbid else {number("clone3", machine), number("clone", machine)}
+    special |= set() if rules.new_code else {number("mmap", machine), number("mprotect", machine)}
+    listed = {number(name, machine) for name in rules.calls} - special - {-1}
+    for call in {*range(600), 0x3FFFFFFF} - special:
+        assert decide(program, arch, call) == (EPERM if (call in listed) is rules.forbid else ALLOW)
+    for call in (0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
+        assert decide(program, arch, call) == EPERM

@@ -1,4 +1,4 @@
-"""Pictures: date, place and size from the header; previews from one decode, the largest first.
+"""Pictures: previews from one decode, the largest first; and the facts of HEIC, which libheif has to find.
 
 Pillow keeps RGB in four bytes a pixel, so whole-picture conversions of a large picture would pass the memory bound.
 Hence JPEG is decoded at a fraction of its size (DCT scaling), and everything else is shrunk in strips.
@@ -6,11 +6,10 @@ Hence JPEG is decoded at a fraction of its size (DCT scaling), and everything el
 
 from __future__ import annotations
 
-import datetime as dt
 import io
-import re
+import struct
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pillow_heif
 from PIL import Image, ImageFile, ImageOps
@@ -18,7 +17,8 @@ from PIL import Image, ImageFile, ImageOps
 from firmware.limits import KIB, READER_PIXELS
 from firmware.model import Facts, Preview
 from services.reader.answer import ReadError, Trouble
-from services.reader.parsers import webp
+from services.reader.parsers import exif, webp
+from services.reader.parsers.exif import Told
 
 EDGES = (1600, 768, 256)
 """Longer sides in pixels: laptop, phone, grid. A picture is never made larger."""
@@ -37,12 +37,6 @@ _HEIC_PIXELS = 25_000_000
 Strip = Callable[[int, int], Image.Image]
 """``strip(top, bottom)``: these rows of a decoded picture."""
 
-_ORIENTATION, _DATE, _EXIF_PART, _GPS_PART = 0x0112, 0x0132, 0x8769, 0x8825
-_TAKEN = ((0x9003, 0x9011), (0x9004, 0x9012))
-"""EXIF DateTimeOriginal and DateTimeDigitized, each with the tag of its offset from UTC."""
-_WHEN = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
-
 
 def warm_up() -> None:
     """Register exactly the formats we read, in this process, before the walls."""
@@ -55,42 +49,41 @@ def warm_up() -> None:
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF"):
         box = io.BytesIO()
         sample.save(box, kind)
-        facts(io.BytesIO(box.getvalue()))
         previews(io.BytesIO(box.getvalue()))
 
 
 def facts(file: BinaryIO) -> Facts:
-    """Read size, date taken and place from the header and EXIF, without decoding a pixel."""
-    if webp.is_webp(file):
-        return _facts("image/webp", *webp.header(file))
+    """Read size, date and place of a HEIC picture; the other kinds have parsers.headers, without Pillow's memory."""
     with _open(file) as picture:
-        # Of camera raw files (TIFF inside) and of HEIC the caller's type says more than Pillow's.
-        mime = None if picture.format in ("TIFF", "HEIF") else Image.MIME.get(picture.format or "")
-        return _facts(mime, *picture.size, _exif(picture))
-
-
-def _facts(mime: str | None, width: int, height: int, exif: Image.Exif) -> Facts:
-    if exif.get(_ORIENTATION, 1) in (5, 6, 7, 8):
-        width, height = height, width
-    taken, local = _taken(exif)
-    lat, lon = _place(exif)
-    return Facts(mime=mime, taken_ms=taken, taken_local=local, width=width, height=height, lat_e7=lat, lon_e7=lon)
+        width, height = picture.size  # as shown: libheif turns the picture itself
+        raw = picture.info.get("exif")
+    try:
+        told = exif.read(raw if isinstance(raw, bytes) else b"")
+    except (ReadError, struct.error):
+        told = Told()
+    return Facts(
+        taken_ms=told.taken_ms, taken_local=told.taken_local, width=width, height=height, lat_e7=told.lat_e7,
+        lon_e7=told.lon_e7,
+    )  # fmt: skip
 
 
 def previews(file: BinaryIO) -> tuple[Preview, ...]:
     """Make the previews of one picture: upright, without metadata, one decode for all sizes, largest first."""
-    if webp.is_webp(file):
-        width, height, _ = webp.header(file)
+    file.seek(0)
+    if webp.is_webp(file.read(12)):
+        file.seek(0)
+        width, height, _ = webp.header(file.read())
         _bounded(width, height)
         if width * height > _WEBP_PIXELS:
             raise MemoryError
+    file.seek(0)
     with _open(file) as opened:
         _bounded(*opened.size)
-        turn = _exif(opened).get(_ORIENTATION, 1)
+        turn = _exif(opened).get(exif.ORIENTATION, 1)
         profile = opened.info.get("icc_profile")
         picture = _shrunk(opened, file)
     if turn != 1:
-        picture.getexif()[_ORIENTATION] = turn
+        picture.getexif()[exif.ORIENTATION] = turn
         picture = ImageOps.exif_transpose(picture)
     picture.info.clear()
     keep = profile if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and picture.mode == "RGB" else None
@@ -207,53 +200,8 @@ def _jpeg(picture: Image.Image, profile: bytes | None) -> bytes:
 def _exif(picture: Image.Image) -> Image.Exif:
     try:
         # Pillow's PNG class decodes the whole picture for EXIF that may stand behind it; the base class does not.
-        exif = Image.Image.getexif(picture)
-        exif.get(_ORIENTATION)
+        found = Image.Image.getexif(picture)
+        found.get(exif.ORIENTATION)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError):
         return Image.Exif()
-    return exif
-
-
-def _part(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    try:
-        return dict(exif.get_ifd(tag))
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError):
-        return {}
-
-
-def _taken(exif: Image.Exif) -> tuple[int | None, bool]:
-    """Return (ms since 1970, True when the file names no zone and the time is the camera's wall clock)."""
-    part = _part(exif, _EXIF_PART)
-    for value, zone in (*((part.get(when), part.get(offset)) for when, offset in _TAKEN), (exif.get(_DATE), None)):
-        found = _WHEN.match(value) if isinstance(value, str) else None
-        if not found:
-            continue
-        try:
-            when = dt.datetime(*(int(group) for group in found.groups()), tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
-        except ValueError:
-            continue
-        shift = _ZONE.match(zone) if isinstance(zone, str) else None
-        minutes = 0
-        if shift:
-            minutes = (int(shift[2]) * 60 + int(shift[3])) * (-1 if shift[1] == "-" else 1)
-        return int(when.timestamp()) * 1000 - minutes * 60_000, shift is None
-    return None, False
-
-
-def _place(exif: Image.Exif) -> tuple[int | None, int | None]:
-    """Return latitude and longitude as degrees * 10^7; (None, None) unless both are sound and not 0,0."""
-    part = _part(exif, _GPS_PART)
-    lat, lon = _degrees(part.get(2), part.get(1), 90), _degrees(part.get(4), part.get(3), 180)
-    return (lat, lon) if lat is not None and lon is not None and (lat or lon) else (None, None)
-
-
-def _degrees(parts: object, side: object, most: int) -> int | None:
-    try:
-        degrees, minutes, seconds = (float(part) for part in parts)  # type: ignore[attr-defined]
-        value = round((degrees + minutes / 60 + seconds / 3600) * 10_000_000)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    if isinstance(side, bytes):
-        side = side.decode("ascii", "replace")
-    value = -value if side in ("S", "W") else value
-    return value if abs(value) <= most * 10_000_000 else None
+    return found

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
-
-from PIL import Image
 
 from services.reader.answer import ReadError, Trouble
 
@@ -13,31 +10,25 @@ _CHUNKS = 64
 _EXIF_BYTES = 1 << 20
 
 
-def is_webp(file: BinaryIO) -> bool:
-    """True when ``file`` starts as RIFF WEBP; leaves it rewound."""
-    file.seek(0)
-    start = file.read(12)
-    file.seek(0)
-    return start[:4] == b"RIFF" and start[8:] == b"WEBP"
+def is_webp(start: bytes) -> bool:
+    """True when ``start`` (12 bytes or more) begins a RIFF WEBP file."""
+    return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
 
 
-def header(file: BinaryIO) -> tuple[int, int, Image.Exif]:
-    """Return (width, height, EXIF) of a WebP file and rewind it; raises ReadError when the size is not there."""
-    file.seek(12)
+def header(data: bytes | memoryview) -> tuple[int, int, bytes]:
+    """Return (width, height, EXIF or nothing) of a WebP file; raises ReadError when the size is not there."""
     size: tuple[int, int] | None = None
-    exif = Image.Exif()
+    exif = b""
+    at = 12
     for _ in range(_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
+        if at + 8 > len(data):
             break
-        name, length = struct.unpack("<4sI", head)
-        at = file.tell()
+        name, length = struct.unpack_from("<4sI", data, at)
         if name == b"EXIF" and length <= _EXIF_BYTES:
-            _load(exif, file.read(length))
+            exif = bytes(data[at + 8 : at + 8 + length])
         elif size is None:
-            size = _size(name, file.read(10))
-        file.seek(at + length + (length & 1))
-    file.seek(0)
+            size = _size(name, bytes(data[at + 8 : at + 18]))
+        at += 8 + length + (length & 1)
     if size is None:
         raise ReadError(Trouble.NOT_UNDERSTOOD)
     return *size, exif
@@ -55,10 +46,3 @@ def _size(name: bytes, start: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack("<HH", start[6:10])
         return (width & 0x3FFF, height & 0x3FFF) if width & 0x3FFF and height & 0x3FFF else None
     return None
-
-
-def _load(exif: Image.Exif, raw: bytes) -> None:
-    try:
-        exif.load(raw.removeprefix(b"Exif\0\0"))
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, IndexError, struct.error):
-        exif.clear()
