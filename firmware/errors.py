@@ -312,3 +312,67 @@ class ClaimExpired(Refused):
     code = "claim-expired"
     sentence = "This claim code has expired."
     advice = "Start the box again: whoever can do that stands in front of it and gets a new code."
+
+
+class StepUpNeeded(Refused):
+    """What was asked for cannot be undone; the member has to prove once more that it is she who asks."""
+
+    code = "step-up-needed"
+    sentence = "This needs your passphrase once more."
+    advice = "Type it; for 15 minutes nothing asks again."
+
+
+class LastOwner(Conflict):
+    """A household without an owner could never add anybody again."""
+
+    code = "last-owner"
+    sentence = "The last owner of a household stays its owner."
+    advice = "Make another member an owner first."
+
+
+class GuardianOver(Refused):
+    """The day came on which a guardianship ends."""
+
+    code = "guardian-over"
+    sentence = "This guardianship is over."
+    advice = "The locker opens with its own passphrase."
+
+
+class WrongAppPassword(Refused):
+    """No app password of this locker is like that."""
+
+    code = "wrong-app-password"
+    sentence = "This app password does not fit."
+    advice = "Make a new one in the settings of the locker and type it into the program."
+
+
+class PasskeyUnknown(Refused):
+    """The passkey is none of this locker's, or it was dropped."""
+
+    code = "passkey-unknown"
+    sentence = "This passkey is none of this locker's."
+    advice = "Open the locker with its passphrase; its settings list the passkeys it knows."
+
+
+class PasskeyTooLate(Refused):
+    """The challenge is too old, was used already or never existed."""
+
+    code = "passkey-too-late"
+    sentence = "This took too long, or was sent twice."
+    advice = "Begin again with the passkey."
+
+
+class PasskeyWrong(Refused):
+    """The passkey's answer is not a right answer to the challenge (origin, box, signature or counter)."""
+
+    code = "passkey-wrong"
+    sentence = "The passkey's answer is not right: {why}"
+    advice = "Use the address the passkey was made for, or open the locker with its passphrase."
+
+
+class PasskeyOpensNothing(Locked):
+    """The passkey carries no key, so it cannot open a locker that is closed."""
+
+    code = "passkey-opens-nothing"
+    sentence = "The locker is locked, and this passkey cannot open it."
+    advice = "Open it with its passphrase once; after that the passkey is enough until it is locked again."

@@ -223,6 +223,118 @@ CLOCK_WENT_BACK = Event(
     "The system clock is {seconds} s behind a time already seen; the box keeps the later one.",
     ("seconds",),
 )
+SESSION_ENDED = Event(
+    "session_ended",
+    "6a06b362866e4811895e4ddb8e12d98a",
+    Severity.INFO,
+    "A session of member {member} was ended by hand.",
+    ("member",),
+)
+STEPPED_UP = Event(
+    "stepped_up",
+    "f28732dea38b463da7189080ab624792",
+    Severity.INFO,
+    "Member {member} proved herself once more.",
+    ("member",),
+)
+KIT_MADE = Event(
+    "kit_made",
+    "9f66d656c5e54c1d9668ca74a54c5431",
+    Severity.NOTICE,
+    "Member {member} made a new recovery kit; the old one opens nothing any more.",
+    ("member",),
+)
+SLOT_DROPPED = Event(
+    "slot_dropped",
+    "edf219f622994c4389cc52ee6a387cb8",
+    Severity.NOTICE,
+    "Member {member} closed a way into her locker: {kind}.",
+    ("member", "kind"),
+)
+ROLE_CHANGED = Event(
+    "role_changed",
+    "1243c3f3aaec4c879d4a69f0e4140560",
+    Severity.NOTICE,
+    "Member {member} is {role} from now on.",
+    ("member", "role"),
+)
+MEMBER_LEFT = Event(
+    "member_left",
+    "8ff0da66cd5e41b8b6d2b74a46f82317",
+    Severity.NOTICE,
+    "Member {member} left the household; member {by} asked for it.",
+    ("member", "by"),
+)
+WARD_OPENED = Event(
+    "ward_opened",
+    "55d84b748b384bfeb4ca68bb3de39c9d",
+    Severity.NOTICE,
+    "The locker of member {member} was opened by her guardian {guardian}.",
+    ("member", "guardian"),
+)
+GUARDIAN_ENDED = Event(
+    "guardian_ended",
+    "96c3ab8e3d454a1f922423ec338ad5ad",
+    Severity.NOTICE,
+    "The guardianship over member {member} ended; the guardian's keyslot is gone.",
+    ("member",),
+)
+APP_PASSWORD_MADE = Event(
+    "app_password_made",
+    "855a510974684dad8c4280cae5c07ac1",
+    Severity.NOTICE,
+    "Member {member} made an app password.",
+    ("member",),
+)
+APP_PASSWORD_DROPPED = Event(
+    "app_password_dropped",
+    "4ff265a7e7c649bc9ea4b59604746a74",
+    Severity.NOTICE,
+    "Member {member} dropped an app password.",
+    ("member",),
+)
+APP_OPENED = Event(
+    "app_opened",
+    "df5cb83f7c6d448da7a39c5635180850",
+    Severity.INFO,
+    "A program opened a session on the locker of member {member}.",
+    ("member",),
+)
+WRONG_APP_PASSWORD = Event(
+    "wrong_app_password",
+    "5280a94a24e04832aa56185e74791c63",
+    Severity.NOTICE,
+    "A wrong app password was tried for member {member}.",
+    ("member",),
+)
+PASSKEY_ADDED = Event(
+    "passkey_added",
+    "2134295ee0764bf882b27912cccd65df",
+    Severity.NOTICE,
+    "Member {member} added a passkey.",
+    ("member",),
+)
+PASSKEY_DROPPED = Event(
+    "passkey_dropped",
+    "814eb15aba4b4fdd9a3b1e17655ea1f2",
+    Severity.NOTICE,
+    "Member {member} dropped a passkey.",
+    ("member",),
+)
+PASSKEY_USED = Event(
+    "passkey_used",
+    "84a661023d05417b858a93395f34c6f5",
+    Severity.INFO,
+    "Member {member} logged in with a passkey.",
+    ("member",),
+)
+PASSKEY_REFUSED = Event(
+    "passkey_refused",
+    "a6db3656c2e94b868c6fde704e06facb",
+    Severity.NOTICE,
+    "A passkey was refused for member {member} ({code}).",
+    ("member", "code"),
+)
 
 ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))
 """The catalogue, in the order of this file."""

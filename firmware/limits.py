@@ -173,9 +173,9 @@ APP_PASSWORDS, APP_SESSIONS = 32, 8
 that tries for ever or opens a session for every file."""
 
 PASSKEYS, PASSKEY_CHARS = 16, 16 * KIB
-PASSKEY_SECONDS, PASSKEY_CHALLENGES = 300, 256
-"""Passkeys of one member, longest answer of a browser, life of a challenge and how many wait at once; a stranger who
-asks for challenges must not fill memory, and a way in is a page of the key file."""
+PASSKEY_SECONDS = 300
+"""Passkeys of one member (each is a page of the key file), longest answer of a browser, life of a challenge; guards
+against a page that sends back novels or an answer somebody recorded."""
 
 DOORS_BYTES = 256 * KIB
 """Longest list of app passwords and passkeys; guards the opening of a locker against a file somebody blew up."""

@@ -263,7 +263,27 @@ def add_kit_slot(kf: KeyFile, secrets: LockerSecrets, words: str, entropy: Entro
 
 def add_secret_slot(kf: KeyFile, secrets: LockerSecrets, kind: SlotKind, secret: Secret, entropy: Entropy) -> KeyFile:
     """Let a 32-byte secret (friends' SLIP-39 secret, passkey PRF output, another member's locker) open the locker."""
-    return _add(kf, secrets, Slot(kind, public_key(_secret_seed(kind, secret)), b"", None), entropy)
+    return add_public_slot(kf, secrets, kind, secret_public(kind, secret), entropy)
+
+
+def secret_public(kind: SlotKind, secret: Secret) -> bytes:
+    """Return the public key of the way in that a 32-byte secret makes; it may be told, unlike the secret."""
+    return public_key(_secret_seed(kind, secret))
+
+
+def add_public_slot(kf: KeyFile, secrets: LockerSecrets, kind: SlotKind, public: bytes, entropy: Entropy) -> KeyFile:
+    """Like ``add_secret_slot`` where only the public key is known; raises Misused for a kind that is typed."""
+    if kind not in _SEEDED:
+        raise Misused(why="this kind of way in has no public key that could be handed over.")
+    return _add(kf, secrets, Slot(kind, public, b"", None), entropy)
+
+
+def ward_secret(guardian: LockerSecrets, ward: str) -> Secret:
+    """Return the secret with which a guardian's locker opens the locker of the member ``ward`` (her id).
+
+    HKDF-SHA256 of the guardian's identity seed, which never changes, with label ``ward/`` + id.
+    """
+    return derive(guardian.identity_seed, f"ward/{ward}")
 
 
 def _secret_seed(kind: SlotKind, secret: Secret) -> Secret:
@@ -272,12 +292,15 @@ def _secret_seed(kind: SlotKind, secret: Secret) -> Secret:
     return derive(secret, f"slot/{kind.value}")
 
 
-def drop_slots(kf: KeyFile, secrets: LockerSecrets, kind: SlotKind, entropy: Entropy) -> tuple[KeyFile, LockerSecrets]:
+def drop_slots(
+    kf: KeyFile, secrets: LockerSecrets, kind: SlotKind, entropy: Entropy, *, public: bytes | None = None
+) -> tuple[KeyFile, LockerSecrets]:
     """Take every way in of ``kind`` away: new locker key, new epoch, the others sealed anew to their public keys.
 
+    With ``public`` only the one of that public key goes, and every damaged one of its kind, which could be it.
     A remaining slot whose page is not what was written gets no key: it stays as it is and ``slot_states`` names it.
     """
-    kept = [entry for entry in _entries(kf, secrets) if entry.listed.kind is not kind]
+    kept = [entry for entry in _entries(kf, secrets) if not _meant(entry, kind, public)]
     locker_key = Secret(entropy.bytes(32))
     fresh = replace(_with_epoch(secrets, entropy), locker_key=locker_key)
     entries = []
@@ -285,6 +308,12 @@ def drop_slots(kf: KeyFile, secrets: LockerSecrets, kind: SlotKind, entropy: Ent
         sound = entry.listed.fits(entry.page)
         entries.append(_sealed_slot(kf.plain, Slot.from_page(entry.page), locker_key) if sound else entry)
     return _write(kf.plain, fresh, entries, entropy), fresh
+
+
+def _meant(entry: _Entry, kind: SlotKind, public: bytes | None) -> bool:
+    if entry.listed.kind is not kind:
+        return False
+    return public is None or not entry.listed.fits(entry.page) or Slot.from_page(entry.page).public == public
 
 
 def _with_epoch(secrets: LockerSecrets, entropy: Entropy) -> LockerSecrets:

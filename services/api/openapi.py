@@ -63,7 +63,7 @@ def _entry(operation: Operation) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": _responses(operation),
     }
-    if operation.needs in (Needs.TOKEN, Needs.OWNER):
+    if operation.needs not in (Needs.NOTHING, Needs.THROTTLED):
         made["security"] = [{"session": []}]
     if operation.body is not None:
         made["requestBody"] = {"content": {operation.body.value: {"schema": {"type": "string", "format": "binary"}}}}

@@ -1,8 +1,10 @@
 """The one table of everything lockerd can be asked, on its main socket and on the socket of every open locker.
 
 Each row says who may ask: NOTHING proven, THROTTLED (nothing proven, but a few tries a minute), TOKEN (a live session;
-on a locker's socket: of that very member), OWNER (a live session of an owner). Values travel in the path, in the
-query (GET, DELETE and streaming uploads) or in a JSON body (all other requests). Nothing here does I/O.
+on a locker's socket: of that very member), STEP_UP (one whose member typed her passphrase in the last 15 minutes),
+OWNER (a live session of an owner), OWNER_STEP_UP (both). A session may also be narrower than its member (``Rights``):
+what it may call at all is listed under the table. Values travel in the path, in the query (GET, DELETE and streaming
+uploads) or in a JSON body (all other requests). Nothing here does I/O.
 
 Streams: BYTES is one file; FILES is the framing of ``services.api.bulk``; LINES is NDJSON, one object a line, the last
 one holding ``"done": true``; a failure in mid-stream is a line with ``error``.
@@ -16,6 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.api import find_types as s
+from services.api import folder_types as f
+from services.api import household_types as h
 from services.api import records_types as r
 from services.api import types as t
 from services.api.decode import names
@@ -34,7 +39,9 @@ class Needs(enum.Enum):
     NOTHING = "nothing"
     THROTTLED = "nothing, but only a few tries a minute"
     TOKEN = "a live session"
+    STEP_UP = "a live session whose member proved herself in the last 15 minutes"
     OWNER = "a live session of an owner"
+    OWNER_STEP_UP = "a live session of an owner who proved herself in the last 15 minutes"
 
 
 class Stream(enum.Enum):
@@ -80,8 +87,9 @@ class Operation:
 
 
 _M, _L, _T = Where.MAIN, Where.LOCKER, Needs.TOKEN
-_FREE, _SLOW, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.OWNER
-_REC = "/v1/records/{id}"
+_FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Needs.OWNER_STEP_UP
+_KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
+_REC, _PATHS = "/v1/records/{id}", "/v1/paths"
 _RECS = "/v1/records"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -97,18 +105,45 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("session", _M, "GET", "/v1/session", _T, t.Nothing, t.SessionInfo, "Who am I?"),
     Operation("sessions", _M, "GET", "/v1/sessions", _T, t.Nothing, t.Sessions, "Where is my locker in use?"),
     Operation("end_session", _M, "DELETE", "/v1/sessions/{session}", _T, t.SessionId, t.Nothing, "End one session."),
+    Operation("end_others", _M, "DELETE", _OUT, _T, t.Nothing, h.Ended, "End all sessions but this one."),
+    Operation("step_up", _M, "POST", "/v1/step-up", _T, h.StepUp, h.SteppedUp, "The passphrase once more."),
+    Operation("step_down", _M, "DELETE", "/v1/step-up", _T, t.Nothing, t.Nothing, "End that before its time."),
+    Operation("members", _M, "GET", "/v1/members", _T, t.Nothing, h.Members, "Who lives here?"),
+    Operation("set_role", _M, "POST", "/v1/members/role", _OWNER, h.SetRole, h.Members, "Give a member another role."),
+    Operation("leave", _M, "POST", "/v1/members/leave", _T, h.Leave, t.Nothing, "Leave the household (proof inside)."),
+    Operation("open_ward", _M, "POST", "/v1/open-ward", _T, h.OpenWard, t.Opened, "Open the locker of my ward."),
+    Operation("activity", _M, "GET", "/v1/activity", _T, h.ActivityArgs, h.Activity, "What happened to my locker?"),
+    Operation("app_passwords", _M, "GET", _APPS, _T, t.Nothing, h.AppPasswords, "Passwords of my programs."),
+    Operation("add_app_password", _M, "POST", _APPS, _SURE, h.Device, h.AppPassword, "A password for one program."),
+    Operation("drop_app_password", _M, "DELETE", _APPS + "/{id}", _SURE, h.DoorId, t.Nothing, "Drop one of them."),
+    Operation("app_open", _M, "POST", "/v1/app-open", _SLOW, h.AppOpen, t.Opened, "A session for a program."),
+    Operation("passkey_list", _M, "GET", _KEYS, _T, t.Nothing, h.Passkeys, "My passkeys."),
+    Operation("passkey_options", _M, "POST", _KEYS + "/options", _SURE, t.Nothing, h.PasskeyOptions, "For a new one."),
+    Operation("passkey_add", _M, "POST", _KEYS, _SURE, h.PasskeyAdd, h.PasskeyInfo, "Keep a new passkey."),
+    Operation("passkey_drop", _M, "DELETE", _KEYS + "/{id}", _SURE, h.DoorId, t.Nothing, "Drop a passkey."),
+    Operation(
+        "passkey_login_options",
+        _M,
+        "POST",
+        _KEYS + "/login-options",
+        _SLOW,
+        h.PasskeyWho,
+        h.PasskeyOptions,
+        "Begin to log in with a passkey.",
+    ),
+    Operation("passkey_login", _M, "POST", _KEYS + "/login", _SLOW, h.PasskeyLogin, t.Opened, "Log in with a passkey."),
     Operation("lock", _M, "POST", "/v1/lock", _T, t.Nothing, t.Nothing, "Lock the locker; its keys leave memory."),
     Operation("passwd", _M, "POST", "/v1/passwd", _T, t.Passwd, t.Nothing, "Replace the passphrase."),
-    Operation("kit", _M, "POST", "/v1/kit", _T, t.Proof, t.Kit, "Make a new kit; the old one dies."),
+    Operation("kit", _M, "POST", "/v1/kit", _SURE, t.Nothing, t.Kit, "Make a new kit; the old one dies."),
     Operation("slots", _M, "GET", "/v1/slots", _T, t.Nothing, t.Slots, "Which ways lead into the locker?"),
-    Operation("drop_slot", _M, "POST", "/v1/slots/drop", _T, t.DropSlot, t.Slots, "Close one way in for good."),
+    Operation("drop_slot", _M, "POST", "/v1/slots/drop", _SURE, t.DropSlot, t.Slots, "Close one way in for good."),
     Operation("put", _L, "PUT", _RECS, _T, t.PutArgs, t.Stored, "Keep one file.", Stream.BYTES, 201),
     Operation("bulk_put", _L, "POST", "/v1/records/bulk", _T, t.BulkArgs, Stream.LINES, "Keep many.", Stream.FILES),
     Operation("fetch", _L, "POST", "/v1/records/fetch", _T, t.FetchArgs, Stream.FILES, "Send many files."),
     Operation("delete_many", _L, "POST", "/v1/records/delete", _T, t.Ids, t.Count, "Put records into the bin."),
     Operation("undelete", _L, "POST", "/v1/records/undelete", _T, t.Ids, t.Count, "Take records out of the bin."),
     Operation("empty", _L, "POST", "/v1/records/empty", _T, t.Empty, t.Count, "Empty the bin."),
-    Operation("gone", _L, "POST", "/v1/records/gone", _T, t.Ids, t.Nothing, "Destroy records and their key."),
+    Operation("gone", _L, "POST", "/v1/records/gone", _SURE, t.Ids, t.Nothing, "Destroy records and their key."),
     Operation("find", _L, "GET", "/v1/records/by-path", _T, t.RecordPath, t.RecordInfo, "One record by its path."),
     Operation("list", _L, "GET", _RECS, _T, t.ListArgs, t.Records, "A page of records."),
     Operation("search", _L, "GET", "/v1/search", _T, t.SearchArgs, t.Records, "Find records by words."),
@@ -122,13 +157,24 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("delete", _L, "DELETE", _REC, _T, t.RecordId, t.Count, "Put one record into the bin."),
     Operation("versions", _L, "GET", _REC + "/versions", _T, t.RecordId, t.Versions, "A record's history."),
     Operation("content", _L, "GET", _REC + "/content", _T, t.ContentArgs, Stream.BYTES, "A record's bytes."),
+    Operation("excerpt", _L, "GET", _REC + "/text", _T, t.RecordId, s.Excerpt, "The words inside a record."),
+    Operation("lines", _L, "POST", "/v1/records/lines", _T, s.LinesArgs, s.Lines, "Where do the words stand?"),
+    Operation("near", _L, "GET", "/v1/near", _T, s.NearArgs, s.Near, "Which words look like this one?"),
+    Operation("revert", _L, "POST", "/v1/records/revert", _T, s.Revert, t.Nothing, "Bring an old version back."),
     Operation("preview", _L, "GET", _REC + "/preview/{edge}", _T, t.PreviewArgs, Stream.BYTES, "A small picture."),
     Operation("rename", _L, "POST", "/v1/rename", _T, t.Rename, t.Nothing, "Give a record another name."),
     Operation("verify", _L, "POST", "/v1/verify", _T, t.Nothing, Stream.LINES, "Open and check every kept byte."),
     Operation("rebuild", _L, "POST", "/v1/rebuild", _T, t.Nothing, t.Counts, "Make the catalog anew."),
     Operation("repack", _L, "POST", "/v1/repack", _T, t.Nothing, t.Counts, "Give back the room of what is gone."),
     Operation("cut", _L, "POST", "/v1/cut", _T, t.Nothing, t.Nothing, "Close the open packs, take a snapshot."),
-    Operation("export", _L, "GET", "/v1/export", _T, t.ExportArgs, Stream.ZIP, "Everything as one ZIP archive."),
+    Operation("export", _L, "GET", "/v1/export", _SURE, t.ExportArgs, Stream.ZIP, "Everything as one ZIP archive."),
+    Operation("look", _L, "GET", _PATHS, _T, f.Path, f.PathInfo, "What lies at a path?"),
+    Operation("inside", _L, "GET", _PATHS + "/inside", _T, f.FolderArgs, f.FolderPage, "What lies in a folder?"),
+    Operation("make_folder", _L, "POST", _PATHS + "/folder", _T, f.MakeFolder, t.Nothing, "Make a folder that stays."),
+    Operation("move", _L, "POST", _PATHS + "/move", _T, f.FromTo, t.Nothing, "Move a file or a folder."),
+    Operation("copy", _L, "POST", _PATHS + "/copy", _T, f.FromTo, t.Nothing, "Copy a file or a folder."),
+    Operation("remove", _L, "POST", _PATHS + "/remove", _T, f.Path, t.Count, "Put what lies there into the bin."),
+    Operation("touch", _L, "POST", "/v1/touch", _T, f.Touch, t.Nothing, "Give a record another modification time."),
     Operation("stats", _L, "GET", "/v1/stats", _T, t.Nothing, t.Counts, "How much is kept."),
     Operation("analysis", _L, "GET", "/v1/analysis", _T, t.Nothing, t.AnalysisState, "What has the reader to do?"),
     Operation("set_analysis", _L, "POST", "/v1/analysis", _T, t.AnalysisArgs, t.AnalysisState, "Previews on or off."),
@@ -138,6 +184,29 @@ BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPER
 
 PUBLIC = tuple(one.name for one in OPERATIONS if one.needs in (Needs.NOTHING, Needs.THROTTLED))
 """What a caller without a session may ask; everything else answers Refused (403) or, after a lock, Locked (423)."""
+
+
+FILES = frozenset(
+    {
+        *("put", "bulk_put", "get", "find", "list", "content", "fetch", "delete", "delete_many", "rename"),
+        *("look", "inside", "make_folder", "move", "copy", "remove", "touch"),
+        *("upload_new", "upload_list", "upload_get", "upload_patch", "upload_drop"),
+    }
+)
+"""All that a session opened with an app password may call."""
+
+WARD = FILES | {
+    *("session", "end_session", "members", "search", "preview", "versions", "undelete", "stats", "analysis"),
+    *("annotate", "excerpt", "lines", "near", "revert", "tags", "facets", "days", "day_items", "known", "watch", "zip"),
+}
+"""All that a guardian's session on her ward's locker may call: records, but neither keys, doors nor activity."""
+
+
+def allowed(operation: Operation, rights: t.Rights) -> bool:
+    """Say whether a session with ``rights`` may call ``operation`` at all; a new row is for full sessions only."""
+    if rights is t.Rights.ALL:
+        return True
+    return operation.name in (FILES if rights is t.Rights.FILES else WARD)
 
 
 def on(where: Where) -> Iterator[Operation]:

@@ -118,9 +118,7 @@ class AddMember:
     passphrase: str = arg("Her passphrase, at least 50 bits by zxcvbn.", longest=_LONGEST_PASSPHRASE)
     role: Role = arg("What she may do.", default=Role.ADULT)
     guardian: str | None = arg("Of a child: who may open this locker too (id or name).", default=None, longest=80)
-    guardian_until: str | None = arg(
-        "The day on which that ends.", default=None, pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    )
+    guardian_until: str | None = arg("The day on which that ends.", default=None, pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)

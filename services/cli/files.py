@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from firmware.errors import BoxError, Locked, Missing, Misused, Unreachable
 from firmware.limits import MIB
@@ -152,10 +152,7 @@ def export(shell: Shell, args: argparse.Namespace) -> int:
     try:
         with os.fdopen(fd, "wb", buffering=MIB) as out:
             folder = text(args.folder).rstrip("/") if args.folder else None
-            with shell.mine.stream("export", folder=folder) as answer:
-                for piece in answer:
-                    written += out.write(piece)
-                    progress.show(f"{size(written)} written")
+            written = shell.surely(lambda: _received(shell, folder, out, progress), args.passphrase_file)
         partial.replace(target)
     except (BoxError, OSError, KeyboardInterrupt):
         partial.unlink(missing_ok=True)
@@ -167,6 +164,16 @@ def export(shell: Shell, args: argparse.Namespace) -> int:
     else:
         print(f"{target}: {size(written)}. It is not sealed: whoever has the file can read it.")
     return 0
+
+
+def _received(shell: Shell, folder: str | None, out: BinaryIO, progress: Progress) -> int:
+    """Write the archive to ``out`` as it arrives; return how many bytes it has."""
+    written = 0
+    with shell.mine.stream("export", folder=folder) as answer:
+        for piece in answer:
+            written += out.write(piece)
+            progress.show(f"{size(written)} written")
+    return written
 
 
 def _tell(problems: list[tuple[str, str]], what: str) -> None:

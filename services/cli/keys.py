@@ -45,7 +45,9 @@ def member(shell: Shell, args: argparse.Namespace) -> int:
     passphrase = read_new_passphrase(args.passphrase_file, f"Passphrase of {args.name}")
     out = WordsOut(args.words_out)
     try:
-        made = client.call("add_member", name=args.name, passphrase=passphrase, role=args.role)
+        made = shell.surely(
+            lambda: client.call("add_member", name=args.name, passphrase=passphrase, role=args.role), args.proof_file
+        )
     except BoxError:
         out.discard()
         raise
@@ -91,10 +93,10 @@ def recover(shell: Shell, args: argparse.Namespace) -> int:
 def kit(shell: Shell, args: argparse.Namespace) -> int:
     """Make a new recovery kit; the old one opens nothing any more."""
     client = shell.mine
-    passphrase = read_passphrase(args.passphrase_file, "Passphrase")
     out = WordsOut(args.words_out)
     try:
-        made = client.call("kit", passphrase=passphrase)
+        shell.step_up(args.passphrase_file)
+        made = client.call("kit")
     except BoxError:
         out.discard()
         raise
@@ -108,8 +110,8 @@ def slots(shell: Shell, args: argparse.Namespace) -> int:
     if args.drop is None:
         kinds = client.call("slots").kinds
     else:
-        passphrase = read_passphrase(args.passphrase_file, "Passphrase")
-        kinds = client.call("drop_slot", kind=args.drop[1], passphrase=passphrase).kinds
+        shell.step_up(args.passphrase_file)
+        kinds = client.call("drop_slot", kind=args.drop[1]).kinds
     print("\n".join(kinds))
     return 0
 

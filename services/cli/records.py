@@ -104,7 +104,7 @@ def gone(shell: Shell, args: argparse.Namespace) -> int:
             ids.append(shell.find(word).id)
         except Missing:
             ids += shell.in_bin(word)
-    shell.mine.call("gone", ids=tuple(ids))
+    shell.surely(lambda: shell.mine.call("gone", ids=tuple(ids)), args.passphrase_file)
     print(f"Gone for good: {counted(len(ids), 'record')}.")
     return 0
 

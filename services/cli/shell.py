@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from firmware.errors import Missing, Misused, NoSuchRecord
+from firmware.errors import Missing, Misused, NoSuchRecord, StepUpNeeded
 from firmware.limits import PAGE_RECORDS
 from firmware.model import RecordState
 from services.api.blocking import Blocking
 from services.api.place import run_folder
 from services.api.types import ID, MemberInfo, NewMember, Opened, RecordInfo, Records, Status
-from services.cli.secrets_io import Tokens
+from services.cli.secrets_io import Tokens, read_passphrase
+
+_T = TypeVar("_T")
 
 
 class Shell:
@@ -74,6 +76,19 @@ class Shell:
         """Remember a session."""
         if opened.token is not None:
             self.tokens.keep(opened.member, opened.token)
+
+    def step_up(self, passphrase_file: Path | None) -> None:
+        """Prove once more who asks: with the file's first line, or the passphrase typed. Raises WrongPassphrase."""
+        proof = read_passphrase(passphrase_file, f"Passphrase of {self.member.name}")
+        self.mine.call("step_up", proof=proof)
+
+    def surely(self, action: Callable[[], _T], passphrase_file: Path | None) -> _T:
+        """Run ``action``; ask for the passphrase and run it again when the box wants to be sure who asks."""
+        try:
+            return action()
+        except StepUpNeeded:
+            self.step_up(passphrase_file)
+            return action()
 
     @property
     def device(self) -> str:

@@ -64,6 +64,7 @@ async def _live(args: argparse.Namespace, run: Path, spawner: Spawner, uids: fro
         loop.add_signal_handler(number, stop.set)
     loop.add_reader(spawner.sock.fileno(), stop.set)  # it says nothing: readable means that it died
     calls = MainCalls(args.data, run, spawner, uids)
+    await calls.start()
     server = Server(Where.MAIN, calls.handlers(), calls.authority, uids, document(Where.MAIN))
     serving = server.listen(sockets or [listen(run / "lockerd.sock")])
     tasks = [loop.create_task(calls.care()), loop.create_task(_watchdog())]

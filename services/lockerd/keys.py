@@ -21,6 +21,8 @@ from firmware.seal import (
     SlotKind,
     add_kit_slot,
     add_passphrase_slot,
+    add_public_slot,
+    add_secret_slot,
     calibrate,
     check_passphrase,
     destroy_epoch,
@@ -29,7 +31,9 @@ from firmware.seal import (
     new_key_file,
     new_words,
     open_with_passphrase,
+    open_with_secret,
     open_with_words,
+    secret_public,
     slot_states,
 )
 
@@ -46,14 +50,19 @@ class Keys:
         """Work on ``home``; nothing is read yet."""
         self._home = home
 
-    def create(self, passphrase: str) -> tuple[LockerSecrets, str, str]:
-        """Make the key file; return (secrets, locker id, the 24 words). Raises WeakPassphrase."""
+    def create(self, passphrase: str, guardian: bytes | None = None) -> tuple[LockerSecrets, str, str]:
+        """Make the key file; return (secrets, locker id, the 24 words). Raises WeakPassphrase.
+
+        ``guardian`` is the public key of the way in of a guardian's locker (``secret_public``).
+        """
         check_passphrase(passphrase)
         entropy = self._home.entropy
         file, secrets = new_key_file(entropy)
         words = new_words(entropy)
         file = add_passphrase_slot(file, secrets, _secret(passphrase), self._params(), entropy)
         file = add_kit_slot(file, secrets, words, entropy)
+        if guardian is not None:
+            file = add_public_slot(file, secrets, SlotKind.MEMBER, guardian, entropy)
         self._write(file)
         return secrets, file.locker_id, words
 
@@ -73,26 +82,43 @@ class Keys:
         check_passphrase(new)
         return self._new_passphrase(file, secrets, new)
 
-    def kit(self, passphrase: str) -> tuple[LockerSecrets, str]:
-        """Drop the old kit, make a new one, return (new secrets, words); raises WrongPassphrase."""
+    def open_with(self, kind: SlotKind, secret: bytes) -> LockerSecrets:
+        """Open with the secret of a passkey or a guardian; raises WrongPassphrase, Misused."""
+        return self._opened(lambda file: open_with_secret(file, kind, Secret(secret)))[1]
+
+    def kit(self, secrets: LockerSecrets) -> tuple[LockerSecrets, str]:
+        """Drop the old kit, make a new one, return (new secrets, words); raises Conflict."""
         entropy = self._home.entropy
-        file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(passphrase)))
-        file, secrets = drop_slots(file, secrets, SlotKind.KIT, entropy)
+        file, secrets = drop_slots(self._read(), secrets, SlotKind.KIT, entropy)
         words = new_words(entropy)
         self._write(add_kit_slot(file, secrets, words, entropy))
         return secrets, words
 
-    def drop(self, kind: str, passphrase: str) -> tuple[LockerSecrets, tuple[str, ...]]:
-        """Close one way in; raises WrongPassphrase, and Misused for the last way in or one that is not there."""
-        file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(passphrase)))
-        kinds = [slot.kind for slot in file.slots if slot is not None]
-        if SlotKind(kind) not in kinds:
-            raise Misused(why=f"this locker has no keyslot of the kind “{kind}”.")
-        if all(one is SlotKind(kind) for one in kinds):
+    def add(self, secrets: LockerSecrets, kind: SlotKind, secret: bytes) -> bytes:
+        """Let a secret of 32 bytes open the locker; return the public key of that way in. Raises Misused, Conflict."""
+        self._write(add_secret_slot(self._read(), secrets, kind, Secret(secret), self._home.entropy))
+        return secret_public(kind, Secret(secret))
+
+    def drop(self, secrets: LockerSecrets, kind: SlotKind, public: bytes | None = None) -> LockerSecrets:
+        """Close the ways in of one kind (or one of them); raises Misused for the last one or one that is not there."""
+        file = self._read()
+        slots = [slot for slot in file.slots if slot is not None]
+        meant = [slot for slot in slots if slot.kind is kind and public in (None, slot.public)]
+        if not meant:
+            raise Misused(why=f"this locker has no keyslot of the kind “{kind.value}”.")
+        if len(meant) == len(slots):
             raise Misused(why="that is the last way into this locker; add another one first.")
-        file, secrets = drop_slots(file, secrets, SlotKind(kind), self._home.entropy)
+        file, secrets = drop_slots(file, secrets, kind, self._home.entropy, public=public)
         self._write(file)
-        return secrets, self.kinds()
+        return secrets
+
+    def holds(self, public: bytes) -> bool:
+        """Whether a readable keyslot has this public key."""
+        return any(slot is not None and slot.public == public for slot in self._read().slots)
+
+    def has(self, kind: SlotKind) -> bool:
+        """Whether a readable keyslot of ``kind`` is there."""
+        return kind.value in self.kinds()
 
     def kinds(self) -> tuple[str, ...]:
         """Return the kind of every readable keyslot."""

@@ -1,7 +1,8 @@
 """One worker process: holds the keys of one open locker and serves its socket; ends when the main process ends.
 
 It is forked by the spawner and is told everything over its private channel: first how to get in (create, open,
-recover), then tokens, then changes of keys. Locking is the end of this process, so that no key can stay behind.
+recover, with a passkey's or a guardian's key), then tokens, then changes of keys and doors. Locking is the end of this
+process, so that no key can stay behind.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ import fcntl
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware.chain import Epoch
-from firmware.errors import BoxError, Refused
+from firmware.errors import BoxError, Refused, StepUpNeeded
 from firmware.linux.home import linux_home
-from firmware.linux.journal import Journal
 from firmware.locker import Home, Locker
 from firmware.seal import LockerSecrets
 from services.api.openapi import document
-from services.api.routes import Operation, Where
+from services.api.routes import Needs, Operation, Where, allowed
 from services.api.server import Server
+from services.api.types import Rights
 from services.lockerd.analysis import Analyst
 from services.lockerd.control import Channel
+from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
 from services.lockerd.keys import Keys
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.sessions import token_hash
 from services.lockerd.store import Store
+from services.lockerd.telling import TellingJournal
 
 _SEEN_SECONDS = 20.0
 DOCUMENT = document(Where.LOCKER)
@@ -41,24 +45,39 @@ def worker_main(member: str, folder: Path, path: Path, uids: frozenset[int], cha
     asyncio.run(_Worker(member, folder, path, uids).live(channel))
 
 
+@dataclass(slots=True)
+class _Ticket:
+    """One session as the worker knows it: its id, its rights, until when its member counts as proven (ticks)."""
+
+    session: str
+    rights: Rights
+    sure_until_ns: int
+
+
 class _Worker:
     def __init__(self, member: str, folder: Path, path: Path, uids: frozenset[int]) -> None:
         self._member, self._folder, self._path, self._uids = member, folder, path, uids
         self._owned = -1
-        self._journal = Journal("lockerd")
+        self._journal = TellingJournal("lockerd", self._note)
+        self._news: list[dict[str, Any]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_news = asyncio.Event()
         self._home: Home = linux_home(folder, self._journal.tell)
         self._keys = Keys(self._home)
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, _Ticket] = {}
         self._seen: set[str] = set()
         self._store: Store | None = None
         self._readers: Readers | None = None
         self._analyst: Analyst | None = None
+        self._doors: DoorOrders | None = None
         self._orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "create": self._create,
             "open": self._open,
             "recover": self._recover,
+            "open_with": self._open_with,
             "prove": self._prove,
             "admit": self._admit,
+            "sure": self._sure,
             "dismiss": self._dismiss,
             "passwd": self._passwd,
             "kit": self._kit,
@@ -69,11 +88,14 @@ class _Worker:
     async def live(self, channel: socket.socket) -> None:
         """Obey until the channel ends, then leave nothing uncommitted."""
         talk = Channel(channel, self._obey, lambda _: None)
-        teller = asyncio.get_running_loop().create_task(self._tell_seen(talk))
+        self._loop = asyncio.get_running_loop()
+        tellers = [self._loop.create_task(one) for one in (self._tell_seen(talk), self._tell_news(talk))]
         try:
             await talk.live()
         finally:
-            teller.cancel()
+            self._loop = None
+            for teller in tellers:
+                teller.cancel()
             await asyncio.to_thread(self._close)  # the channel closes with the process: then the locker is free again
 
     async def _obey(self, order: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +103,10 @@ class _Worker:
 
     # -------- getting in
 
-    async def _create(self, passphrase: str) -> dict[str, Any]:
+    async def _create(self, passphrase: str, guardian: str = "") -> dict[str, Any]:
         await asyncio.to_thread(self._own)
-        secrets, locker_id, words = await asyncio.to_thread(self._keys.create, passphrase)
+        public = bytes.fromhex(guardian) if guardian else None
+        secrets, locker_id, words = await asyncio.to_thread(self._keys.create, passphrase, public)
         await self._serve(await asyncio.to_thread(Locker.create, self._home, secrets, locker_id))
         return {"words": words}
 
@@ -99,6 +122,14 @@ class _Worker:
         if self._store is not None:
             await self._adopt(secrets)
         else:
+            await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
+        return {}
+
+    async def _open_with(self, kind: str, secret: str) -> dict[str, Any]:
+        """Open with the secret of a passkey or a guardian; an open locker only checks that it would open it."""
+        await asyncio.to_thread(self._own)
+        secrets = await asyncio.to_thread(self._keys.open_with, slot_kind(kind), bytes.fromhex(secret))
+        if self._store is None:
             await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
         return {}
 
@@ -119,25 +150,54 @@ class _Worker:
         self._store.on_commit = self._analyst.wake
         self._store.start()
         self._analyst.start()
+        self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
+        self._orders |= self._doors.orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal)
         Server(Where.LOCKER, calls.handlers(), self._authority, self._uids, DOCUMENT).listen([listen(self._path)])
 
     # -------- sessions
 
-    async def _admit(self, token: str, session: str) -> dict[str, Any]:
-        self._tokens[token] = session
+    async def _admit(self, token: str, session: str, rights: str = "all", sure: int = 0) -> dict[str, Any]:
+        self._tokens[token] = _Ticket(session, Rights(rights), self._until(sure))
         return {}
+
+    async def _sure(self, token: str, seconds: int) -> dict[str, Any]:
+        if token in self._tokens:
+            self._tokens[token].sure_until_ns = self._until(seconds)
+        return {}
+
+    def _until(self, seconds: int) -> int:
+        return self._home.clock.ticks_ns() + seconds * 1_000_000_000
 
     async def _dismiss(self, token: str) -> dict[str, Any]:
         self._tokens.pop(token, None)
         return {}
 
     def _authority(self, operation: Operation, token: str | None, uid: int) -> str:  # noqa: ARG002
-        session = self._tokens.get(token_hash(token)) if token else None
-        if session is None:
+        ticket = self._tokens.get(token_hash(token)) if token else None
+        if ticket is None or not allowed(operation, ticket.rights):
             raise Refused
-        self._seen.add(session)
-        return session
+        if operation.needs is Needs.STEP_UP and self._home.clock.ticks_ns() >= ticket.sure_until_ns:
+            raise StepUpNeeded
+        self._seen.add(ticket.session)
+        return ticket.session
+
+    def _note(self, event: str, fields: dict[str, str | int]) -> None:
+        """From any thread: the main process is to keep this in the activity."""
+        self._news.append({"told": {"event": event, "fields": fields}})
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop closed just now
+                loop.call_soon_threadsafe(self._has_news.set)
+
+    async def _tell_news(self, talk: Channel) -> None:
+        with contextlib.suppress(BoxError):
+            while True:
+                await self._has_news.wait()
+                self._has_news.clear()
+                news, self._news = self._news, []
+                for one in news:
+                    await talk.send(one)
 
     async def _tell_seen(self, talk: Channel) -> None:
         with contextlib.suppress(BoxError):
@@ -153,29 +213,45 @@ class _Worker:
         await self._adopt(await asyncio.to_thread(self._keys.passwd, passphrase, new))
         return {}
 
-    async def _kit(self, passphrase: str) -> dict[str, Any]:
-        secrets, words = await asyncio.to_thread(self._keys.kit, passphrase)
-        await self._adopt(secrets)
-        return {"words": words}
+    async def _kit(self) -> dict[str, Any]:
+        made: list[str] = []
+
+        def renew(secrets: LockerSecrets) -> LockerSecrets:
+            fresh, words = self._keys.kit(secrets)
+            made.append(words)
+            return fresh
+
+        await self._change(renew)
+        return {"words": made[0]}
 
     async def _slots(self) -> dict[str, Any]:
         return {"kinds": list(self._keys.kinds())}
 
-    async def _drop_slot(self, kind: str, passphrase: str) -> dict[str, Any]:
-        secrets, kinds = await asyncio.to_thread(self._keys.drop, kind, passphrase)
-        await self._adopt(secrets)
-        return {"kinds": list(kinds)}
+    async def _drop_slot(self, kind: str) -> dict[str, Any]:
+        assert self._doors is not None
+        which = slot_kind(kind)
+        await self._change(lambda secrets: self._keys.drop(secrets, which))
+        await asyncio.to_thread(slots_dropped, self._doors.doors, which)
+        return {"kinds": list(self._keys.kinds())}
+
+    async def _change(self, change: Callable[[LockerSecrets], LockerSecrets]) -> None:
+        """Change the key file where nothing else of this locker changes keys meanwhile, and go on under it."""
+        assert self._store is not None
+
+        def apply(locker: Locker) -> None:
+            _go_on(locker, change(locker.secrets))
+
+        await self._store.run(apply)
+        self._new_readers()
 
     async def _adopt(self, secrets: LockerSecrets) -> None:
         """Let the open locker go on under the new epoch."""
-        assert self._store is not None and self._readers is not None
+        assert self._store is not None
+        await self._store.run(lambda locker: _go_on(locker, secrets))
+        self._new_readers()
 
-        def adopt(locker: Locker) -> None:
-            locker.cut()
-            locker.secrets = locker.shelf.secrets = secrets
-            locker.queue(Epoch(secrets.current_epoch))
-
-        await self._store.run(adopt)
+    def _new_readers(self) -> None:
+        assert self._readers is not None
         self._readers.reset()
         if self._analyst is not None:
             self._analyst.reset()
@@ -185,6 +261,14 @@ class _Worker:
         if self._store is not None and self._analyst is not None:
             self._analyst.stop()
             self._store.stop()
+
+
+def _go_on(locker: Locker, secrets: LockerSecrets) -> None:
+    if secrets.current_epoch == locker.secrets.current_epoch:
+        return  # a way in was added: the keys are what they were
+    locker.cut()
+    locker.secrets = locker.shelf.secrets = secrets
+    locker.queue(Epoch(secrets.current_epoch))
 
 
 def listen(path: Path) -> socket.socket:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from firmware import events, limits
 from firmware.errors import BoxError, Locked
-from firmware.linux.journal import Journal
 from services.lockerd.control import Channel
 from services.lockerd.household import Member
 from services.lockerd.spawner import Spawner
@@ -35,20 +34,20 @@ class Worker:
 
 
 class Workers:
-    """All open lockers. ``gone(member id)`` is called when one closed, ``seen(session ids)`` when one was used."""
+    """All open lockers. ``gone(member id)`` is called when one closed; ``heard`` takes workers' news by kind."""
 
     def __init__(
         self,
         spawner: Spawner,
         folders: tuple[Path, Path],
         uids: frozenset[int],
-        journal: Journal,
+        tell: Callable[..., None],
         gone: Callable[[str], None],
-        seen: Callable[[list[str]], None],
+        heard: Mapping[str, Callable[[str, Any], None]],
     ) -> None:
         """``folders`` are the data folder and the run folder; ``uids`` may connect to the lockers' sockets."""
         self._spawner, self._folders, self._uids = spawner, folders, uids
-        self._journal, self._gone, self._seen = journal, gone, seen
+        self._tell, self._gone, self._hears = tell, gone, heard
         self._open: dict[str, Worker] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -63,7 +62,7 @@ class Workers:
             raise Locked
         return worker
 
-    async def enter(self, member: Member, order: str, **fields: str) -> dict[str, Any]:
+    async def enter(self, member: Member, order: str, **fields: Any) -> dict[str, Any]:
         """Create, open or recover; one at a time: Argon2id takes up to 256 MiB. Raises what the worker raised."""
         async with self._one_at_a_time:
             if member.id in self._open:
@@ -77,12 +76,12 @@ class Workers:
             self._open[member.id] = worker
             return answer
 
-    async def order(self, member: str, order: str, **fields: str) -> dict[str, Any]:
+    async def order(self, member: str, order: str, **fields: Any) -> dict[str, Any]:
         """Give an order to the worker of an open locker; orders that stretch passphrases take turns."""
         async with self._one_at_a_time:
             return await self.of(member).channel.order(order, **fields)
 
-    async def tell(self, member: str, order: str, **fields: str) -> None:
+    async def tell(self, member: str, order: str, **fields: Any) -> None:
         """Give a quick order; an end of the worker is no error here."""
         with contextlib.suppress(Locked):
             await self.of(member).channel.order(order, **fields)
@@ -100,7 +99,7 @@ class Workers:
         data, run = self._folders
         path = run / "lockers" / f"{member.id}.sock"
         sock = self._spawner.spawn(member.id, data / "lockers" / member.id, path, self._uids)
-        worker = Worker(member, Channel(sock, _no_orders, self._heard))
+        worker = Worker(member, Channel(sock, _no_orders, lambda news: self._heard(member.id, news)))
         worker.task = asyncio.get_running_loop().create_task(self._live(worker))
         return worker
 
@@ -112,14 +111,15 @@ class Workers:
             return
         del self._open[member]
         if worker.why is None:
-            self._journal.tell(events.WORKER_RESTARTED, member=member, why="it ended by itself")
+            self._tell(events.WORKER_RESTARTED, member=member, why="it ended by itself")
         else:
-            self._journal.tell(events.LOCKER_LOCKED, member=member, why=worker.why)
+            self._tell(events.LOCKER_LOCKED, member=member, why=worker.why)
         self._gone(member)
 
-    def _heard(self, news: dict[str, Any]) -> None:
-        if isinstance(news.get("seen"), list):
-            self._seen([str(one) for one in news["seen"]])
+    def _heard(self, member: str, news: dict[str, Any]) -> None:
+        for kind, value in news.items():
+            if kind in self._hears:
+                self._hears[kind](member, value)
 
 
 async def _no_orders(order: str, fields: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a worker gives none

@@ -30,8 +30,17 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "add_member": {"name": "n", "passphrase": "p"},
     "end_session": {"session": MEMBER},
     "passwd": {"passphrase": "p", "new": "q"},
-    "kit": {"passphrase": "p"},
-    "drop_slot": {"kind": "kit", "passphrase": "p"},
+    "drop_slot": {"kind": "kit"},
+    "step_up": {"proof": "p"},
+    "set_role": {"member": "nobody", "role": "child"},
+    "leave": {"member": "nobody", "proof": "p"},
+    "open_ward": {"member": "nobody"},
+    "add_app_password": {"device": "d"},
+    "app_open": {"member": "nobody", "password": "p"},
+    "passkey_add": {"credential": "{}", "label": "l"},
+    "passkey_login_options": {"member": "nobody"},
+    "passkey_login": {"member": "nobody", "credential": "{}"},
+    **{name: {"id": MEMBER} for name in ("drop_app_password", "passkey_drop")},
     "put": {"name": "n"},
     "search": {"q": "w"},
     "find": {"path": "p"},
@@ -68,7 +77,8 @@ def status_of(run: Path, operation: Operation, token: str | None, member: str) -
 
 
 def test_every_route_says_who_may_call_it() -> None:
-    assert set(PUBLIC) == {"status", "offer", "check_claim", "claim", "open", "recover"}
+    doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
+    assert set(PUBLIC) == {"status", "offer", "check_claim", "claim"} | doors
     assert all(one.where is Where.MAIN for one in OPERATIONS if one.name in PUBLIC)
     assert len({(one.where, one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
     for operation in OPERATIONS:
@@ -82,7 +92,7 @@ def test_without_a_live_session_of_this_member_every_route_refuses(
     box, new, ben = house
     assert status_of(box.run, operation, None, new.member) == (403, "refused")
     assert status_of(box.run, operation, DEAD, new.member) == (403, "refused")
-    if operation.where is Where.LOCKER or operation.needs is Needs.OWNER:
+    if operation.where is Where.LOCKER or operation.needs in (Needs.OWNER, Needs.OWNER_STEP_UP):
         assert status_of(box.run, operation, ben._token, new.member) == (403, "refused")
 
 
