@@ -12,7 +12,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from firmware import limits
-from webui.pages import assets, claim, door, live, places, porch, record, tus, upload
+from webui.pages import assets, claim, door, guide, kit, live, photo, photos, places, porch, record, selection, tus, upload
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
 
@@ -23,12 +23,12 @@ _READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",
 _NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
 _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
-_UPLOAD = "([0-9a-f]{16,64})"
 
 ROUTES: tuple[Route, ...] = (
     Route("/", porch.Porch, _OPEN, _NOTHING, _LOOK),
     Route("/status", porch.BoxStatus, _BOTH, _NOTHING, _LOOK, json=True),
     Route("/ca.pem", porch.Certificate, _BOTH, _NOTHING, _LOOK),
+    Route("/ca.crt", porch.CertificateFile, _BOTH, _NOTHING, _LOOK),
     Route("/ca.mobileconfig", porch.AppleProfile, _BOTH, _NOTHING, _LOOK),
     Route("/favicon.ico", assets.Favicon, _BOTH, _NOTHING, _LOOK),
     Route("/static/([a-z0-9.-]{1,64})", assets.Asset, _BOTH, _NOTHING, _LOOK),
@@ -37,14 +37,27 @@ ROUTES: tuple[Route, ...] = (
     Route("/claim", claim.ClaimCode, _TLS, _NOTHING, _FORM),
     Route("/household", claim.Household, _TLS, _CODE, _FORM),
     Route("/passphrase", claim.Passphrase, _TLS, _CODE, _FORM),
-    Route("/kit", claim.KitPage, _TLS, _MEMBER, _FORM),
-    Route("/kit/written", claim.KitWritten, _TLS, _MEMBER, _FORM),
+    Route("/kit", kit.KitPage, _TLS, _MEMBER, _FORM),
+    Route("/kit/paper", kit.KitPaper, _TLS, _MEMBER, _READ),
+    Route("/kit/check", kit.KitCheck, _TLS, _MEMBER, _FORM),
+    Route("/guide", guide.GuidePage, _TLS, _NOTHING, _READ),
     Route("/open", door.Open, _TLS, _NOTHING, _FORM),
     Route("/language", door.ChooseLanguage, _TLS, _NOTHING, _ACT),
     Route("/lock", door.Lock, _TLS, _MEMBER, _FORM),
     Route("/leave", door.Leave, _TLS, _MEMBER, _FORM),
     Route("/home", places.Home, _TLS, _MEMBER, _READ),
     Route("/days", places.Days, _TLS, _MEMBER, _READ),
+    Route("/photos", photos.Photos, _TLS, _MEMBER, _READ),
+    Route("/photos/days", photos.PhotoDays, _TLS, _MEMBER, _READ, json=True),
+    Route("/photos/items", photos.PhotoItems, _TLS, _MEMBER, _READ, json=True),
+    Route(f"/photos/item/{_ID}", photo.PhotoFacts, _TLS, _MEMBER, _READ, json=True),
+    Route(f"/photo/{_ID}", photo.PhotoPage, _TLS, _MEMBER, _READ),
+    Route(f"/photo/{_ID}/annotate", photo.PhotoAnnotate, _TLS, _MEMBER, _FORM),
+    Route(f"/photo/{_ID}/delete", photo.PhotoDelete, _TLS, _MEMBER, _FORM),
+    Route("/selection/delete", selection.DeleteMany, _TLS, _MEMBER, _ACT, json=True),
+    Route("/selection/undelete", selection.UndeleteMany, _TLS, _MEMBER, _ACT, json=True),
+    Route("/selection/tag", selection.TagMany, _TLS, _MEMBER, _ACT, json=True),
+    Route("/selection/zip", selection.ZipMany, _TLS, _MEMBER, _ACT),
     Route("/find", places.Find, _TLS, _MEMBER, _READ),
     Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),
     Route("/bin", places.Bin, _TLS, _MEMBER, _READ),
@@ -53,7 +66,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
     Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
     Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),
-    Route(f"/uploads/{_UPLOAD}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
+    Route(f"/uploads/{_ID}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
     Route("/live", live.Live, _TLS, _MEMBER, _READ, json=True),
     Route(f"/record/{_ID}", record.RecordPage, _TLS, _MEMBER, _READ),
     Route(f"/record/{_ID}/name", record.RecordName, _TLS, _MEMBER, _FORM),

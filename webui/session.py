@@ -17,6 +17,9 @@ from firmware import limits
 COOKIE = "__Host-locker"
 """The prefix makes browsers insist on Secure, Path=/ and this very host."""
 
+KIT_ASKED = 3
+"""Words of a new kit that are asked back."""
+
 OUTCOMES = 16
 """Answers remembered per browser, so that a form sent twice acts once."""
 
@@ -34,9 +37,17 @@ class Session:
     """The claim code, checked, until the box is claimed."""
     household: str = ""
     words: str = field(default="", repr=False)
-    """The 24 words until they were shown, once."""
+    """The 24 words of a new kit until she has proven that they are on paper."""
+    words_seen: float = 0.0
+    """When they were last asked for."""
     fresh_kit: bool = False
-    """True until the member said that she wrote the words down."""
+    """True until she has typed some of the words back."""
+    asked: tuple[int, ...] = ()
+    """Which words are asked back, counted from 1."""
+    proven: int = 0
+    """How many of them were right so far."""
+    sure_until_ms: int = 0
+    """Until when this browser need not ask for the passphrase again (wall time)."""
     kept: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     """What was typed into a form whose session had ended: path -> fields."""
     outcomes: dict[str, str] = field(default_factory=dict, repr=False)
@@ -77,7 +88,19 @@ class Sessions:
             self.end(session)
             return None
         session.seen = self._now()
+        if session.words and session.seen - session.words_seen > limits.WEB_SETUP_SECONDS:
+            session.words = ""
         return session
+
+    def give_words(self, session: Session, words: str) -> None:
+        """Keep the 24 words of a new kit until three of them were typed back, or nobody looked at them for long."""
+        draw = secrets.SystemRandom()
+        session.words, session.words_seen, session.fresh_kit, session.proven = words, self._now(), True, 0
+        session.asked = tuple(sorted(draw.sample(range(1, len(words.split()) + 1), KIT_ASKED)))
+
+    def take_words(self, session: Session) -> None:
+        """The kit is proven: the words leave memory."""
+        session.words, session.asked, session.fresh_kit = "", (), False
 
     def start(self) -> tuple[str, Session]:
         """Begin a session; return the cookie's value (256 bits, told to nobody else) and the session."""

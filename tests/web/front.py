@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.services.running import Running
+from webui.session import KIT_ASKED
 
 PASSPHRASE = "copper lantern visits thursday marble"
 
@@ -89,6 +90,12 @@ class Visitor:
         made = self.post("/passphrase", once=hidden(page, "once"), offered="", passphrase=PASSPHRASE)
         assert made.leads_to == "/kit"
         return re.findall(r"<li>([a-z]{3,8})</li>", self.get("/kit").text)
+
+    def prove_kit(self, words: list[str]) -> None:
+        """Type the words back that are asked for."""
+        for _ in range(KIT_ASKED):
+            (position,) = re.findall(r'id="word-(\d+)" name="word"', self.get("/kit/check").text)
+            assert self.post("/kit/check", word=words[int(position) - 1]).status == 303
 
     def open(self, passphrase: str = PASSPHRASE, then: str = "/home") -> Reply:
         """Open the locker of the first member."""

@@ -15,6 +15,7 @@ import pytest
 from firmware import limits
 from services.api.blocking import Blocking
 from services.api.client import Client
+from services.api.kit_words import listed
 from services.api.types import Stored
 from tests.services.running import Running, until
 from tests.web.front import PASSPHRASE, Visitor, hidden
@@ -189,18 +190,30 @@ def test_leaving_ends_this_browser_alone(member: Visitor, box: Running) -> None:
     assert member.get("/home").status == 200
 
 
-def test_the_24_words_are_shown_once(member: Visitor) -> None:
-    assert "The 24 words are shown once" in member.get("/kit").text
-    assert member.post("/kit", once="k1", passphrase="wrong one").status == 403
-    assert member.post("/kit", once="k2", passphrase=PASSPHRASE).leads_to == "/kit"
+def test_the_24_words_are_shown_until_three_of_them_are_typed_back(member: Visitor) -> None:
+    assert "keeps the 24 words nowhere" in member.get("/kit").text
+    made = member.post("/kit", once="k1")
+    assert made.leads_to.startswith("/sure"), "a new kit asks for the passphrase once more"
+    member.be_sure(made)
     page = member.get("/kit")
     words = re.findall(r"<li>([a-z]{3,8})</li>", page.text)
     assert len(words) == 24
     assert page.headers["Cache-Control"] == "no-store"
-    assert not any(f"<li>{word}</li>" in member.get("/kit").text for word in words)
+    assert words == re.findall(r"<li>([a-z]{3,8})</li>", member.get("/kit/paper").text)
+    (asked,) = re.findall(r'id="word-(\d+)" name="word"', member.get("/kit/check").text)
+    assert "is not in the word list" in member.post("/kit/check", word="medow").text
+    other = next(word for word in words if word != words[int(asked) - 1])
+    assert f"is word {words.index(other) + 1} of your page" in member.post("/kit/check", word=other).text
+    assert "not on your page" in member.post("/kit/check", word=_not_in(words)).text
     assert "Is your spare key on paper?" in member.get("/home").text
-    member.post("/kit/written", written="yes")
+    member.prove_kit(words)
     assert "Is your spare key on paper?" not in member.get("/home").text
+    assert member.get("/kit/paper").leads_to == "/kit"
+    assert not any(f"<li>{word}</li>" in member.get("/kit").text for word in words)
+
+
+def _not_in(words: list[str]) -> str:
+    return next(word for word in listed() if word not in words)
 
 
 def test_the_front_writes_neither_names_nor_secrets_into_its_log(member: Visitor, box: Running) -> None:

@@ -99,10 +99,23 @@ def _claim(phone: Phone) -> list[str]:
     expect(page.locator(".kit li")).to_have_count(24)
     phone.fits()
     words = page.locator(".kit li").all_inner_texts()
-    page.get_by_role("checkbox").check()
-    page.locator(".foot .button").first.click()
-    page.wait_for_url("**/home")
+    page.locator("a[href='/kit/check']").click()
+    phone.fits()
+    _prove(page, words)
+    page.locator(".foot .button[aria-disabled=false]").click()
+    page.wait_for_url("**/guide?first=1")
+    phone.fits()
+    page.locator(".foot .button").click()
+    page.wait_for_url("**/home?lit=1")
     return words
+
+
+def _prove(page: Page, words: list[str]) -> None:
+    for at in page.locator(".field label").all_inner_texts():
+        field = page.locator("input[name=word]")
+        field.fill(words[int(at.split()[-1]) - 1])
+        field.press("Enter")
+        expect(page.get_by_label(at)).to_have_attribute("readonly", "")
 
 
 def _add(phone: Phone, files: list[Path]) -> None:
@@ -121,7 +134,7 @@ def test_from_the_label_to_the_bin_and_back(phone: Phone, tmp_path: Path) -> Non
     words = _claim(phone)
     expect(page.locator("h1")).to_have_text("Your locker is ready.")
     page.goto(phone.url("/kit"))
-    expect(page.locator("h1")).to_have_text("A new spare key.")
+    expect(page.locator("h1")).to_have_text("Your spare key")
     assert not any(f">{word}<" in page.content() for word in words), "the words are shown once"
     page.goto(phone.url("/home"))
     phone.fits()
@@ -211,6 +224,7 @@ def test_in_german_and_in_the_dark(new_box: Running, browser: Browser, tmp_path:
             phone.page.goto(phone.url(path))
             phone.fits()
         phone.page.goto(phone.url("/box"))
+        phone.page.locator(".languages summary").click()
         phone.page.get_by_role("button", name="English").click()
         expect(phone.page.locator("h1")).to_have_text("This box")
 
@@ -229,8 +243,17 @@ def test_without_javascript_a_box_can_be_claimed_opened_and_read(new_box: Runnin
         page.locator("#passphrase").fill(PASSPHRASE)
         page.locator(".foot .button").click()
         expect(page.locator(".kit li")).to_have_count(24)
-        page.get_by_role("checkbox").check()
-        page.locator(".foot .button").first.click()
+        words = page.locator(".kit li").all_inner_texts()
+        page.locator("a[href='/kit/check']").click()
+        page.locator("input[name=word]").fill("medow")
+        page.locator(".foot .button").click()
+        expect(page.get_by_role("alert")).to_contain_text("is not in the word list")
+        for _ in range(3):
+            at = str(page.locator("input[name=word]").get_attribute("id")).removeprefix("word-")
+            page.locator("input[name=word]").fill(words[int(at) - 1])
+            page.locator(".foot .button").click()
+        page.wait_for_url("**/guide?first=1")
+        page.locator(".foot .button").click()
         expect(page.get_by_text("Adding files needs JavaScript")).to_be_visible()
         expect(page.get_by_role("button", name="Add photos and files")).to_be_hidden()
         page.goto(f"{phone.box.hello['http']}/status")

@@ -1,16 +1,10 @@
-"""The first minutes of a box: its claim code, whose home it is, five words, the spare key on paper."""
+"""The first minutes of a box: its claim code, whose home it is, five words. The spare key is next (``kit``)."""
 
 from __future__ import annotations
 
-from firmware.errors import (
-    AlreadyClaimed,
-    ClaimExpired,
-    Misused,
-    TooManyTries,
-    WeakPassphrase,
-    WrongClaimCode,
-    WrongPassphrase,
-)
+from typing import Any
+
+from firmware.errors import AlreadyClaimed, ClaimExpired, Misused, TooManyTries, WeakPassphrase, WrongClaimCode
 from services.api.types import NewMember
 from webui.pages.page import Page
 from webui.session import Session
@@ -18,7 +12,6 @@ from webui.session import Session
 _LONGEST_CODE = 64
 _LONGEST_NAME = 80
 _LONGEST_OFFER = 256
-_KIT_WORDS = 24
 
 
 class ClaimCode(Page):
@@ -44,7 +37,7 @@ class ClaimCode(Page):
             return
         session = self._begin(self.session)
         session.code = code
-        self.go("/household")
+        self.go("/passphrase" if session.name else "/household")
 
 
 class Household(Page):
@@ -87,7 +80,8 @@ class Passphrase(Household):
             self.go("/household")
             return
         offered = (await self.front.box.call("offer")).passphrase
-        self.show("passphrase.html", step=2, offered=offered, typed="", name=session.name)
+        own = self.get_query_argument("own", "") == "1"
+        self.show("passphrase.html", step=2, typed="", **self._words(offered, own))
 
     async def post(self) -> None:
         """Claim the box. Sent twice, it happens once."""
@@ -96,11 +90,23 @@ class Passphrase(Household):
             await self.once(self._claim)
         except WeakPassphrase as error:
             offered = self.field("offered")[:_LONGEST_OFFER]
-            values = {"offered": offered, "typed": self.field("passphrase"), "name": session.name}
-            self.show("passphrase.html", step=2, answer=error.http, trouble=self.said(error), **values)
+            values = self._words(offered, self.get_body_argument("own", "") == "1")
+            typed, said = self.field("passphrase"), self.said(error)
+            self.show("passphrase.html", step=2, answer=error.http, trouble=said, typed=typed, **values)
         except (WrongClaimCode, ClaimExpired):
             session.code = ""
             self.go("/claim")
+        except AlreadyClaimed as error:
+            session.code = ""
+            household = (await self.status_of_box()).household or ""
+            self.show("taken.html", answer=error.http, household=household, mood="village")
+
+    def _words(self, offered: str, own: bool) -> dict[str, Any]:
+        """Return what the page needs beside what was typed; both names travel along in case the session ends."""
+        session = self._setup()
+        carried = (("household", session.household), ("name", session.name))
+        where = {"action": "/passphrase", "back": "/household", "carried": carried}
+        return {"offered": offered, "own": own, "name": session.name, **where}
 
     async def _claim(self) -> str:
         session = self._setup()
@@ -112,45 +118,6 @@ class Passphrase(Household):
         made: NewMember = await self.front.box.call(
             "claim", code=session.code, household=session.household, name=session.name, passphrase=passphrase
         )
-        session.code, session.member, session.words, session.fresh_kit = "", made.member, made.words, True
-        session.token = made.token or ""
+        session.code, session.member, session.token = "", made.member, made.token or ""
+        self.front.sessions.give_words(session, made.words)
         return "/kit"
-
-
-class KitPage(Page):
-    """``/kit``: the 24 words, shown once; afterwards only a new kit can be made."""
-
-    async def get(self) -> None:
-        """Show the words if they were never shown; they leave memory with this answer."""
-        session = self.member()
-        words, session.words = session.words.split(), ""
-        if len(words) == _KIT_WORDS:
-            self.show("kit.html", step=3, words=words, name=session.name, first=session.fresh_kit)
-        else:
-            self.show("kit-again.html", step=3)
-
-    async def post(self) -> None:
-        """Make a new kit: the passphrase once more, then 24 new words; the old page opens nothing any more."""
-        try:
-            await self.once(self._renew)
-        except (WrongPassphrase, TooManyTries) as error:
-            self.show("kit-again.html", step=3, answer=error.http, trouble=self.said(error))
-
-    async def _renew(self) -> str:
-        session = self.member()
-        session.words = (await self.ask("kit", passphrase=self.field("passphrase"))).words
-        session.fresh_kit = True
-        return "/kit"
-
-
-class KitWritten(Page):
-    """``POST /kit/written``: she says that the words are on paper."""
-
-    async def get(self) -> None:
-        """The form stands on the kit's page."""
-        self.go("/")
-
-    async def post(self) -> None:
-        """Believe her and go home."""
-        self.member().fresh_kit = False
-        self.go("/")

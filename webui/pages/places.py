@@ -8,8 +8,8 @@ from firmware import limits
 from firmware.errors import Misused
 from firmware.model import RecordState
 from services.api.types import Counts, Records
+from webui.pages.guide import guide
 from webui.pages.page import Page
-from webui.pages.porch import fingerprint
 from webui.pages.shown import by_day, shown
 
 _LATELY = 24
@@ -137,9 +137,7 @@ class ThisBox(Page):
         """Show what is true about this box for this member."""
         counts = (await self.ask("stats")).counts
         status = await self.status_of_box()
-        self.show(
-            "box.html", counts=counts, status=status, fingerprint=fingerprint(self.front.authority()), place="box"
-        )
+        self.show("box.html", counts=counts, status=status, place="box", **guide(self))
 
 
 def marked(name: str, words: str) -> list[tuple[str, bool]]:

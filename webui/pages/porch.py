@@ -7,6 +7,7 @@ import hashlib
 import uuid
 
 from webui.hosts import host_name
+from webui.pages.guide import der, guide
 from webui.pages.page import Page
 
 
@@ -16,8 +17,7 @@ class Porch(Page):
     async def get(self) -> None:
         """Say whether the box is claimed, and lead on; a claim code in the fragment travels along in the browser."""
         status = await self.status_of_box()
-        onward, root = private_address(self, "/"), fingerprint(self.front.authority())
-        self.show("porch.html", status=status, onward=onward, fingerprint=root, mood="village")
+        self.show("porch.html", status=status, onward=private_address(self, "/"), mood="village", **guide(self))
 
 
 class Onward(Page):
@@ -49,6 +49,16 @@ class Certificate(Page):
         self.finish(self.front.authority())
 
 
+class CertificateFile(Page):
+    """``GET /ca.crt``: the same certificate in the form phones and Windows open by a tap (DER)."""
+
+    async def get(self) -> None:
+        """Send it as a download."""
+        self.set_header("Content-Type", "application/x-x509-ca-cert")
+        self.set_header("Content-Disposition", 'attachment; filename="locker-box.crt"')
+        self.finish(der(self.front.authority()))
+
+
 class AppleProfile(Page):
     """``GET /ca.mobileconfig``: the same certificate as a profile for iPhone, iPad and Mac."""
 
@@ -73,17 +83,6 @@ def private_address(page: Page, path: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     port = page.front.https_port()
     return f"https://{shown}{'' if port == 443 else f':{port}'}{path}"
-
-
-def der(pem: bytes) -> bytes:
-    """Return the bytes inside the first PEM block."""
-    inside = pem.partition(b"-----BEGIN CERTIFICATE-----")[2].partition(b"-----END CERTIFICATE-----")[0]
-    return base64.b64decode(b"".join(inside.split()))
-
-
-def fingerprint(pem: bytes) -> str:
-    """Return the SHA-256 of the certificate as browsers print it: pairs of digits."""
-    return hashlib.sha256(der(pem)).digest().hex(":").upper()
 
 
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,0 +1,36 @@
+"""The 2048 words of recovery kits and labels (BIP-39, English) for processes that hold no key."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from functools import lru_cache
+from typing import Final
+
+from mnemonic import Mnemonic
+
+SIX_WORDS: Final = 6
+_BITS: Final = 11
+"""One word of 2048 says 11 bits."""
+
+
+@lru_cache(maxsize=1)
+def listed() -> tuple[str, ...]:
+    """Return all words in order."""
+    return tuple(Mnemonic("english").wordlist)
+
+
+def nearest(word: str) -> str:
+    """Return the listed word that looks most like ``word`` (its first 24 characters count)."""
+    return difflib.get_close_matches(word[:24].lower(), listed(), n=1, cutoff=0.0)[0]
+
+
+def six_words(certificate: bytes) -> str:
+    """Return the six words that stand for a certificate (DER): the first 66 bits of its SHA-256.
+
+    People compare them, on the label or in the terminal and on the page, before they trust a box for the first time.
+    """
+    bits = int.from_bytes(hashlib.sha256(certificate).digest(), "big")
+    first = bits >> (256 - SIX_WORDS * _BITS)
+    words = listed()
+    return " ".join(words[first >> (_BITS * at) & 2047] for at in range(SIX_WORDS - 1, -1, -1))

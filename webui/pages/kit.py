@@ -1,0 +1,124 @@
+"""The spare key: 24 words on the screen and on paper, typed back in part, and made anew.
+
+The words stay in the memory of this process until three of them were typed back (or two hours passed); then no page
+can show them any more and only a new kit can be made, whose making ends the old one.
+"""
+
+from __future__ import annotations
+
+import segno
+
+from services.api.kit_words import listed, nearest
+from webui.pages.page import Page
+from webui.session import Session
+
+_LONGEST_WORD = 24
+_AROUND_A_WORD = "0123456789.,;:!?()[]„“”‘’\"' "
+
+
+class KitPage(Page):
+    """``/kit``: the 24 words while they are not proven yet; afterwards the way to a new kit."""
+
+    async def get(self) -> None:
+        """Show the words, or what can be done without them."""
+        session = self.member()
+        if session.words:
+            self.show("kit.html", step=3, words=session.words.split(), name=session.name, qr=qr(session.words))
+        else:
+            self.show("kit-again.html", place="box")
+
+    async def post(self) -> None:
+        """Make a new kit; the old page opens nothing any more. Needs the passphrase once more (``/sure``)."""
+        await self.once(self._renew)
+
+    async def _renew(self) -> str:
+        session = self.member()
+        self.front.sessions.give_words(session, (await self.ask("kit")).words)
+        return "/kit"
+
+
+class KitPaper(Page):
+    """``/kit/paper``: the page for the printer."""
+
+    async def get(self) -> None:
+        """Show it while the words are not proven yet."""
+        session = self.member()
+        if not session.words:
+            self.go("/kit")
+            return
+        if not session.household:
+            session.household = (await self.status_of_box()).household or ""
+        self.show("kit-paper.html", words=session.words.split(), qr=qr(session.words))
+
+
+class KitCheck(Page):
+    """``/kit/check``: three words of the page, typed back one at a time."""
+
+    async def get(self) -> None:
+        """Ask for the next one."""
+        session = self.member()
+        if session.words:
+            self._ask(session)
+        else:
+            self.go("/kit" if session.fresh_kit else "/home")
+
+    async def post(self) -> None:
+        """Look at one word; a wrong one stays in its field and says what is wrong with it."""
+        session = self.member()
+        if not session.words:
+            self.go("/guide?first=1")
+            return
+        typed = self.get_body_argument("use", "") or self.get_body_argument("word", "")
+        word = typed.strip(_AROUND_A_WORD).lower()[:_LONGEST_WORD]
+        position = session.asked[session.proven]
+        said = self._judged(word, position, session.words.split())
+        if not said:
+            session.proven += 1
+        if session.proven == len(session.asked):
+            self.front.sessions.take_words(session)
+        if self.request.headers.get("Accept") == "application/json":
+            self.finish({"right": not said, "done": not session.words, **(said or {})})
+        elif not session.words:
+            self.go("/guide?first=1")
+        elif said:
+            self._ask(session, typed=word, said=said)
+        else:
+            self.go("/kit/check")
+
+    def _ask(self, session: Session, typed: str = "", said: dict[str, str] | None = None) -> None:
+        words = session.words.split()
+        asked = [(at, words[at - 1] if number < session.proven else "") for number, at in enumerate(session.asked)]
+        answer = 400 if said else None
+        self.show("kit-check.html", step=4, answer=answer, asked=asked, typed=typed, said=said)
+
+    def _judged(self, word: str, position: int, words: list[str]) -> dict[str, str] | None:
+        """Return None for the right word, else a sentence, its rest and, for a word off the list, the nearest one."""
+        say = self.language.say
+        if word == words[position - 1]:
+            return None
+        if not word:
+            return {"sentence": say("kit.check.none", position=position), "rest": ""}
+        if word not in listed():
+            near = nearest(word)
+            return {
+                "sentence": say("kit.check.off-list", word=word),
+                "rest": say("kit.check.nearest", word=near),
+                "nearest": near,
+            }
+        if word in words:
+            at = words.index(word) + 1
+            return {
+                "sentence": say("kit.check.order", word=word, at=at),
+                "rest": say("kit.check.order.rest", position=position),
+            }
+        return {
+            "sentence": say("kit.check.other", word=word),
+            "rest": say("kit.check.other.rest", position=position),
+        }
+
+
+def qr(words: str) -> str:
+    """Return the words as a QR code: inline SVG, dark on light, quiet zone included (capitals make it smaller)."""
+    code = segno.make(words.upper(), error="m", micro=False)
+    svg: str = code.svg_inline(omitsize=True, border=2, svgclass="qr", lineclass="dark", dark="#101512")
+    return svg
