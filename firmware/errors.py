@@ -218,6 +218,22 @@ class NoSuchRecord(Missing):
     sentence = "There is no record {what} in this locker."
 
 
+class NoSuchUpload(Missing):
+    """No upload under this id: finished long ago, expired, dropped, or lost with the catalog."""
+
+    code = "no-such-upload"
+    sentence = "There is no such upload."
+    advice = "Begin again; what is here already is recognised."
+
+
+class WrongOffset(Conflict):
+    """The next bytes of an upload begin elsewhere."""
+
+    code = "wrong-offset"
+    sentence = "This upload goes on at byte {offset}."
+    advice = "Ask how far it is, then send from there."
+
+
 class FileChanged(Conflict):
     """A file changed while it was being read; it was not kept half."""
 
