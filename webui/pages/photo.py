@@ -134,7 +134,7 @@ def photo_view(record: RecordInfo, language: Language, now_ms: int) -> PhotoView
 
 def _facts(record: RecordInfo, leaf: str, language: Language, now_ms: int) -> list[tuple[str, str]]:
     facts, say = record.facts, language.say
-    size = f" · {facts.width} × {facts.height}" if facts.width and facts.height else ""
+    size = f" · {facts.width}\u00a0×\u00a0{facts.height}" if facts.width and facts.height else ""
     found = [
         (say("photo.place"), readable(record.place or "")),
         (say("photo.length"), language.duration(facts.duration_ms) if facts.duration_ms else ""),

@@ -9,7 +9,7 @@ const APERTURE = 0x829d;
 const SPEED = 0x8827;
 const LENGTH = 0x920a;
 const LENGTH_35 = 0xa405;
-const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8];
+const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
 
 /** One line such as “Pixel 9 · 24 mm · ƒ/1.7 · 1/120 s · ISO 64”, or nothing. */
 export async function exposure(address) {
@@ -59,6 +59,7 @@ function value(view, type, at, long, little) {
   if (type === 2) return new TextDecoder("latin1").decode(new Uint8Array(view.buffer, at, long)).replace(/\0.*$/s, "").trim();
   if (type === 3) return view.getUint16(at, little);
   if (type === 4) return view.getUint32(at, little);
+  if (type === 12) return view.getFloat64(at, little);
   if (type === 5) return view.getUint32(at, little) / view.getUint32(at + 4, little);
   return null;
 }

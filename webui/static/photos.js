@@ -141,10 +141,11 @@ class LockerPhotos extends HTMLElement {
     const now = performance.now();
     const speed = Math.abs(scrollY - this.#last.y) / Math.max(1, now - this.#last.at);
     this.#last = { y: scrollY, at: now };
-    if (speed > RACING_PX_PER_MS) this.wall.pictures.hold(true);
+    this.racing = speed > RACING_PX_PER_MS;
+    if (this.racing) this.wall.pictures.hold(true);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.#settled(), SETTLED_MS);
-    this.#frame ||= requestAnimationFrame(() => this.#update());
+    this.#frame ||= requestAnimationFrame(() => this.#update(true));
   }
 
   #settled() {
@@ -152,11 +153,11 @@ class LockerPhotos extends HTMLElement {
     this.model.want(...this.wall.inSight);
   }
 
-  #update() {
+  #update(moved = false) {
     this.#frame = 0;
     this.wall.update();
-    this.scrubber.show(this.wall.y);
-    if (this.model.days.length && this.#frame === 0) this.#wantSoon();
+    this.scrubber.show(this.wall.y, moved, this.racing);
+    if (this.model.days.length) this.#wantSoon();
   }
 
   /** Ask for what is in sight, at most every few frames: who races through the years passes most of it. */

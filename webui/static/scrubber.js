@@ -64,8 +64,8 @@ export class Scrubber {
     }
   }
 
-  /** Follow the page: it is at height `y`. */
-  show(y) {
+  /** Follow the page: it is at height `y`; `moved` when somebody moved it there, `racing` when fast. */
+  show(y, moved, racing) {
     if (this.element.hidden || !this.#months.length) return;
     const most = Math.max(1, this.grid.height - innerHeight);
     const part = Math.min(1, Math.max(0, y / most));
@@ -79,9 +79,11 @@ export class Scrubber {
       this.range.setAttribute("aria-valuetext", name);
       this.bubble.textContent = name;
     }
+    if (!moved) return;
     this.element.classList.add("moving");
+    if (racing) this.element.classList.add("racing");
     clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.#dragging || this.element.classList.remove("moving"), REST_MS);
+    this.rest = setTimeout(() => this.#dragging || this.element.classList.remove("moving", "racing"), REST_MS);
   }
 
   #toMonth(at) {
