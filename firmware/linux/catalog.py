@@ -14,13 +14,14 @@ from firmware.linux.schema import (
     RECORD_COLUMNS,
     SET_FACTS,
 )
+from firmware.linux.upload_rows import UploadRows
 from firmware.locker.rows import Content, Inside, LinkRow, PackRow, PackState, Pending, Place, PutRow
 from firmware.locker.words import name_words
 from firmware.model import Facts, Record, RecordState, Version
 from firmware.model.kinds import KIND_NUMBERS, kind_of
 
 
-class SqliteCatalog(Finding):
+class SqliteCatalog(Finding, UploadRows):
     """The Catalog port on SQLite."""
 
     # --- small facts, packs, chunks, links ---

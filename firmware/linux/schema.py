@@ -14,6 +14,7 @@ CREATE TABLE tag(tag TEXT, rid INT, PRIMARY KEY(tag, rid)) WITHOUT ROWID;
 CREATE INDEX tag_record ON tag(rid);
 CREATE TABLE upload(id BLOB PRIMARY KEY, made INT, name BLOB, size INT, mtime_ns INT, mime TEXT, collide TEXT,
   state TEXT, kept INT, tail BLOB, tail_size INT, expires_ms INT, record BLOB);
+CREATE INDEX upload_open ON upload(made) WHERE state='open';
 CREATE TABLE upload_part(id BLOB, at INT, chunks BLOB, PRIMARY KEY(id, at)) WITHOUT ROWID;
 CREATE TABLE record(rid INTEGER PRIMARY KEY, id BLOB UNIQUE, name BLOB, size INT, mime TEXT, when_ms INT,
   day INT, kind INT, mtime_ns INT, stored_ms INT, version INT, state INT, deleted_ms INT, taken_ms INT,

@@ -19,6 +19,7 @@ from firmware.locker.packs import OpenPacks
 from firmware.locker.put import Put
 from firmware.locker.reader import LockerReader, id_bytes
 from firmware.locker.rows import CATALOG, Catalog, PackState
+from firmware.locker.uploads import Uploads
 from firmware.model import Analysis, Collide, Record, RecordState, SafeName, VerifyReport
 from firmware.pack import Kind
 from firmware.seal import LockerSecrets, SigningKey, derive
@@ -69,6 +70,7 @@ class Locker(LockerReader):
         self._torn = False
         self._catalog_gone = False
         self.open_puts: WeakSet[Put] = WeakSet()
+        self.uploads = Uploads(self)
         self._last_ms = 0
         self._clock_told = self._full_told = False
 
@@ -114,6 +116,7 @@ class Locker(LockerReader):
         self._forget_queue()
         for put in tuple(self.open_puts):
             put.lose()
+        self.uploads.forget()
         if self._catalog_gone:
             catalog = self.home.open_catalog(self.secrets.catalog_key, False)
             self.catalog = self._catalog = self.shelf.catalog = catalog
@@ -262,7 +265,7 @@ class Locker(LockerReader):
         if self._torn:
             self.recover()
             raise Damaged(what="the last write")
-        if not self._entries and not self.packs.entries and not self.packs.staged:
+        if not self._has_news() and not self.uploads.dirty:
             return
         try:
             self._commit()
@@ -271,13 +274,18 @@ class Locker(LockerReader):
             self._forget_queue()
             raise
 
+    def _has_news(self) -> bool:
+        return bool(self._entries or self.packs.entries or self.packs.staged)
+
     def _commit(self) -> None:
         packs = self.packs
-        packs.flush()
-        packs.sync((Kind.DATA, Kind.PREVIEW))
-        packs.ready_for_link()
-        entries = [*packs.entries, *self._entries]
-        self.append_link(entries, packs.located, self._texts)
+        if self._has_news():
+            packs.flush()
+            packs.sync((Kind.DATA, Kind.PREVIEW))
+            packs.ready_for_link()
+            entries = [*packs.entries, *self._entries]
+            self.append_link(entries, packs.located, self._texts)
+        self.uploads.save()
         self.catalog.commit()
         packs.settle()
         self._forget_queue()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LIST_IDS = 1024
 """More chunks than this are listed in chunks of their own, so that one entry stays small."""
 
-_PACKED = (
+PACKED = (
     "image/jpeg",
     "image/heic",
     "image/heif",
@@ -84,7 +84,7 @@ class Put:
             self._mime = mime_of(self._name, self._head[:HEAD_BYTES])
         identity = chunk_id(self._locker.id_key, piece)
         self._ids.append(identity)
-        if self._locker.add_chunk(kind, identity, piece, compress=not self._mime.startswith(_PACKED)):
+        if self._locker.add_chunk(kind, identity, piece, compress=not self._mime.startswith(PACKED)):
             self._new_bytes += len(piece)
 
     def finish(self) -> PutResult:

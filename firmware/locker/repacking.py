@@ -69,6 +69,7 @@ def _live_chunks(locker: Locker) -> set[bytes]:
     live = {chunk for _, chunk in locker.catalog.preview_chunks()}
     for put in tuple(locker.open_puts):
         live.update(put.ids)
+    live.update(locker.catalog.upload_ids())
     for _, content in locker.catalog.contents():
         chunks = content.chunks
         for depth in range(content.depth, -1, -1):

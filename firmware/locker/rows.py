@@ -118,6 +118,31 @@ class Inside:
     state: RecordState
 
 
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    """One upload: the first ``kept`` bytes are chunks, the ``tail_size`` behind them one more chunk, the tail."""
+
+    id: bytes
+    made_ms: int
+    name: bytes
+    size: int
+    mtime_ns: int
+    mime: str | None
+    collide: str
+    state: str
+    kept: int
+    tail: bytes
+    tail_size: int
+    expires_ms: int
+    record: bytes
+    """The record it became; empty while it is open."""
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are durable."""
+        return self.kept + self.tail_size
+
+
 class Catalog(Protocol):
     """Lists, finds and remembers. Every write belongs to the transaction that ``commit`` ends."""
 
@@ -177,6 +202,16 @@ class Catalog(Protocol):
     def binned_before(self, time_ms: int) -> list[bytes]: ...
     def stats(self) -> dict[str, int]: ...
 
+    def upload(self, id: bytes) -> UploadRow | None: ...
+    def uploads(self, now_ms: int, limit: int) -> list[UploadRow]: ...
+    def open_uploads(self) -> int: ...
+    def save_upload(self, row: UploadRow) -> None: ...
+    def add_upload_part(self, id: bytes, at: int, chunks: bytes) -> None: ...
+    def upload_chunks(self, id: bytes) -> bytes: ...
+    def upload_ids(self) -> Iterator[bytes]: ...
+    def drop_upload(self, id: bytes) -> None: ...
+    def drop_expired_uploads(self, now_ms: int) -> None: ...
+
 
 __all__ = [
     "CATALOG",
@@ -190,4 +225,5 @@ __all__ = [
     "Place",
     "Preview",
     "PutRow",
+    "UploadRow",
 ]
