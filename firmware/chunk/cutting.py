@@ -68,7 +68,8 @@ class Cutter:
         elif self._cdc is not None:
             yield from self._defined(final=True)
         if self._held:
-            yield from self._views([len(self._held)])
+            held, self._held = self._held, bytearray()
+            yield memoryview(held)
 
     def _choose(self) -> None:
         size = self._size if self._size is not None else 1 * GIB

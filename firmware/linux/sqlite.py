@@ -67,6 +67,7 @@ class Connection:
                     db.execute("INSERT INTO meta VALUES('schema', ?)", (str(SCHEMA),))
         if db.execute("SELECT value FROM meta WHERE key='schema'").get != str(SCHEMA):
             raise Damaged(what=CATALOG)
+        self._point = db.cursor()
         self._next_rid = 1 + (db.execute("SELECT max(rid) FROM record").get or 0)
 
     def _pragmas(self, *settings: str) -> None:
@@ -80,8 +81,9 @@ class Connection:
 
     def begin(self) -> None:
         """Begin the transaction early: the many small look-ups of a put then share one lock."""
-        with _translated():
-            self._begin()
+        if not self._in_transaction:
+            with _translated():
+                self._begin()
 
     def _do(self, sql: str, args: Row = ()) -> int:
         """Run one write inside the transaction; return how many rows changed."""
@@ -146,9 +148,10 @@ class Connection:
 
     def _row(self, sql: str, *args: Any) -> Row | None:
         try:
-            return next(iter(self._sql.execute(sql, args)), None)
+            rows = self._point.execute(sql, args).fetchall()
         except apsw.Error as error:
             raise _meaning(error) from error
+        return rows[0] if rows else None
 
     def _each(self, sql: str, *args: Any) -> Iterator[Row]:
         with _translated():
@@ -156,7 +159,7 @@ class Connection:
 
     def _all(self, sql: str, *args: Any) -> list[Row]:
         try:
-            return self._sql.execute(sql, args).fetchall()
+            return self._point.execute(sql, args).fetchall()
         except apsw.Error as error:
             raise _meaning(error) from error
 

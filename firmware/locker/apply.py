@@ -17,6 +17,9 @@ from firmware.model.kinds import KIND_NUMBERS, kind_of
 from firmware.model.mime import has_preview, needs_reader
 from firmware.model.text import decode_text
 
+Texts = dict[tuple[bytes, int], str]
+"""Searchable texts by record id and version."""
+
 
 class Applier:
     """Writes what links say into a catalog; never commits."""
@@ -79,8 +82,8 @@ class Applier:
             self._numbers[entry.pack] = no
         self._catalog.save_pack(self._packs[no])
 
-    def records(self, entries: Iterable[chain.Entry], seq: int, texts: dict[bytes, str] | None = None) -> None:
-        """Write what entries say about records. ``texts``: texts already at hand, by record id."""
+    def records(self, entries: Iterable[chain.Entry], seq: int, texts: Texts | None = None) -> None:
+        """Write what entries say about records. ``texts``: texts already at hand."""
         for entry in entries:
             if isinstance(entry, chain.Put):
                 self._put(entry, seq, texts)
@@ -89,7 +92,7 @@ class Applier:
                 self._other(entry, seq)
         self._flush()
 
-    def _put(self, entry: chain.Put, seq: int, texts: dict[bytes, str] | None) -> None:
+    def _put(self, entry: chain.Put, seq: int, texts: Texts | None) -> None:
         if entry.version > 1:
             self._flush()
         row = self._put_row(entry, seq, texts)
@@ -107,10 +110,10 @@ class Applier:
                 self._catalog.set_state(notes, RecordState.HIDDEN, None)
             self._puts = []
 
-    def _put_row(self, entry: chain.Put, seq: int, texts: dict[bytes, str] | None) -> PutRow:
-        text: str | None = None
-        if entry.text is not None:  # an empty version may follow one with words in the same link
-            text = (texts or {}).get(entry.rid) or self.text_of(entry)
+    def _put_row(self, entry: chain.Put, seq: int, texts: Texts | None) -> PutRow:
+        text = texts.get((entry.rid, entry.version)) if texts is not None else None
+        if text is None and entry.text is not None:
+            text = self.text_of(entry)
         pending = Pending.FACTS if needs_reader(entry.mime) and entry.size else Pending.NOTHING
         when = entry.mtime_ns // 1_000_000
         return PutRow(

@@ -13,7 +13,7 @@ from firmware.chunk import chunk_id
 from firmware.errors import BoxError, Damaged, Full, NoSuchRecord
 from firmware.limits import FREE_RESERVE_BYTES, MIB
 from firmware.locker import recovery, repacking, verifying
-from firmware.locker.apply import Applier
+from firmware.locker.apply import Applier, Texts
 from firmware.locker.home import Home
 from firmware.locker.packs import OpenPacks
 from firmware.locker.put import Put
@@ -55,7 +55,7 @@ class Locker(LockerReader):
         self.head_seq = 0
         self.head_hash = chain.NO_HASH
         self._entries: list[chain.Entry] = []
-        self._texts: dict[bytes, str] = {}
+        self._texts: Texts = {}
         self._named: dict[bytes, list[tuple[bytes, int, int, bytes, int]]] = {}
         self._queued_versions: dict[bytes, int] = {}
         self._changed = False
@@ -238,7 +238,7 @@ class Locker(LockerReader):
         known.append((entry.rid, entry.version, entry.size, entry.chunks, entry.depth))
         self._queued_versions[entry.rid] = entry.version
         if text:
-            self._texts[entry.rid] = text
+            self._texts[entry.rid, entry.version] = text
             self._uncommitted_bytes += _TEXT_WEIGHT * len(text)
         self._uncommitted_files += 1
         self.queue(entry)
@@ -291,7 +291,7 @@ class Locker(LockerReader):
         self._forget_queue()
 
     def append_link(
-        self, entries: Sequence[chain.Entry], located: Sequence[chain.Located], texts: dict[bytes, str] | None
+        self, entries: Sequence[chain.Entry], located: Sequence[chain.Located], texts: Texts | None
     ) -> None:
         """Sign and append one link, sync it, and write what it says into the open catalog transaction."""
         seq = self.head_seq + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from firmware.model import Facts as FileFacts
 from firmware.model import Page, Preview, Record, RecordState, Version
@@ -48,8 +48,7 @@ class PackRow:
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where one chunk lies: pack number, frame, file offset, sealed length, offset and length in the payload."""
 
     pack: int
@@ -60,8 +59,7 @@ class Place:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class LinkRow:
+class LinkRow(NamedTuple):
     """Where one link of the chain lies."""
 
     seq: int
@@ -71,8 +69,7 @@ class LinkRow:
     sealed_len: int
 
 
-@dataclass(frozen=True, slots=True)
-class PutRow:
+class PutRow(NamedTuple):
     """A new version ready for the catalog. ``rid`` None = a new record."""
 
     id: bytes

@@ -9,6 +9,7 @@ SHORT_PREFIX = "\ue000"
 """Marks the one- and two-letter beginnings indexed beside a name's words: a private letter to FTS5's unicode61, and no
 letter at all to ``_WORD``, so nobody's search can name it."""
 
+_BETWEEN = f" {SHORT_PREFIX}"
 _WORD = re.compile(r"[^\W_]+")
 _DIACRITICS = re.compile("[\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331]")
 """Combining marks that FTS5's unicode61 drops inside a word (``sqlite3Fts5UnicodeIsdiacritic``); macOS names use them,
@@ -42,8 +43,9 @@ def name_words(name: bytes) -> str:
     """Return the text to index for a name: the name itself and the short beginnings of its words."""
     text = name.decode("utf-8", "replace")
     words = set(_words(text))
-    prefixes = {word[:1] for word in words} | {word[:2] for word in words if len(word) > 1}
-    return text + " " + " ".join(SHORT_PREFIX + prefix for prefix in sorted(prefixes))
+    prefixes = {word[:1] for word in words}
+    prefixes.update([word[:2] for word in words])
+    return f"{text} {SHORT_PREFIX}{_BETWEEN.join(sorted(prefixes))}" if prefixes else text
 
 
 def plain_word(word: str) -> str:
@@ -82,4 +84,5 @@ def _slips(one: str, other: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(_DIACRITICS.sub("", text.lower()))
+    lower = text.lower()
+    return _WORD.findall(lower if lower.isascii() else _DIACRITICS.sub("", lower))

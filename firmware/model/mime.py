@@ -165,11 +165,14 @@ def looks_like_text(head: bytes) -> bool:
 
 
 _STARTS = tuple(magic for offset, magic, _ in _MAGIC if offset == 0)
-_LATER = tuple((offset, magic) for offset, magic, _ in _MAGIC if offset)
+_LATER = tuple(
+    (offset, tuple(magic for at, magic, _ in _MAGIC if at == offset))
+    for offset in sorted({offset for offset, _, _ in _MAGIC if offset})
+)
 
 
 def _by_magic(head: bytes) -> str | None:
-    if head.startswith(_STARTS) or any(head.startswith(magic, offset) for offset, magic in _LATER):
+    if head.startswith(_STARTS) or any([head.startswith(magics, offset) for offset, magics in _LATER]):
         return next(mime for offset, magic, mime in _MAGIC if head.startswith(magic, offset))
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])

@@ -23,7 +23,10 @@ class SafeName(str):
 
     def __new__(cls, text: str) -> SafeName:
         """Check ``text`` and return it as a SafeName; raises BadName with the reason."""
-        raw = text.encode("utf-8", "surrogateescape") if _encodable(text) else b""
+        try:
+            raw = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raw = b""
         if not raw:
             raise BadName(why="it is empty or not text")
         if len(raw) > MAX_NAME_BYTES:
@@ -33,7 +36,7 @@ class SafeName(str):
         for part in text.split("/"):
             if part in ("", ".", ".."):
                 raise BadName(why="it points outside its folder (an empty part, “.” or “..”)")
-            if len(part.encode("utf-8", "surrogateescape")) > MAX_PART_BYTES:
+            if len(raw) > MAX_PART_BYTES < len(part.encode("utf-8", "surrogateescape")):
                 raise BadName(why=f"one part of it is longer than {MAX_PART_BYTES} bytes")
         return super().__new__(cls, text)
 
@@ -51,11 +54,3 @@ class SafeName(str):
     def shown(self) -> str:
         """The name as text a person can read; undecodable bytes become U+FFFD."""
         return self.raw.decode("utf-8", "replace")
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True

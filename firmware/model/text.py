@@ -20,9 +20,11 @@ def decode_text(data: bytes, *, whole: bool) -> str | None:
     for mark, name in _BOMS:
         if head.startswith(mark):
             head, encoding = head[len(mark) :], name
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
     try:
-        text = decoder.decode(head, final=whole and len(data) <= TEXT_INDEX_BYTES)
+        if whole and len(data) <= TEXT_INDEX_BYTES:
+            text = head.decode(encoding)
+        else:
+            text = codecs.getincrementaldecoder(encoding)("strict").decode(head)
     except UnicodeDecodeError:
         return None
     return None if "\0" in text else text

@@ -173,7 +173,10 @@ class ManyFiles(Intake):
     def _event(self, store: Store, event: Event) -> None:
         if isinstance(event, memoryview):
             if self._file is not None:
-                self._guarded(store, lambda file: file.write(store, event))
+                try:
+                    self._file.write(store, event)
+                except BoxError as error:
+                    self._spoiled(store, error)
         elif isinstance(event, FileStart):
             self._index += 1
             self.files += 1
@@ -188,16 +191,13 @@ class ManyFiles(Intake):
         else:
             self._ended(store, ok=event.ok)
 
-    def _guarded(self, store: Store, step: Callable[[_File], None]) -> None:
-        """Run one step of the present file; an error ends this file alone."""
+    def _spoiled(self, store: Store, error: BoxError) -> None:
+        """An error ends the present file alone."""
         assert self._file is not None
-        try:
-            step(self._file)
-        except BoxError as error:
-            self._error = error
-            self._file.put.abort()
-            self._file = None
-            store.refuse_all()
+        self._error = error
+        self._file.put.abort()
+        self._file = None
+        store.refuse_all()
 
     def _ended(self, store: Store, *, ok: bool) -> None:
         index = self._index
@@ -206,15 +206,15 @@ class ManyFiles(Intake):
                 self._file.put.abort()
             self._error = FileChanged(what="The file")
         elif self._file is not None:
-            self._guarded(store, lambda file: self._finished(store, file, index))
+            try:
+                result = self._file.finish(store)
+                store.tell(self, (index, result), lambda error: (index, error))
+            except BoxError as error:
+                self._spoiled(store, error)
         failed = self._error
         if failed is not None:
             store.tell(self, (index, failed), lambda _: (index, failed))
         self._file, self._error = None, None
-
-    def _finished(self, store: Store, file: _File, index: int) -> None:
-        result = file.finish(store)
-        store.tell(self, (index, result), lambda error: (index, error))
 
     def _stop(self, store: Store, error: BoxError) -> None:
         self.drop()

@@ -59,6 +59,14 @@ def all_pages(ask: Callable[[str | None], Page]) -> list[str]:
             return ids
 
 
+def test_a_text_emptied_within_one_commit_is_not_found_by_its_old_words(box: Box) -> None:
+    put(box.locker, "a.txt", b"lantern")
+    put(box.locker, "a.txt", b"")
+    box.locker.commit()
+    assert found(box, "lantern") == []
+    assert found(box, "a") == ["a.txt"]
+
+
 # --- pages ---
 
 
