@@ -12,6 +12,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from firmware import limits
+from webui.dav import base, handler, names
 from webui.pages import assets, claim, door, guide, kit, live, photo, photos, places, porch, record, selection, tus, upload
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
@@ -67,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
     Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),
     Route(f"/uploads/{_ID}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
+    Route(names.PATTERN, handler.Dav, _TLS, Proof.APP, base.METHODS, json=True),
     Route("/live", live.Live, _TLS, _MEMBER, _READ, json=True),
     Route(f"/record/{_ID}", record.RecordPage, _TLS, _MEMBER, _READ),
     Route(f"/record/{_ID}/name", record.RecordName, _TLS, _MEMBER, _FORM),
@@ -81,6 +83,8 @@ _UNKNOWN = Route("", assets.NotHere, _BOTH, _NOTHING, ())
 @stream_request_body
 class Turned(Page):
     """A request that is turned away at the gate, its body unread."""
+
+    SUPPORTED_METHODS = tuple({*Page.SUPPORTED_METHODS, *base.METHODS})  # type: ignore[assignment]  # Tornado's own seven
 
     def initialize(self, front: Front, route: Route, status: int = 421) -> None:
         """Remember with which status."""
@@ -103,6 +107,7 @@ class Turned(Page):
         raise HTTPError(self._status)
 
     get = head = post = put = patch = delete = options = _turn_away
+    propfind = proppatch = mkcol = copy = move = lock = unlock = _turn_away
 
     def data_received(self, chunk: bytes) -> None:
         """Drop it."""
@@ -149,6 +154,8 @@ class Pages(Application):
         hosts = request.headers.get_list("Host")
         if len(hosts) != 1 or not self._front.hosts.allows(hosts[0], local):
             return 421
+        if request.path.startswith(names.ROOT + "/"):
+            return 0  # a body is taken as it comes, after signing in
         if request.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
             return 415
         length = request.headers.get("Content-Length", "0")

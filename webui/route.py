@@ -10,8 +10,10 @@ from tornado.template import Loader
 from tornado.web import RequestHandler
 
 from services.api.client import Client
+from webui.dav.door import Door
 from webui.files import StaticFiles
 from webui.hosts import Hosts
+from webui.invitations import Invitations
 from webui.language import Languages
 from webui.session import Sessions
 from webui.under_way import Flows, Lives
@@ -32,6 +34,7 @@ class Proof(enum.Enum):
     NOTHING = "nothing"
     CODE = "the claim code of this box, in this session"
     MEMBER = "a session that holds the token of an open locker"
+    APP = "an app password of an open locker, with every request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Front:
 
     box: Client
     sessions: Sessions
+    invitations: Invitations
     languages: Languages
     files: StaticFiles
     hosts: Hosts
@@ -59,5 +63,6 @@ class Front:
     now_ms: Callable[[], int]
     authority: Callable[[], bytes]
     https_port: Callable[[], int]
+    door: Door = field(default_factory=Door)
     flows: Flows = field(default_factory=Flows)
     lives: Lives = field(default_factory=Lives)
