@@ -1,4 +1,4 @@
-"""A cutter that can stop in the middle of a stream and go on in another life, cutting where it would have cut anyway."""
+"""A cutter that can stop in the middle of a stream and go on in another life, cutting where it would have anyway."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from firmware.limits import GRID_ITEMS, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYT
 from firmware.locker import folders
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf
-from firmware.locker.rows import Catalog, Pending
+from firmware.locker.rows import Catalog, Pending, UploadRow
 from firmware.locker.texts import kept_text
 from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
@@ -185,6 +185,14 @@ class LockerReader:
         """Indexed words that look like ``word``, the nearest first, at most three."""
         plain = plain_word(word)
         return nearest(plain, self._catalog.terms(plain[:1], NEAR_TERMS)) if plain else ()
+
+    def upload(self, id: str) -> UploadRow | None:
+        """Return what is durable of an upload; None when there is none of this id."""
+        return self._catalog.upload(bytes.fromhex(id)) if _ID.fullmatch(id) else None
+
+    def uploads(self, now_ms: int, limit: int) -> Sequence[UploadRow]:
+        """Open uploads, begun last first."""
+        return self._catalog.uploads(now_ms, limit)
 
     def pending_counts(self) -> dict[str, int]:
         """How many records wait for facts and for previews."""

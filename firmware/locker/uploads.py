@@ -9,7 +9,7 @@ how often its sender slept, and a file that is here already is recognised. A reb
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from firmware.chunk import ResumingCutter, chunk_id
 from firmware.errors import Busy, Conflict, Damaged, Missing, NoSuchUpload, TooLarge, WrongOffset
@@ -186,7 +186,7 @@ class Uploads:
         self._active[id] = upload
         return upload
 
-    def _again(self, row: UploadRow) -> None:
+    def _again(self, row: UploadRow) -> NoReturn:
         """What arrived is damaged on the disk: forget it, so that it is sent once more."""
         self._locker.catalog.drop_upload(row.id)
         self._locker.catalog.save_upload(replace(row, kept=0, tail=b"", tail_size=0))
