@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from firmware.chunk import ResumingCutter, chunk_id
-from firmware.errors import Busy, Conflict, Damaged, Missing, NoSuchUpload, TooLarge, WrongOffset
+from firmware.errors import BoxError, Busy, Conflict, Damaged, Missing, NoSuchUpload, TooLarge, WrongOffset
 from firmware.limits import GIB, MIB, TEXT_INDEX_BYTES, UPLOAD_BYTES, UPLOAD_DAYS, UPLOAD_DONE_DAYS, UPLOADS_OPEN
 from firmware.locker.put import PACKED, Put
 from firmware.locker.rows import UploadRow
@@ -74,6 +74,14 @@ class Upload(Put):
             self._pausing.go_on(self._head)
         if self.row.tail:
             self.write(locker.shelf.chunk(self.row.tail))
+
+    def write(self, data: bytes | memoryview) -> None:
+        """As Put.write; after an error this sender is refused, and what was durable stays."""
+        try:
+            super().write(data)
+        except BoxError:
+            self.lose()
+            raise
 
     @property
     def received(self) -> int:
