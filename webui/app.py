@@ -12,7 +12,8 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from firmware import limits
-from webui.dav import base, handler, names
+from webui.dav import handler, names
+from webui.dav.request import METHODS
 from webui.pages import assets, claim, door, guide, kit, live, photo, photos, places, porch, record, selection, tus, upload
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
@@ -47,7 +48,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/lock", door.Lock, _TLS, _MEMBER, _FORM),
     Route("/leave", door.Leave, _TLS, _MEMBER, _FORM),
     Route("/home", places.Home, _TLS, _MEMBER, _READ),
-    Route("/days", places.Days, _TLS, _MEMBER, _READ),
+    Route("/days", photos.Days, _TLS, _MEMBER, _READ),
     Route("/photos", photos.Photos, _TLS, _MEMBER, _READ),
     Route("/photos/days", photos.PhotoDays, _TLS, _MEMBER, _READ, json=True),
     Route("/photos/items", photos.PhotoItems, _TLS, _MEMBER, _READ, json=True),
@@ -59,20 +60,25 @@ ROUTES: tuple[Route, ...] = (
     Route("/selection/undelete", selection.UndeleteMany, _TLS, _MEMBER, _ACT, json=True),
     Route("/selection/tag", selection.TagMany, _TLS, _MEMBER, _ACT, json=True),
     Route("/selection/zip", selection.ZipMany, _TLS, _MEMBER, _ACT),
-    Route("/find", places.Find, _TLS, _MEMBER, _READ),
+    Route("/find", find.Find, _TLS, _MEMBER, _READ),
     Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),
-    Route("/bin", places.Bin, _TLS, _MEMBER, _READ),
-    Route("/bin/empty", places.BinEmpty, _TLS, _MEMBER, _FORM),
-    Route("/bin/undelete", places.Undelete, _TLS, _MEMBER, _FORM),
+    Route("/files", files.Files, _TLS, _MEMBER, _READ),
+    Route("/files/many", files.FilesMany, _TLS, _MEMBER, _FORM),
+    Route("/bin", bin.Bin, _TLS, _MEMBER, _READ),
+    Route("/bin/empty", bin.BinEmpty, _TLS, _MEMBER, _FORM),
+    Route("/bin/gone", bin.BinGone, _TLS, _MEMBER, _FORM),
+    Route("/bin/undelete", bin.Undelete, _TLS, _MEMBER, _FORM),
     Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
     Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
     Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),
     Route(f"/uploads/{_ID}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
-    Route(names.PATTERN, handler.Dav, _TLS, Proof.APP, base.METHODS, json=True),
+    Route(names.PATTERN, handler.Dav, _TLS, Proof.APP, METHODS, json=True),
     Route("/live", live.Live, _TLS, _MEMBER, _READ, json=True),
-    Route(f"/record/{_ID}", record.RecordPage, _TLS, _MEMBER, _READ),
-    Route(f"/record/{_ID}/name", record.RecordName, _TLS, _MEMBER, _FORM),
-    Route(f"/record/{_ID}/delete", record.RecordDelete, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}", details.RecordPage, _TLS, _MEMBER, _READ),
+    Route(f"/record/{_ID}/name", details.RecordName, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}/annotate", details.RecordAnnotate, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}/revert", details.RecordRevert, _TLS, _MEMBER, _FORM),
+    Route(f"/record/{_ID}/delete", details.RecordDelete, _TLS, _MEMBER, _FORM),
     Route(f"/record/{_ID}/file", record.RecordFile, _TLS, _MEMBER, _LOOK),
     Route(f"/preview/{_ID}/([0-9]{{1,4}})", record.RecordPreview, _TLS, _MEMBER, _LOOK),
 )
@@ -84,7 +90,7 @@ _UNKNOWN = Route("", assets.NotHere, _BOTH, _NOTHING, ())
 class Turned(Page):
     """A request that is turned away at the gate, its body unread."""
 
-    SUPPORTED_METHODS = tuple({*Page.SUPPORTED_METHODS, *base.METHODS})  # type: ignore[assignment]  # Tornado's own seven
+    SUPPORTED_METHODS = tuple({*Page.SUPPORTED_METHODS, *METHODS})
 
     def initialize(self, front: Front, route: Route, status: int = 421) -> None:
         """Remember with which status."""

@@ -10,7 +10,7 @@ from tornado.web import HTTPError
 
 from webui.dav import answers, bodies, conditions, names
 from webui.dav.answers import Place
-from webui.dav.base import DavPage, Says
+from webui.dav.request import DavPage, Says
 from webui.dav.bodies import DAV, Change, LockWish, Name
 from webui.dav.locks import Lock, lies_below, new_token, seconds_wanted
 
@@ -74,7 +74,8 @@ class Locking(DavPage):
             return
 
         async def nothing() -> AsyncIterator[bytes]:
-            for piece in ():
+            nothing_at_all: tuple[bytes, ...] = ()
+            for piece in nothing_at_all:
                 yield piece
 
         await self.ask(

@@ -13,7 +13,7 @@ from firmware.errors import BoxError, Locked, Refused
 from services.api.folder_types import FileItem, FolderPage, PathInfo
 from webui.dav import answers, bodies, names
 from webui.dav.answers import Notes, Place
-from webui.dav.base import METHODS, DavPage, Says
+from webui.dav.request import METHODS, DavPage, Says
 from webui.pages.record import attachment
 
 _POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"

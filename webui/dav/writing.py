@@ -15,7 +15,7 @@ from services.api.folder_types import PathInfo
 from services.api.types import Stored
 from webui.dav import names
 from webui.dav.answers import Notes, Place, version_tag
-from webui.dav.base import DavPage
+from webui.dav.request import DavPage
 from webui.dav.intake import Intake
 from webui.dav.locks import lies_below
 from webui.dav.names import Target

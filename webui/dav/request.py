@@ -43,7 +43,7 @@ class Says(HTTPError):
 class DavPage(Page):
     """The part all methods share."""
 
-    SUPPORTED_METHODS = METHODS  # type: ignore[assignment]  # Tornado declares exactly its own seven
+    SUPPORTED_METHODS = METHODS
 
     def initialize(self, front: Front, route: Route) -> None:
         """Nobody has signed in yet."""
@@ -109,7 +109,7 @@ class DavPage(Page):
             return
         self._body += chunk
 
-    async def serve(self) -> None:
+    async def serve(self, *_path: str) -> None:
         """Answer; runs when the whole body is here."""
         self.unwatch()
         if self._failure is not None:
