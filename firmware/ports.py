@@ -67,6 +67,10 @@ class Disk(Protocol):
         """Return the bytes an unprivileged writer may still use."""
         ...
 
+    def total_bytes(self) -> int:
+        """Return the size of the whole file system, used or not."""
+        ...
+
 
 class Clock(Protocol):
     """Time as values; the core never asks the system."""

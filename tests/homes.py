@@ -138,6 +138,10 @@ class WatchedDisk:
         """See the port."""
         return self._real.free_bytes() if self.room is None else self.room + FREE_RESERVE_BYTES
 
+    def total_bytes(self) -> int:
+        """See the port."""
+        return self._real.total_bytes()
+
 
 class _WatchedFile:
     def __init__(self, real: AppendFile, disk: WatchedDisk) -> None:

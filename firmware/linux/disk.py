@@ -166,6 +166,14 @@ class LinuxDisk:
         """What statvfs(2) leaves to an unprivileged writer."""
         return _free(self._folder)
 
+    def total_bytes(self) -> int:
+        """All blocks of the file system, by statvfs(2)."""
+        try:
+            stat = os.statvfs(self._folder)
+        except OSError:
+            return 0
+        return stat.f_blocks * stat.f_frsize
+
 
 def _sync_dir(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

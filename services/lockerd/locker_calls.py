@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from firmware import events
-from firmware.linux.journal import Journal
 from firmware.locker import Locker
 from firmware.model import Page, Problem, Record, SafeName, VerifyReport
 from firmware.model.kinds import kind_of
@@ -22,6 +21,7 @@ from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
 from services.lockerd.record_calls import RecordCalls, filter_of
 from services.lockerd.store import Store
+from services.lockerd.telling import TellingJournal
 from services.lockerd.uploads import BulkSink, PutSink
 
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ class LockerCalls:
     """Handlers over one locker's store, readers and analyst."""
 
     def __init__(
-        self, member: str, store: Store, readers: Readers, analyst: Analyst, keys: Keys, journal: Journal
+        self, member: str, store: Store, readers: Readers, analyst: Analyst, keys: Keys, journal: TellingJournal
     ) -> None:
         """All of them belong to the locker of ``member``."""
         self._member, self._store, self._readers, self._analyst = member, store, readers, analyst
@@ -46,7 +46,7 @@ class LockerCalls:
         return {
             **self._finding.handlers(),
             **self._folders.handlers(),
-            "put": lambda call: PutSink(self._store, call),
+            "put": lambda call: PutSink(self._store, call, self._note_stored),
             "bulk_put": lambda call: BulkSink(self._store, call, self._tell_stored),
             "fetch": self._downloads.fetch,
             "content": self._downloads.content,
@@ -72,6 +72,10 @@ class LockerCalls:
             "set_analysis": self._set_analysis,
             **self._records.handlers(),
         }
+
+    def _note_stored(self, files: int, size: int) -> None:
+        """Single files come by the thousand: the activity counts them, the journal is not told of each."""
+        self._journal.note(events.UPLOAD_STORED, member=self._member, files=files, bytes=size)
 
     def _tell_stored(self, files: int, size: int) -> None:
         if files:
@@ -202,7 +206,9 @@ class LockerCalls:
             self._analyst.reset()
 
     async def _stats(self, call: Call) -> t.Counts:  # noqa: ARG002
-        return t.Counts(await self._readers.ask(lambda reader: reader.stats()))
+        counts: dict[str, int] = await self._readers.ask(lambda reader: reader.stats())
+        disk = self._store.locker.home.disk
+        return t.Counts({**counts, "free_bytes": disk.free_bytes(), "disk_bytes": disk.total_bytes()})
 
     async def _analysis(self, call: Call) -> t.AnalysisState:  # noqa: ARG002
         return await self._readers.ask(self._analyst.state)

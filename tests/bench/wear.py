@@ -118,6 +118,10 @@ class CountingDisk:
         """Pass on."""
         return self._disk.free_bytes()
 
+    def total_bytes(self) -> int:
+        """Pass on."""
+        return self._disk.total_bytes()
+
 
 def kernel_written() -> int:
     """Bytes this process made the kernel write to block devices (/proc/self/io), less what was cancelled before."""

@@ -355,6 +355,10 @@ class SimDisk:
         self.alive()
         return max(0, self.capacity - self._used)
 
+    def total_bytes(self) -> int:
+        """See the port."""
+        return self.capacity
+
     def _find(self, name: str) -> SimFile:
         self.alive()
         try:
