@@ -56,7 +56,7 @@ class Days(Page):
 
     def get(self) -> None:
         """Lead to the photos."""
-        self.go("/photos")
+        self.go("/photos" + (f"?{self.request.query}" if self.request.query.startswith("deleted=") else ""))
 
 
 class Photos(Page):

@@ -10,7 +10,7 @@ from firmware.model import RecordState
 from services.api.types import Counts, Records
 from webui.pages.guide import guide
 from webui.pages.page import Page
-from webui.pages.shown import by_day, shown
+from webui.pages.shown import shown
 
 _LATELY = 24
 _LATELY_PICTURES = 8
@@ -47,24 +47,6 @@ class Home(Page):
     async def _stats(self) -> Counts:
         found: Counts = await self.ask("stats")
         return found
-
-
-class Days(Page):
-    """``/days``: everything, newest day first."""
-
-    async def get(self) -> None:
-        """Show one page of records by day."""
-        found: Records = await self.ask("list", limit=_PAGE, cursor=self.get_query_argument("from", None))
-        deleted = self.get_query_argument("deleted", "")
-        self.show(
-            "days.html",
-            days=by_day(found.records, self.language, self.front.now_ms()),
-            next=found.next,
-            total=found.total,
-            first=self.get_query_argument("from", None) is None,
-            deleted=deleted if re.fullmatch("[0-9a-f]{32}", deleted) else "",
-            place="days",
-        )
 
 
 class Find(Page):
@@ -127,7 +109,7 @@ class Undelete(Page):
             raise Misused(why="this is not the id of a record.")
         await self.ask("undelete", ids=(found,))
         back = self.get_body_argument("back", "")
-        self.go({"days": "/days", "record": f"/record/{found}"}.get(back, "/bin"))
+        self.go({"photos": "/photos", "record": f"/record/{found}"}.get(back, "/bin"))
 
 
 class ThisBox(Page):

@@ -52,7 +52,7 @@ class RecordPage(Page):
             typed=typed,
             in_bin=record.state is RecordState.BIN,
             edge=_PREVIEW_EDGE,
-            place="days",
+            place="photos",
         )
 
 
@@ -82,7 +82,7 @@ class RecordDelete(Page):
     async def post(self, record_id: str) -> None:
         """Delete, and say so on the page that follows, with a way back."""
         await self.ask("delete_many", ids=(record_id,))
-        self.go(f"/days?deleted={record_id}")
+        self.go(f"/photos?deleted={record_id}")
 
 
 class SandboxedBytes(Page):
