@@ -46,7 +46,7 @@ class Running:
     def children(self) -> dict[str, int]:
         """Process ids by name (lockerd, webd, peerd)."""
         found = {}
-        for pid in _children_of(self.process.pid):
+        for pid in children_of(self.process.pid):
             words = _command(pid)
             if "-m" in words:
                 found[words[words.index("-m") + 1].removeprefix("services.")] = pid
@@ -56,7 +56,7 @@ class Running:
         """Every process below the supervisor."""
         every, todo = set(), [self.process.pid]
         while todo:
-            below = _children_of(todo.pop())
+            below = children_of(todo.pop())
             every |= set(below)
             todo += below
         return every
@@ -137,7 +137,8 @@ def over_unix(path: Path, target: str) -> bytes:
         connection.close()
 
 
-def _children_of(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Process ids of the children of ``pid``; none when it is gone."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:

@@ -1,12 +1,13 @@
 """Kill a running box's processes in the middle of uploads, again and again; no acknowledged byte may be lost.
 
-    python -m tests.sim.kill --kills 200 --json [--data FOLDER] [--keep DIR] [--seed N]
+    python -m tests.sim.kill --kills 200 --json [--data FOLDER] [--keep DIR] [--seed N] [--via browser]
 
 Real processes through the supervisor, production key derivation. While files stream in (many in one bulk put, or one
 upload after the other) SIGKILL hits the locker's worker, lockerd's main process, or everything there is; then the box
 is asked for its status until it answers, the locker is opened with its passphrase, and it goes on. At the end every
 acknowledged version is fetched and compared byte for byte. ``--data`` sends the files of a folder instead of made-up
 ones; ``--keep`` leaves data folder, passphrase, the list of acknowledgements and the originals in DIR.
+``--via browser`` lets the official tus client send instead (``tests.sim.kill_browser``, without --data and --keep).
 
 JSON: ``restart_p99_s`` from SIGKILL to the first 2xx of /v1/status, ``open_after_restart_p99_s`` for opening after that
 (Argon2id and recovery), ``kills_during_write`` kills that hit while a sent file waited for its acknowledgement.
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -343,13 +344,19 @@ def _percentile(values: list[float], share: float) -> float:
 def main() -> None:
     """Parse the command line, run, print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, help="how often (default: 200, via a browser 50)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--via", choices=("sockets", "browser"), default="sockets", help="who sends (default: sockets)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="send the files below FOLDER")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave everything in DIR, which must be empty")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args()
-    figures = kill(options.kills, options.seed, options.data, options.keep)
+    if options.via == "browser":
+        from tests.sim.kill_browser import kill_via_browser
+
+        figures: Mapping[str, object] = kill_via_browser(options.kills or 50, options.seed)
+    else:
+        figures = kill(options.kills or 200, options.seed, options.data, options.keep)
     if options.json:
         print(json.dumps(figures))
     else:

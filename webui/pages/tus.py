@@ -18,14 +18,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, stream_request_body
 
 from firmware import limits
-from firmware.errors import BadName, BoxError, Busy, Locked, Misused, OtherTus, Refused
+from firmware.errors import BadName, Busy, Locked, Misused, OtherTus, Refused
 from firmware.model import Collide, SafeName
+from services.api.records_types import UploadState
 from webui.pages.page import Page, SessionGone
 from webui.pages.shown import readable
+from webui.pages.streamed import Streamed, number
 from webui.route import Front, Route
 from webui.session import COOKIE
 from webui.under_way import Flow
@@ -35,25 +36,22 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 _OVERRIDES = ("PATCH", "DELETE")
 _NS = 1_000_000
-_LONGEST_NUMBER = 16
+_LONGEST_MOMENT = 15
 _LONGEST_MIME = 127
-_BODY_SECONDS = 7 * 24 * 3600
 
 
 @stream_request_body
-class _Tus(Page):
-    """What both addresses of the protocol share: its headers, its refusals, a body that streams."""
+class _Tus(Streamed):
+    """What both addresses of the protocol share: its headers, its refusals, a body that flows into an upload."""
 
     takes = ("", STREAMED)
+    streams = ("POST", "PATCH")
 
     def initialize(self, front: Front, route: Route) -> None:
         """Nothing is under way yet; X-HTTP-Method-Override is for clients that cannot say PATCH."""
         super().initialize(front, route)
-        self.flow: Flow | None = None
+        self._flow: Flow | None = None
         self._upload = ""
-        self._failure: BoxError | HTTPError | None = None
-        self._dropped = 0
-        self._stall: object | None = None
         meant = self.request.headers.get("X-HTTP-Method-Override", "")
         if self.request.method == "POST" and meant in _OVERRIDES and meant in route.methods:
             self.request.method = meant
@@ -63,30 +61,11 @@ class _Tus(Page):
         super().set_default_headers()
         self.set_header("Tus-Resumable", VERSION)
 
-    async def prepare(self) -> None:
-        """Check who asks and begin before the first byte; a refusal is said once the body was read or dropped."""
-        connection: Any = self.request.connection
-        connection.set_max_body_size(1 << 62)
-        connection.set_body_timeout(_BODY_SECONDS)
-        self._watch()
-        try:
-            await super().prepare()
-            if self.request.method not in ("OPTIONS", "GET") and self.request.headers.get("Tus-Resumable") != VERSION:
-                raise OtherTus
-            await self.begin_body()
-        except (BoxError, HTTPError) as error:
-            if self.request.method not in ("POST", "PATCH") or self.declared > limits.WEB_REFUSED_BYTES:
-                raise
-            self._failure = error
-
-    async def begin_body(self) -> None:
-        """Start whatever takes the body; raises BoxError or HTTPError to refuse it."""
-
-    @property
-    def declared(self) -> int:
-        """The length of the body, -1 when it is not said."""
-        text = self.request.headers.get("Content-Length", "")
-        return number(text) if text else -1
+    async def check(self) -> None:
+        """Refuse other versions of the protocol."""
+        await super().check()
+        if self.request.method not in ("OPTIONS", "GET") and self.request.headers.get("Tus-Resumable") != VERSION:
+            raise OtherTus
 
     async def pour(self, upload: str, offset: int) -> None:
         """Let the body flow into ``upload`` from ``offset`` on; raises Busy beyond WEB_UPLOADS_AT_ONCE."""
@@ -96,30 +75,26 @@ class _Tus(Page):
             raise Busy(count=limits.WEB_UPLOADS_AT_ONCE)
         headers = {"Content-Length": str(self.declared)} if self.declared >= 0 else {}
 
-        async def patch(body: AsyncIterator[bytes]) -> Any:
-            return await self.ask("upload_patch", body=body, headers=headers, id=upload, offset=offset)
+        async def patch(body: AsyncIterator[bytes]) -> UploadState:
+            state: UploadState = await self.ask("upload_patch", body=body, headers=headers, id=upload, offset=offset)
+            return state
 
-        self._upload, self.flow = upload, Flow(patch)
-        flows.add(member, upload, self.flow)
+        self._upload, self._flow = upload, Flow(patch)
+        flows.add(member, upload, self._flow)
 
-    async def data_received(self, chunk: bytes) -> None:
-        """Hand the next bytes on; of a refused body a bounded rest is read, so that the browser hears why."""
-        self._watch()
-        if self.flow is not None and not self.flow.is_over:
-            await self.flow.feed(chunk)
-            return
-        self._dropped += len(chunk)
-        if self._dropped > limits.WEB_REFUSED_BYTES:
-            self._hang_up()
+    async def take(self, chunk: bytes) -> bool:
+        """Hand the next bytes on, while somebody takes them."""
+        if self._flow is None or self._flow.is_over:
+            return False
+        await self._flow.feed(chunk)
+        return True
 
-    async def poured(self) -> Any:
+    async def poured(self) -> UploadState | None:
         """The body is here: return the upload's state after it, or None without a body; raises why it was refused."""
-        self._unwatch()
-        if self._failure is not None:
-            raise self._failure
-        return await self.flow.end() if self.flow is not None else None
+        self.whole()
+        return await self._flow.end() if self._flow is not None else None
 
-    def tell(self, state: Any) -> None:
+    def tell(self, state: UploadState) -> None:
         """Say how far the upload is, when it is forgotten, and which record it became."""
         self.set_header("Upload-Offset", str(state.offset))
         if state.record is not None:
@@ -128,34 +103,12 @@ class _Tus(Page):
         else:
             self.set_header("Upload-Expires", email.utils.format_datetime(_when(state.expires_ms), usegmt=True))
 
-    def on_connection_close(self) -> None:
-        """The browser went away; the locker keeps what it has."""
-        self._stop()
-
-    def on_finish(self) -> None:
-        """Leave nothing behind."""
-        self._stop()
-
-    def _hang_up(self) -> None:
-        connection: Any = self.request.connection
-        self._stop()
-        connection.stream.close()
-
-    def _stop(self) -> None:
-        self._unwatch()
-        if self.flow is not None:
-            self.flow.cut()
+    def stop(self) -> None:
+        """End what flows; the locker keeps what it has."""
+        if self._flow is not None:
+            self._flow.cut()
             if self.session is not None:
-                self.front.flows.drop(self.session.member, self._upload, self.flow)
-
-    def _watch(self) -> None:
-        self._unwatch()
-        self._stall = IOLoop.current().call_later(limits.WEB_STALL_SECONDS, self._hang_up)
-
-    def _unwatch(self) -> None:
-        if self._stall is not None:
-            IOLoop.current().remove_timeout(self._stall)
-            self._stall = None
+                self.front.flows.drop(self.session.member, self._upload, self._flow)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer in JSON; whoever had a session hears that it is locked (423) and can go on after opening."""
@@ -168,7 +121,6 @@ class _Tus(Page):
 
     def options(self, *_upload: str) -> None:
         """Say what this server can do."""
-        self._unwatch()
         self.set_status(204)
         self.set_header("Tus-Version", VERSION)
         self.set_header("Tus-Extension", EXTENSIONS)
@@ -181,7 +133,6 @@ class Uploads(_Tus):
 
     async def get(self) -> None:
         """List this member's unfinished uploads, from all of her devices."""
-        self._unwatch()
         found = await self.ask("upload_list")
         self.finish({"uploads": [_seen(one) for one in found.uploads]})
 
@@ -193,7 +144,7 @@ class Uploads(_Tus):
             raise HTTPError(415)
         size = self._size()
         known = metadata(self.request.headers.get("Upload-Metadata", ""))
-        self._state = await self.ask(
+        self._state: UploadState = await self.ask(
             "upload_new",
             name=_name(known),
             size=size,
@@ -239,7 +190,6 @@ class OneUpload(_Tus):
 
     async def head(self, *path: str) -> None:
         """Say how many bytes are durable."""
-        self._unwatch()
         (upload,) = path
         await self.front.flows.take_over(self.member().member, upload)
         state = await self.ask("upload_get", id=upload)
@@ -251,7 +201,6 @@ class OneUpload(_Tus):
 
     async def delete(self, upload: str) -> None:
         """Drop it and what arrived of it."""
-        self._unwatch()
         await self.front.flows.take_over(self.member().member, upload)
         await self.ask("upload_drop", id=upload)
         self.set_status(204)
@@ -272,13 +221,6 @@ class Known(Page):
             raise Misused(why="the body is not a JSON object with “files”.") from None
         found = await self.ask("known", files=files)
         self.finish({"known": list(found.known)})
-
-
-def number(text: str, header: str = "Content-Length") -> int:
-    """Return a header that counts bytes; raises Misused unless it is a plain number below 10^16."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
-        raise Misused(why=f"{header} is missing or is not a number of bytes.")
-    return int(text)
 
 
 def metadata(header: str) -> dict[str, str]:
@@ -303,7 +245,7 @@ def _name(known: dict[str, str]) -> str:
 def _changed_ns(known: dict[str, str]) -> int:
     text = known.get("mtime") or known.get("lastModified") or "0"
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(text) <= _LONGEST_NUMBER - 1):
+    if not (digits.isascii() and digits.isdigit() and len(text) <= _LONGEST_MOMENT):
         raise Misused(why="“mtime” is a number of milliseconds since 1970.")
     return int(text) * _NS
 
@@ -313,7 +255,7 @@ def _mime(known: dict[str, str]) -> str | None:
     return mime if mime and mime.isascii() and mime.isprintable() and len(mime) <= _LONGEST_MIME else None
 
 
-def _seen(state: Any) -> dict[str, Any]:
+def _seen(state: UploadState) -> dict[str, Any]:
     """What the browser is told about an upload; ``id`` and ``state`` are those of the record it became."""
     record = state.record
     return {
