@@ -195,11 +195,22 @@ class Uploads:
         return upload
 
     def _again(self, row: UploadRow) -> NoReturn:
-        """What arrived is damaged on the disk: forget it, so that it is sent once more."""
-        self._locker.catalog.drop_upload(row.id)
-        self._locker.catalog.save_upload(replace(row, kept=0, tail=b"", tail_size=0))
+        """What arrived is damaged on the disk: forget it, so that it is sent once more and heals what shares it."""
+        catalog = self._locker.catalog
+        chunks = catalog.upload_chunks(row.id) + row.tail
+        ids = (chunks[at : at + 32] for at in range(0, len(chunks), 32))
+        catalog.drop_chunks([identity for identity in ids if not self._opens(identity)])
+        catalog.drop_upload(row.id)
+        catalog.save_upload(replace(row, kept=0, tail=b"", tail_size=0))
         self.dirty = True
         raise WrongOffset(offset=0)
+
+    def _opens(self, identity: bytes) -> bool:
+        try:
+            self._locker.shelf.chunk(identity)
+        except (Damaged, Missing):
+            return False
+        return True
 
     def pause(self, upload: Upload) -> UploadRow:
         """Everything received will be durable after the next commit; returns the row as it is then."""
