@@ -35,6 +35,8 @@ _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _JUMP_EQUAL, _JUMP_FROM, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _AT_NUMBER, _AT_ARCH, _AT_ARGS = 0, 4, 16
 _CLONE_THREAD, _PROT_EXEC = 0x00010000, 4
+_FILES_BYTES = 4 * MIB
+"""What a child maps of its parent's libraries before it begins to work."""
 _X32 = 0x40000000
 """From here on x86-64 counts its calls of the x32 kind, which nobody here makes."""
 
@@ -68,7 +70,7 @@ class Confinement:
     read: tuple[str, ...] = ()
     execute: tuple[str, ...] = ()
     memory_bytes: int | None = None
-    """Resident memory the process may reach, counted together with what it holds when it is confined."""
+    """Resident memory the process may reach, counted together with what it (its parent, with Ready) held before."""
     cpu_seconds: int | None = None
     cpu_warning_seconds: int | None = None
     """CPU time after which SIGXCPU asks to come to an end; at ``cpu_seconds`` comes SIGKILL."""
@@ -91,6 +93,7 @@ class Ready:
         self.cpu_seconds = rules.cpu_seconds
         self._limits = tuple(_limits(rules))
         self._memory = None if rules.will_exec else rules.memory_bytes
+        self.measure()
         program = seccomp_program(rules, platform.machine())
         self._code = ctypes.create_string_buffer(program, len(program))
         # struct sock_fprog: the number of instructions, padding, their address (64-bit machines only).
@@ -101,12 +104,18 @@ class Ready:
         self.walls = Walls(landlock=abi, seccomp=True)
         self._ruleset = _landlock(abi, rules) if abi else -1
 
+    def measure(self) -> None:
+        """Count memory from what this process holds now; children that come from it inherit the sum."""
+        if self._memory is not None:
+            virtual, resident, files = memory_of()
+            held = resident - max(files - _FILES_BYTES, 0)  # a child maps anew what its parent mapped of files
+            self._space = virtual + max(self._memory - held, MIB)
+
     def enter(self, close_from: int | None = None) -> None:
         """Lock this process (single-threaded) in; descriptors from ``close_from`` on are closed on the way.
 
         Raises OSError when seccomp cannot be had: a parser without it must not run.
         """
-        virtual, resident = (0, 0) if self._memory is None else resident_bytes()
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if self._ruleset >= 0 and _restrict_self(_LANDLOCK_RESTRICT, self._ruleset, 0) != 0:
             raise OSError(ctypes.get_errno(), "landlock_restrict_self")
@@ -115,8 +124,7 @@ class Ready:
         for what, soft, hard in self._limits:
             resource.setrlimit(what, (soft, hard))
         if self._memory is not None:
-            limit = virtual + max(self._memory - resident, MIB)
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_AS, (self._space, self._space))
         _prctl(_PR_SET_SECCOMP, 2, self._filter)
 
     def close(self) -> None:
@@ -165,16 +173,16 @@ def first_to_die() -> None:
         score.write("900")
 
 
-def resident_bytes(pid: int | str = "self") -> tuple[int, int]:
-    """Return (virtual, resident) bytes of a process; raises OSError when it is gone."""
+def memory_of(pid: int | str = "self") -> tuple[int, int, int]:
+    """Return (virtual, resident, resident of files) bytes of a process; raises OSError when it is gone."""
     statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
     try:
         pages = os.read(statm, 200).split()
     finally:
         os.close(statm)
-    if len(pages) < 2:
+    if len(pages) < 3:
         raise ProcessLookupError(errno.ESRCH, "no memory left")
-    return int(pages[0]) * _PAGE, int(pages[1]) * _PAGE
+    return int(pages[0]) * _PAGE, int(pages[1]) * _PAGE, int(pages[2]) * _PAGE
 
 
 def seccomp_program(rules: Confinement, machine: str) -> bytes:

@@ -23,6 +23,7 @@ TITLE_CHARACTERS = 300
 EDGE_PIXELS = 2048
 PREVIEWS = 3
 
+_WRITER = json.JSONEncoder(ensure_ascii=False)
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,100}")
 _MAGIC = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 _YEAR_MS = 366 * 86_400_000
@@ -79,7 +80,7 @@ class Overtime(Exception):
 
 def pack(head: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> bytes:
     """Put ``head`` and ``blobs`` into the wire form."""
-    text = json.dumps(head, ensure_ascii=False).encode("utf-8", "replace")
+    text = _WRITER.encode(head).encode("utf-8", "replace")
     return b"".join((struct.pack(">I", len(text)), text, *blobs))
 
 

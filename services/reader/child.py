@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import select
@@ -53,6 +54,7 @@ def run_child(
     """
     reading, writing = os.pipe()
     mother = os.getpid()
+    _null()
     pid = os.fork()
     if pid == 0:
         _child(task, source, writing, walls, mother)
@@ -105,9 +107,15 @@ def _linger(pid: int, deadline: float) -> Trouble | None:
     return None if ended else Trouble.TIMEOUT
 
 
+@functools.cache
+def _null() -> int:
+    """Open what children get for complaints, once; the walls let nothing be written there."""
+    return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def _resident(pid: int) -> int:
     try:
-        return sandbox.resident_bytes(pid)[1]
+        return sandbox.memory_of(pid)[1]
     except OSError:
         return 0
 
@@ -131,8 +139,7 @@ def _child(task: Callable[[], None], source: int, writing: int, walls: sandbox.R
             os._exit(_FAILED)  # it died before this child asked to die with it
         os.dup2(source, INPUT)
         os.dup2(writing, OUTPUT)
-        null = os.open("/dev/null", os.O_RDONLY)  # nothing is said there, and the walls let nothing be written
-        os.dup2(null, 2)
+        os.dup2(_null(), 2)
         walls.enter(close_from=3)
         code = _FAILED
         task()
