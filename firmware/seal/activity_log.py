@@ -1,4 +1,4 @@
-"""Bytes of a member's activity, docs/formats/activity.md: batches sealed to the locker's inbox key, one after the other.
+"""Bytes of a member's activity, docs/formats/activity.md: batches sealed to the inbox key, one after the other.
 
 Anybody who can read the key file can add to it, also while the locker is closed; only the open locker reads it.
 """

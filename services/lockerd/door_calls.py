@@ -22,7 +22,7 @@ from services.lockerd import passkeys
 from services.lockerd.desk import Desk
 from services.lockerd.household import Member
 from services.lockerd.household_calls import HouseholdCalls
-from services.lockerd.sessions import Terms
+from services.lockerd.sessions import Session, Terms
 
 _ADD, _LOGIN = "add", "login"
 
@@ -67,7 +67,7 @@ class DoorCalls:
 
     async def _drop_app(self, call: Call) -> t.Nothing:
         await self._order(call, "drop_app", id=call.args.id)
-        await self._end_sessions_of(call.session.member, call.args.id)
+        await self._end_sessions_of(call.session, call.args.id)
         self._desk.tell(events.APP_PASSWORD_DROPPED, member=call.session.member.id)
         return t.Nothing()
 
@@ -121,7 +121,7 @@ class DoorCalls:
 
     async def _passkey_drop(self, call: Call) -> t.Nothing:
         await self._order(call, "drop_passkey", id=call.args.id)
-        await self._end_sessions_of(call.session.member, call.args.id)
+        await self._end_sessions_of(call.session, call.args.id)
         self._desk.tell(events.PASSKEY_DROPPED, member=call.session.member.id)
         return t.Nothing()
 
@@ -184,8 +184,10 @@ class DoorCalls:
     async def _order(self, call: Call, order: str, **fields: Any) -> dict[str, Any]:
         return await self._desk.workers.order(call.session.member.id, order, **fields)
 
-    async def _end_sessions_of(self, member: Member, door: str) -> None:
-        await self._desk.end_those([one for one in self._desk.sessions.of(member.id) if one.terms.door == door])
+    async def _end_sessions_of(self, asks: Session, door: str) -> None:
+        """A dropped door ends what came through it; the session that asked was proven by the passphrase and stays."""
+        mine = self._desk.sessions.of(asks.member.id)
+        await self._desk.end_those([one for one in mine if one.terms.door == door and one is not asks])
 
     def _rp(self) -> str:
         return f"{self._host()}.local"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from firmware import limits
 from firmware.errors import BoxError
+from firmware.model import PutState
 from services.api import types as t
 from services.api.server import Call
 from services.lockerd.intakes import ManyFiles, OneFile, check_size
@@ -17,8 +18,9 @@ from services.lockerd.store import DROP, END, Store
 class PutSink:
     """One file; refused before its first byte when it cannot be kept."""
 
-    def __init__(self, store: Store, call: Call) -> None:
-        """Check the declared size; raises TooLarge, Full."""
+    def __init__(self, store: Store, call: Call, stored: Callable[[int, int], None]) -> None:
+        """Check the declared size; raises TooLarge, Full. ``stored(files, bytes)`` is called when it is durable."""
+        self._stored = stored
         args: t.PutArgs = call.args
         length = call.headers.get("Content-Length", "")
         if args.size is None and length.isascii() and length.isdigit():
@@ -38,6 +40,8 @@ class PutSink:
         """Wait until it is durable."""
         self._store.offer(self._intake, END)
         result = await self._intake.result
+        if result.state is PutState.STORED:
+            self._stored(1, result.size)
         return t.Stored(result.id, str(result.name), result.state.value, result.version, result.size)
 
     def broken(self) -> None:

@@ -8,48 +8,40 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firmware.errors import BoxError, Refused
 from services.api import calling
 from services.api.blocking import Blocking
+from services.api.decode import field_schema, required
 from services.api.routes import OPERATIONS, PUBLIC, Needs, Operation, Where
-from services.api.types import NewMember
+from services.api.types import ID, NewMember
+from services.api.types import MEMBER as MEMBERS
 from tests.services.lockerd_box import PASSPHRASE, LockerdBox
 
 NOBODY = 65534
 DEAD = "0" * 43
 OTHERS = "seventeen marble kettles whisper sideways"
 RECORD, MEMBER = "0" * 32, "0" * 16
-ARGUMENTS: dict[str, dict[str, object]] = {
-    "check_claim": {"code": "x"},
-    "claim": {"code": "x", "household": "h", "name": "n", "passphrase": "p"},
-    "open": {"member": "nobody", "passphrase": "p"},
-    "recover": {"member": "nobody", "words": "w", "passphrase": "p"},
-    "add_member": {"name": "n", "passphrase": "p"},
-    "end_session": {"session": MEMBER},
-    "passwd": {"passphrase": "p", "new": "q"},
-    "drop_slot": {"kind": "kit"},
-    "step_up": {"proof": "p"},
-    "set_role": {"member": "nobody", "role": "child"},
-    "leave": {"member": "nobody", "proof": "p"},
-    "open_ward": {"member": "nobody"},
-    "add_app_password": {"device": "d"},
-    "app_open": {"member": "nobody", "password": "p"},
-    "passkey_add": {"credential": "{}", "label": "l"},
-    "passkey_login_options": {"member": "nobody"},
-    "passkey_login": {"member": "nobody", "credential": "{}"},
-    **{name: {"id": MEMBER} for name in ("drop_app_password", "passkey_drop")},
-    "put": {"name": "n"},
-    "search": {"q": "w"},
-    "find": {"path": "p"},
-    "preview": {"id": RECORD, "edge": 1},
-    "rename": {"id": RECORD, "name": "n"},
-    "set_analysis": {"previews": "off"},
-    **{name: {"ids": [RECORD]} for name in ("delete_many", "undelete", "gone", "fetch")},
-    **{name: {"id": RECORD} for name in ("get", "delete", "versions", "content")},
-}
+
+
+def plainest(operation: Operation) -> dict[str, object]:
+    """Return arguments that are well formed and mean nothing."""
+    return {name: _sample(field_schema(operation.request, name)) for name in required(operation.request)}
+
+
+def _sample(shape: dict[str, Any]) -> object:
+    if "enum" in shape:
+        return shape["enum"][0]
+    if shape["type"] == "string":
+        known = {ID: RECORD, MEMBERS: MEMBER}
+        return known.get(shape.get("pattern", ""), "kit" if "kit" in shape.get("pattern", "") else "p!")
+    made: dict[str, object] = {"integer": max(1, shape.get("minimum", 1)), "boolean": False, "array": [], "object": {}}
+    return made[shape["type"]]
+
+
 CLOSED = [one for one in OPERATIONS if one.name not in PUBLIC]
 
 
@@ -62,7 +54,7 @@ def house(shared_lockerd: LockerdBox) -> tuple[LockerdBox, NewMember, Blocking]:
 
 def status_of(run: Path, operation: Operation, token: str | None, member: str) -> tuple[int, str]:
     """Call an operation the plainest way and return (status, error code)."""
-    request = calling.build(operation.name, token, None, ARGUMENTS.get(operation.name, {}))
+    request = calling.build(operation.name, token, None, plainest(operation))
     connection = http.client.HTTPConnection("box")
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(20)
@@ -82,7 +74,7 @@ def test_every_route_says_who_may_call_it() -> None:
     assert all(one.where is Where.MAIN for one in OPERATIONS if one.name in PUBLIC)
     assert len({(one.where, one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
     for operation in OPERATIONS:
-        calling.build(operation.name, None, None, ARGUMENTS.get(operation.name, {}))
+        calling.build(operation.name, None, None, plainest(operation))
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=lambda one: one.name)
