@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import sys
 import unicodedata
 from typing import Final
 
@@ -41,9 +43,19 @@ def _estimate(text: str) -> tuple[float, str]:
     judged = text[:_ESTIMATED_CHARS]
     if not judged.strip():
         return 0.0, _NO_WARNING
-    answer = zxcvbn(judged, user_inputs=list(_KNOWN_TO_ALL))
+    try:
+        answer = zxcvbn(judged, user_inputs=list(_KNOWN_TO_ALL))
+    finally:
+        _forget_lists()
     warning = str(answer["feedback"]["warning"] or "")
     return math.log2(max(1, int(answer["guesses"]))), warning[:1].lower() + warning[1:] or _NO_WARNING
+
+
+def _forget_lists() -> None:
+    """Give back what the word lists took (about 10 MiB): the process that checked may hold a locker open for weeks."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
+        del sys.modules[name]
+    gc.collect()
 
 
 def check_passphrase(text: str) -> None:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from firmware.errors import BoxError
+from firmware.linux.home import measured_suite
 from firmware.linux.notify import activated_sockets, notify, watchdog_seconds
 from firmware.seal import self_test
 from services.api.openapi import document
@@ -49,6 +50,7 @@ def main() -> int:
     uids = frozenset({os.geteuid(), 0, *args.allow_uid})
     try:
         self_test()
+        measured_suite()  # once for all workers, which are forked from here
         spawner = start(worker_main)
         asyncio.run(_live(args, run, spawner, uids, sockets))
     except BoxError as error:
