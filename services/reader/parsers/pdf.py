@@ -49,7 +49,7 @@ four hundred more, which would triple the memory every child inherits."""
 
 
 class _Config(ctypes.Structure):
-    """FPDF_LIBRARY_CONFIG, version 2: no font folders of the caller's, no JavaScript engine."""
+    """FPDF_LIBRARY_CONFIG, version 2: where fonts lie, no JavaScript engine."""
 
     _fields_ = (
         ("version", _int), ("fonts", _pointer), ("isolate", _pointer), ("slot", ctypes.c_uint),
@@ -65,7 +65,8 @@ def _pdfium() -> ctypes.CDLL:
     for name, result, arguments in _CALLS:
         call = getattr(library, name)
         call.restype, call.argtypes = result, arguments
-    library.FPDF_InitLibraryWithConfig(ctypes.byref(_Config(version=2)))
+    fonts = (_text * 2)(b"/proc/no-fonts", None)  # words need no outlines; a list of the system's would be searched
+    library.FPDF_InitLibraryWithConfig(ctypes.byref(_Config(2, ctypes.addressof(fonts))))
     return library
 
 
