@@ -190,7 +190,7 @@ class LockerReader:
         """Return what is durable of an upload; None when there is none of this id."""
         return self._catalog.upload(bytes.fromhex(id)) if _ID.fullmatch(id) else None
 
-    def uploads(self, now_ms: int, limit: int) -> Sequence[UploadRow]:
+    def open_uploads(self, now_ms: int, limit: int) -> Sequence[UploadRow]:
         """Open uploads, begun last first."""
         return self._catalog.uploads(now_ms, limit)
 

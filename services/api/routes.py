@@ -68,6 +68,8 @@ class Operation:
     body: Stream | None = None
     """Set when the request's body is a stream; the fields of ``request`` then travel in path and query."""
     status: int = 200
+    raw: bool = False
+    """Set when a thread reads the body (``services.api.raw``), as it always does for FILES."""
 
     @property
     def path_fields(self) -> list[str]:
@@ -90,7 +92,7 @@ _M, _L, _T = Where.MAIN, Where.LOCKER, Needs.TOKEN
 _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Needs.OWNER_STEP_UP
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS = "/v1/records/{id}", "/v1/paths"
-_RECS = "/v1/records"
+_RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("status", _M, "GET", "/v1/status", _FREE, t.Nothing, t.Status, "Is the box ready, and whose is it?"),
@@ -147,6 +149,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("find", _L, "GET", "/v1/records/by-path", _T, t.RecordPath, t.RecordInfo, "One record by its path."),
     Operation("list", _L, "GET", _RECS, _T, t.ListArgs, t.Records, "A page of records."),
     Operation("search", _L, "GET", "/v1/search", _T, t.SearchArgs, t.Records, "Find records by words."),
+    Operation("watch", _L, "GET", "/v1/watch", _T, t.Nothing, Stream.LINES, "What changes, as long as one listens."),
+    Operation("upload_new", _L, "POST", _UPS, _T, r.UploadNew, r.UploadState, "Begin a resumable upload."),
+    Operation("upload_list", _L, "GET", _UPS, _T, t.Nothing, r.Uploads, "Which uploads wait to go on?"),
+    Operation("upload_get", _L, "GET", _UP, _T, r.UploadId, r.UploadState, "How far is it? Stops whoever sends."),
+    Operation(
+        "upload_patch", _L, "PATCH", _UP, _T, r.UploadPatch, r.UploadState, "The next bytes.", Stream.BYTES, raw=True
+    ),
+    Operation("upload_drop", _L, "DELETE", _UP, _T, r.UploadId, t.Nothing, "Forget an upload."),
+    Operation("zip", _L, "POST", _RECS + "/zip", _T, t.Ids, Stream.ZIP, "A selection as one ZIP archive."),
     Operation("facets", _L, "GET", "/v1/facets", _T, r.FacetArgs, r.Facets, "How does what is found divide?"),
     Operation("tags", _L, "GET", "/v1/tags", _T, t.Nothing, r.Tags, "Every tag in use."),
     Operation("days", _L, "GET", "/v1/days", _T, r.DaysArgs, r.Days, "Every day that has records."),

@@ -276,7 +276,7 @@ class _Exchange(HTTPMessageDelegate):
             raise Misused(why="this operation takes no query.")
         elif _declared(headers) > limits.JSON_BODY_BYTES:
             raise TooLarge(limit=f"{limits.JSON_BODY_BYTES} bytes")
-        if operation.body is Stream.FILES:
+        if operation.body is not None and (operation.raw or operation.body is Stream.FILES):
             self._take_files(self._call)
         elif operation.body is not None:
             assert isinstance(self.connection, HTTP1Connection)

@@ -47,6 +47,8 @@ class Analyst:
         self._mine: LockerReader | None = None
         self._stale = False
         self._troubled: set[str] = set()
+        self.on_previews: Callable[[list[str]], object] = lambda ids: None
+        """Called on this thread with the records that have previews now."""
         self.previews = t.Previews.IDLE
         self._thread = threading.Thread(target=self._live, name="analysis")
 
@@ -140,6 +142,9 @@ class Analyst:
             found.append((record, analysis))
         if found:
             self._store.submit(lambda locker: _keep(locker, found)).result()
+            pictured = [record.id for record, analysis in found if analysis.previews]
+            if pictured:
+                self.on_previews(pictured)
         return bool(found)
 
     def _look(self, record: Record, *, previews: bool) -> Analysis:

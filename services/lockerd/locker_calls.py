@@ -22,7 +22,9 @@ from services.lockerd.readers import Readers
 from services.lockerd.record_calls import RecordCalls, filter_of
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
+from services.lockerd.upload_calls import UploadCalls
 from services.lockerd.uploads import BulkSink, PutSink
+from services.lockerd.watching import Watch
 
 _T = TypeVar("_T")
 
@@ -31,8 +33,9 @@ class LockerCalls:
     """Handlers over one locker's store, readers and analyst."""
 
     def __init__(
-        self, member: str, store: Store, readers: Readers, analyst: Analyst, keys: Keys, journal: TellingJournal
-    ) -> None:
+        self, member: str, store: Store, readers: Readers, analyst: Analyst, keys: Keys, journal: TellingJournal,
+        watch: Watch,
+    ) -> None:  # fmt: skip
         """All of them belong to the locker of ``member``."""
         self._member, self._store, self._readers, self._analyst = member, store, readers, analyst
         self._keys, self._journal = keys, journal
@@ -40,13 +43,15 @@ class LockerCalls:
         self._folders = FolderCalls(member, store, readers, journal)
         self._downloads = Downloads(readers, member, journal)
         self._records = RecordCalls(store, readers)
+        self._uploads = UploadCalls(store, readers, watch, record_info, self._note_stored)
+        self._watch = watch
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
         return {
             **self._finding.handlers(),
             **self._folders.handlers(),
-            "put": lambda call: PutSink(self._store, call, self._note_stored),
+            "put": lambda call: PutSink(self._store, call, self._note_stored, self._kept),
             "bulk_put": lambda call: BulkSink(self._store, call, self._tell_stored),
             "fetch": self._downloads.fetch,
             "content": self._downloads.content,
@@ -71,7 +76,13 @@ class LockerCalls:
             "analysis": self._analysis,
             "set_analysis": self._set_analysis,
             **self._records.handlers(),
+            **self._uploads.handlers(),
+            "watch": self._watch.serve,
+            "zip": self._downloads.zip,
         }
+
+    def _kept(self, id: str) -> None:
+        self._watch.tell("stored", id=id)
 
     def _note_stored(self, files: int, size: int) -> None:
         """Single files come by the thousand: the activity counts them, the journal is not told of each."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from firmware import limits
 from firmware.errors import BoxError, Locked
 from firmware.locker import Locker
+from firmware.locker.rows import UploadRow
 
 _T = TypeVar("_T")
 _LIBC = ctypes.CDLL(None)
@@ -60,6 +61,8 @@ class Store:
         """Grows whenever queued chunks were lost; a put of an older generation has to fail."""
         self.last_put = time.monotonic()
         self.on_commit: Callable[[], None] = lambda: None
+        self.on_news: Callable[[list[UploadRow]], None] = lambda moved: None
+        """Called on the event loop after every commit that decided something; ``moved``: uploads that got on."""
         self._loop = loop
         self._queue: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._guard = threading.Lock()
@@ -129,6 +132,10 @@ class Store:
         """Answer ``decided`` after the next commit, or ``failed(error)`` if that commit fails."""
         self._note()
         self._news.append((intake, decided, failed))
+
+    def hurry(self) -> None:
+        """Something is under way that should be durable before it ends: commit with the next group."""
+        self._note()
 
     def refuse_all(self) -> None:
         """After an error inside the locker: commit now, so that what stood before it is decided at once."""
@@ -239,6 +246,9 @@ class Store:
         grouped: dict[Intake, list[Any]] = {}
         for intake, decided, failed in news:
             grouped.setdefault(intake, []).append(failed(error) if error is not None else decided)
+        moved = self.locker.uploads.take_moved()
+        if grouped or results or moved:
+            self._soon(self.on_news, moved)
         if grouped:
             self._soon(_tell_all, grouped)
             self.on_commit()

@@ -18,9 +18,12 @@ from services.lockerd.store import DROP, END, Store
 class PutSink:
     """One file; refused before its first byte when it cannot be kept."""
 
-    def __init__(self, store: Store, call: Call, stored: Callable[[int, int], None]) -> None:
-        """Check the declared size; raises TooLarge, Full. ``stored(files, bytes)`` is called when it is durable."""
-        self._stored = stored
+    def __init__(
+        self, store: Store, call: Call, stored: Callable[[int, int], None], kept: Callable[[str], None]
+    ) -> None:
+        """Check the declared size; raises TooLarge, Full. Both are called when it is durable: ``stored(files, bytes)``
+        and ``kept(record id)``."""
+        self._stored, self._kept = stored, kept
         args: t.PutArgs = call.args
         length = call.headers.get("Content-Length", "")
         if args.size is None and length.isascii() and length.isdigit():
@@ -42,6 +45,7 @@ class PutSink:
         result = await self._intake.result
         if result.state is PutState.STORED:
             self._stored(1, result.size)
+            self._kept(result.id)
         return t.Stored(result.id, str(result.name), result.state.value, result.version, result.size)
 
     def broken(self) -> None:

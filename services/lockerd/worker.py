@@ -34,6 +34,7 @@ from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.sessions import token_hash
 from services.lockerd.store import Store
+from services.lockerd.watching import Watch
 from services.lockerd.telling import TellingJournal
 
 _SEEN_SECONDS = 20.0
@@ -148,11 +149,17 @@ class _Worker:
         self._readers = Readers(locker.reader)
         self._analyst = Analyst(self._store, self._journal)
         self._store.on_commit = self._analyst.wake
+        watch = Watch(self._holds)
+        self._store.on_news = watch.committed
+        loop = asyncio.get_running_loop()
+        self._analyst.on_previews = lambda ids: loop.call_soon_threadsafe(watch.previewed, ids)
         self._store.start()
         self._analyst.start()
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
-        calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal)
+        calls = LockerCalls(
+            self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch
+        )
         Server(Where.LOCKER, calls.handlers(), self._authority, self._uids, DOCUMENT).listen([listen(self._path)])
 
     # -------- sessions
@@ -172,6 +179,9 @@ class _Worker:
     async def _dismiss(self, token: str) -> dict[str, Any]:
         self._tokens.pop(token, None)
         return {}
+
+    def _holds(self, token: str | None) -> bool:
+        return token is not None and token_hash(token) in self._tokens
 
     def _authority(self, operation: Operation, token: str | None, uid: int) -> str:  # noqa: ARG002
         ticket = self._tokens.get(token_hash(token)) if token else None

@@ -31,7 +31,7 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     """Yield the bytes of the archive; what an entry's ``pieces`` raise ends it in the middle."""
     at = count = 0
     directory = bytearray()
-    for entry in entries:
+    for entry in _named_apart(entries):
         flags = _STREAMED | (_UTF8 if _is_utf8(entry.name) else 0)
         stamp, seconds = _dos_time(entry.mtime_ns)
         times = pack("<HHBI", 0x5455, 5, 1, seconds)
@@ -56,6 +56,21 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
         count += 1
     yield bytes(directory)
     yield _end(at, len(directory), count)
+
+
+def _named_apart(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Give every entry a name of its own: of two IMG_0001.JPG the second becomes IMG_0001 (2).JPG."""
+    seen: set[bytes] = set()
+    for entry in entries:
+        name, number = entry.name, 2
+        start, dot, ending = name.rpartition(b".")
+        if not dot or b"/" in ending or not start or start.endswith(b"/"):
+            start, ending = name, b""
+        while name in seen:
+            name = start + b" (%d)" % number + (b"." + ending if ending else b"")
+            number += 1
+        seen.add(name)
+        yield entry._replace(name=name)
 
 
 def _end(at: int, size: int, count: int) -> bytes:
