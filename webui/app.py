@@ -14,7 +14,32 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from firmware import limits
 from webui.dav import handler, names
 from webui.dav.request import METHODS
-from webui.pages import assets, claim, door, guide, kit, live, photo, photos, places, porch, record, selection, tus, upload
+from webui.pages import (
+    activity,
+    assets,
+    claim,
+    details,
+    door,
+    doors,
+    files,
+    find,
+    guide,
+    kit,
+    live,
+    members,
+    photo,
+    photos,
+    places,
+    porch,
+    record,
+    recover,
+    selection,
+    sure,
+    taking,
+    tus,
+    upload,
+)
+from webui.pages import bin as thrown
 from webui.pages.page import Page
 from webui.route import Connection, Front, Proof, Route
 
@@ -25,6 +50,7 @@ _READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",
 _NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
 _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
+_MEMBER_ID = "([0-9a-f]{16})"
 
 ROUTES: tuple[Route, ...] = (
     Route("/", porch.Porch, _OPEN, _NOTHING, _LOOK),
@@ -44,7 +70,14 @@ ROUTES: tuple[Route, ...] = (
     Route("/kit/check", kit.KitCheck, _TLS, _MEMBER, _FORM),
     Route("/guide", guide.GuidePage, _TLS, _NOTHING, _READ),
     Route("/open", door.Open, _TLS, _NOTHING, _FORM),
+    Route("/open/passkey", doors.PasskeyOpen, _TLS, _NOTHING, _ACT, json=True),
+    Route("/open/passkey/options", doors.PasskeyAsk, _TLS, _NOTHING, _ACT, json=True),
+    Route("/recover", recover.Recover, _TLS, _NOTHING, _FORM),
+    Route("/join", members.Join, _TLS, _NOTHING, _FORM),
+    Route("/join/passphrase", members.JoinPassphrase, _TLS, _NOTHING, _FORM),
     Route("/language", door.ChooseLanguage, _TLS, _NOTHING, _ACT),
+    Route("/look", door.ChooseLook, _TLS, _NOTHING, _ACT),
+    Route("/sure", sure.Sure, _TLS, _MEMBER, _FORM),
     Route("/lock", door.Lock, _TLS, _MEMBER, _FORM),
     Route("/leave", door.Leave, _TLS, _MEMBER, _FORM),
     Route("/home", places.Home, _TLS, _MEMBER, _READ),
@@ -62,12 +95,28 @@ ROUTES: tuple[Route, ...] = (
     Route("/selection/zip", selection.ZipMany, _TLS, _MEMBER, _ACT),
     Route("/find", find.Find, _TLS, _MEMBER, _READ),
     Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),
+    Route("/box/passphrase", doors.NewPassphrase, _TLS, _MEMBER, _FORM),
+    Route("/box/passkeys", doors.Passkeys, _TLS, _MEMBER, _FORM),
+    Route("/box/passkeys/options", doors.PasskeyOptions, _TLS, _MEMBER, _ACT, json=True),
+    Route("/box/passkeys/add", doors.PasskeyAdd, _TLS, _MEMBER, _ACT, json=True),
+    Route("/box/log-ins", doors.LogIns, _TLS, _MEMBER, _FORM),
+    Route("/box/apps", doors.Apps, _TLS, _MEMBER, _FORM),
+    Route("/box/activity", activity.ActivityPage, _TLS, _MEMBER, _READ),
+    Route("/take-home", taking.TakeHome, _TLS, _MEMBER, _READ),
+    Route("/take-home/file", taking.TakeHomeFile, _TLS, _MEMBER, _READ),
+    Route("/members", members.Members, _TLS, _MEMBER, _READ),
+    Route("/members/invite", members.Invite, _TLS, _MEMBER, _FORM),
+    Route("/members/invited", members.Invited, _TLS, _MEMBER, _READ, json=True),
+    Route(f"/members/{_MEMBER_ID}", members.MemberPage, _TLS, _MEMBER, _FORM),
+    Route(f"/members/{_MEMBER_ID}/leave", members.Leaving, _TLS, _MEMBER, _FORM),
+    Route(f"/members/{_MEMBER_ID}/open", members.Ward, _TLS, _MEMBER, _ACT),
+    Route("/back", members.WardBack, _TLS, _MEMBER, _ACT),
     Route("/files", files.Files, _TLS, _MEMBER, _READ),
     Route("/files/many", files.FilesMany, _TLS, _MEMBER, _FORM),
-    Route("/bin", bin.Bin, _TLS, _MEMBER, _READ),
-    Route("/bin/empty", bin.BinEmpty, _TLS, _MEMBER, _FORM),
-    Route("/bin/gone", bin.BinGone, _TLS, _MEMBER, _FORM),
-    Route("/bin/undelete", bin.Undelete, _TLS, _MEMBER, _FORM),
+    Route("/bin", thrown.Bin, _TLS, _MEMBER, _READ),
+    Route("/bin/empty", thrown.BinEmpty, _TLS, _MEMBER, _FORM),
+    Route("/bin/gone", thrown.BinGone, _TLS, _MEMBER, _FORM),
+    Route("/bin/undelete", thrown.Undelete, _TLS, _MEMBER, _FORM),
     Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
     Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
     Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),

@@ -81,6 +81,10 @@ class Language:
             return self.say("time.weekday", weekday=self.words[f"weekday.{when.weekday()}"], clock=clock)
         return self.date(when_ms, now_ms)
 
+    def clock(self, when_ms: int) -> str:
+        """Write the local time of day as 06:12."""
+        return f"{_local(when_ms):%H:%M}"
+
     def date(self, when_ms: int, now_ms: int) -> str:
         """Write a date: 2 November, or 2 November 2019."""
         when, now = _local(when_ms), _local(now_ms)

@@ -48,6 +48,14 @@ class Session:
     """How many of them were right so far."""
     sure_until_ms: int = 0
     """Until when this browser need not ask for the passphrase again (wall time)."""
+    waiting: tuple[str, dict[str, str]] | None = field(default=None, repr=False)
+    """A form that waits for the passphrase to be typed once more: path and fields."""
+    app_password: tuple[str, str] | None = field(default=None, repr=False)
+    """Device and app password just made, until they were shown."""
+    own: tuple[str, str, str] | None = field(default=None, repr=False)
+    """A guardian in her ward's locker: her own token, member and name."""
+    invite: str = field(default="", repr=False)
+    """The code of an invitation this browser was shown."""
     kept: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     """What was typed into a form whose session had ended: path -> fields."""
     outcomes: dict[str, str] = field(default_factory=dict, repr=False)
@@ -116,6 +124,11 @@ class Sessions:
         self._by_hash.pop(session.key, None)
         session.token = session.code = session.words = ""
         session.kept.clear()
+
+    def by_key(self, key: str) -> Session | None:
+        """Return the live member's session of this key, or None."""
+        session = self._by_hash.get(key)
+        return session if session is not None and session.is_member else None
 
     def of_member(self, member: str) -> list[Session]:
         """Return the live sessions of one member (to end them all when her locker is locked)."""

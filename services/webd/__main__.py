@@ -22,6 +22,7 @@ from services.webd.listen import Leaf, Listening, listen
 from webui.app import Pages
 from webui.files import HOME, StaticFiles
 from webui.hosts import Hosts
+from webui.invitations import Invitations
 from webui.language import Languages
 from webui.route import Connection, Front
 from webui.session import Sessions
@@ -70,6 +71,7 @@ def _front(data: Path, keys: Path, run: Path, listening: Listening) -> Front:
     return Front(
         box=Client(run),
         sessions=Sessions(time.monotonic),
+        invitations=Invitations(time.monotonic),
         languages=Languages(HOME / "locales"),
         files=StaticFiles(),
         hosts=Hosts((host, f"{host}.local")),

@@ -20,10 +20,15 @@ _SAMPLES = {
     "/record/([0-9a-f]{32})/delete": f"/record/{_NOBODY}/delete",
     "/record/([0-9a-f]{32})/file": f"/record/{_NOBODY}/file",
     "/preview/([0-9a-f]{32})/([0-9]{1,4})": f"/preview/{_NOBODY}/320",
+    "/dav(?:/.*)?": "/dav/some/file.txt",
+    "/members/([0-9a-f]{16})": f"/members/{_NOBODY[:16]}",
+    "/members/([0-9a-f]{16})/leave": f"/members/{_NOBODY[:16]}/leave",
+    "/members/([0-9a-f]{16})/open": f"/members/{_NOBODY[:16]}/open",
     "/uploads/([0-9a-f]{32})": f"/uploads/{_NOBODY}",
     "/uploads/([0-9a-f]{16,64})": f"/uploads/{_NOBODY}",
 }
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+_DAV = ("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", *_DAV)
 _PRIVATE = [route for route in ROUTES if Connection.PRIVATE in route.connections]
 _HARMLESS = {"/lock", "/leave", "/bin/empty"}
 
@@ -63,6 +68,8 @@ def test_a_stranger_gets_nowhere(box: Running, member: Visitor, route: Route) ->
             assert reply.status == 401, method
         elif route.proof is Proof.MEMBER:
             assert reply.status == 303 and reply.leads_to.startswith("/open"), method
+        elif route.proof is Proof.APP:
+            assert reply.status == 401 and reply.headers["WWW-Authenticate"].startswith("Basic "), method
         elif route.proof is Proof.CODE:
             assert (reply.status, reply.leads_to) == (303, "/claim"), method
         else:
@@ -70,7 +77,10 @@ def test_a_stranger_gets_nowhere(box: Running, member: Visitor, route: Route) ->
         _is_protected(reply)
 
 
-@pytest.mark.parametrize("route", [one for one in _PRIVATE if one.path not in _HARMLESS], ids=_name)
+_OF_BROWSERS = [one for one in _PRIVATE if one.path not in _HARMLESS and one.proof is not Proof.APP]
+
+
+@pytest.mark.parametrize("route", _OF_BROWSERS, ids=_name)
 def test_a_member_gets_an_answer(member: Visitor, route: Route) -> None:
     for method in route.methods:
         reply = _send(member, method, _path(route))
@@ -103,6 +113,9 @@ def test_over_an_open_connection_nothing_private_is_reached(box: Running, member
     visitor = Visitor(box, private=False, cookies=dict(member.cookies))
     for method in route.methods:
         reply = _send(visitor, method, _path(route))
+        if method in _DAV or method == "OPTIONS":
+            assert reply.status == 405
+            continue
         assert reply.status == 303
         assert reply.leads_to == f"{box.hello['https']}{_path(route)}"
         assert "Set-Cookie" not in reply.headers

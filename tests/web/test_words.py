@@ -47,7 +47,11 @@ def test_every_sentence_asked_for_exists_and_every_sentence_is_asked_for() -> No
         for name in [key.partition(".js.")[2].removesuffix(".one").removesuffix(".many")]
         if name and (f'"{name}"' in code or re.search(rf"words\.{name}\b", code))
     }
-    computed = r"(weekday|month|number|tab|kind|error|http|box\.role|guide|day|time|language|setup|passphrase\.js)\..*"
+    computed = (
+        r"(weekday|month|number|tab|kind|error|http|activity|box\.(?:done|look|role|way)|member\.role|guide|day|time"
+        r"|language|setup|passphrase\.js"
+        r"|find\.group|find\.section|find\.when|files\.sort)\..*"
+    )
     unused = {
         key
         for key in ENGLISH.words

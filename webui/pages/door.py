@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from firmware import limits
 from firmware.errors import BoxError, Misused, NoSuchMember, Refused, TooManyTries, Unreachable, WrongPassphrase
 from services.api.types import Opened, Status
 from webui.language import Language
-from webui.pages.page import LANGUAGE_COOKIE, Page
+from webui.pages.page import LANGUAGE_COOKIE, LOOK_COOKIE, LOOKS, Page
+from webui.pages.rp import is_by_name
 
 _FORGET = '"cache"'
 """Browsers drop the little pictures they kept (Clear-Site-Data)."""
@@ -18,6 +20,15 @@ _DEVICES = (
     ("Macintosh", "Mac"),
     ("Windows", "Windows"),
     ("Linux", "Linux"),
+)
+_BROWSERS = (
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Edg", "Edge"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("CriOS", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
 )
 _YEAR_DAYS = 365
 
@@ -35,13 +46,41 @@ class Start(Page):
             self.go("/claim")
 
 
-class Open(Page):
+class Entering(Page):
+    """What all doors share: a fresh session for whoever came in, and where to go then."""
+
+    async def welcome(self, opened: Opened) -> None:
+        """Begin a session for a locker that was just opened; what waits from before goes along."""
+        status = await self.status_of_box()
+        kept = dict(self.session.kept) if self.session else {}
+        if self.session is not None:
+            self.front.sessions.end(self.session)
+        session = self.session = self.begin()
+        session.token, session.member, session.kept = opened.token, opened.member, kept
+        session.name = next((one.name for one in status.members if one.id == opened.member), "")
+        session.household = status.household or ""
+        session.sure_until_ms = self.front.now_ms() + limits.STEP_UP_SECONDS * 1000
+
+    def then(self) -> str:
+        """Return where to go after opening: a path of this box, never another address."""
+        then = self.get_argument("then", "/home")
+        return then if of_this_box(then) else "/home"
+
+    def device(self) -> str:
+        """Return what the list of log-ins calls this browser."""
+        agent = self.request.headers.get("User-Agent", "")
+        system = next((name for sign, name in _DEVICES if sign in agent), "")
+        browser = next((name for sign, name in _BROWSERS if sign in agent), "browser")
+        return f"{browser}, {system}" if system else browser
+
+
+class Open(Entering):
     """``/open``: who are you, and your passphrase."""
 
     async def get(self) -> None:
         """List the members and ask."""
         if self.session is not None and self.session.is_member:
-            self.go(self._then())
+            self.go(self.then())
             return
         status = await self.status_of_box()
         if not status.claimed:
@@ -54,24 +93,17 @@ class Open(Page):
         member, passphrase = self.field("member"), self.field("passphrase")
         try:
             opened: Opened = await self.front.box.call(
-                "open", member=member, passphrase=passphrase, device=self._device()
+                "open", member=member, passphrase=passphrase, device=self.device()
             )
         except (WrongPassphrase, TooManyTries, NoSuchMember, Misused) as error:
             status = await self.status_of_box()
             self._ask(status, chosen=member, error=error)
             return
-        status = await self.status_of_box()
-        kept = dict(self.session.kept) if self.session else {}
-        if self.session is not None:
-            self.front.sessions.end(self.session)
-        session = self.begin()
-        session.token, session.member, session.kept = opened.token, opened.member, kept
-        session.name = next((one.name for one in status.members if one.id == opened.member), "")
-        session.household = status.household or ""
+        await self.welcome(opened)
         if self.request.headers.get("Accept") == "application/json":
             self.finish({"open": True})
             return
-        self.go(self._then())
+        self.go("/home?lit=1" if self.then() == "/home" else self.then())
 
     def _ask(self, status: Status, chosen: str, error: BoxError | None = None) -> None:
         said = self.said(error) if error else None
@@ -87,20 +119,12 @@ class Open(Page):
             household=status.household,
             chosen=chosen,
             trouble=said,
-            then=self._then(),
+            then=self.then(),
+            by_name=is_by_name(self.request.host),
             anybody_open=anybody_open,
             gone=bool(self.session and self.session.kept),
             mood="village",
         )
-
-    def _then(self) -> str:
-        """Return where to go after opening: a path of this box, never another address."""
-        then = self.get_argument("then", "/home")
-        return then if of_this_box(then) else "/home"
-
-    def _device(self) -> str:
-        agent = self.request.headers.get("User-Agent", "")
-        return next((name for sign, name in _DEVICES if sign in agent), "browser")
 
 
 class Lock(Page):
@@ -150,6 +174,21 @@ class ChooseLanguage(Page):
             raise Misused(why="this language is not known here.")
         flags: dict[str, Any] = {"secure": True, "httponly": True, "samesite": "Strict"}
         self.set_cookie(LANGUAGE_COOKIE, chosen.code, path="/", expires_days=_YEAR_DAYS, **flags)
+        back = self.get_body_argument("back", "/")
+        self.go(back if of_this_box(back) else "/")
+
+
+class ChooseLook(Page):
+    """``POST /look``: day, night, or as the device is."""
+
+    async def post(self) -> None:
+        """Remember the choice in this browser and return to the page it came from."""
+        look = self.field("look")
+        if look in LOOKS:
+            flags: dict[str, Any] = {"secure": True, "httponly": True, "samesite": "Strict"}
+            self.set_cookie(LOOK_COOKIE, look, path="/", expires_days=_YEAR_DAYS, **flags)
+        else:
+            self.clear_cookie(LOOK_COOKIE, path="/", secure=True)
         back = self.get_body_argument("back", "/")
         self.go(back if of_this_box(back) else "/")
 

@@ -15,7 +15,7 @@ from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
 
 from firmware import limits
-from firmware.errors import BoxError, Locked, Misused, Refused
+from firmware.errors import BoxError, Locked, Misused, Refused, StepUpNeeded
 from services.api.types import Status
 from webui.language import Language
 from webui.route import Connection, Front, Proof, Route
@@ -237,6 +237,9 @@ class Page(RequestHandler):
         if isinstance(error, SessionGone) and not self.route.json:
             self._to_door()
             return
+        if isinstance(error, StepUpNeeded) and not self.route.json:
+            self.to_sure()
+            return
         said = self._said_of(status_code, error)
         if isinstance(error, BoxError):
             self.set_status(error.http)
@@ -253,6 +256,15 @@ class Page(RequestHandler):
         key = f"http.{status}" if known else "http.500"
         words = self.language.words
         return {"sentence": words[f"{key}.sentence"], "advice": words[f"{key}.advice"], "code": f"http-{status}"}
+
+    def to_sure(self) -> None:
+        """Ask for the passphrase once more; the form that needs it waits in the session and then goes on."""
+        if self.session is not None and self.request.method == "POST":
+            typed = {name: self.get_body_argument(name, "") for name in self.request.body_arguments}
+            self.session.waiting = (self.request.path, typed)
+        self.set_status(303)
+        self.set_header("Location", f"/sure?then={quote(self.request.path)}")
+        self.finish()
 
     def _to_door(self) -> None:
         """Lead to the door; what was typed is kept and stands in its form again after opening."""

@@ -60,3 +60,18 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
+for (const form of document.querySelectorAll("[data-by-itself]")) form.requestSubmit();
+for (const button of document.querySelectorAll("[data-put]")) {
+  button.addEventListener("click", () => {
+    document.querySelector(button.dataset.put).value = button.dataset.value;
+    button.hidden = true;
+  });
+}
+for (const label of document.querySelectorAll("[data-whose]")) {
+  const tell = () => {
+    const name = label.closest("form").querySelector("[data-name]:checked")?.dataset.name;
+    if (name) label.textContent = label.dataset.whose.replace("{name}", name);
+  };
+  label.closest("form").addEventListener("change", tell);
+  tell();
+}
