@@ -62,9 +62,12 @@ class Blocking:
         where = request.operation.where
         connection = _Unix(calling.socket_path(self._run, request.operation, self._member))
         sender: _Sender | None = None
+        opened = contextlib.ExitStack()
         try:
             sender = connection.ask(request, body)
-            answer = BlockingAnswer(connection.getresponse(), where)
+            response = connection.getresponse()
+            opened.callback(response.close)  # of an answer that ends its connection, it holds the socket
+            answer = BlockingAnswer(response, where)
             if answer.status >= _ERROR:
                 raise failure.from_body(b"".join(answer), answer.status)
             yield answer
@@ -75,6 +78,7 @@ class Blocking:
             raise _gone(where) from error
         finally:
             connection.hang_up()
+            opened.close()
             if sender is not None:
                 sender.join()
 

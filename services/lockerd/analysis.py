@@ -47,7 +47,7 @@ class Analyst:
         self._mine: LockerReader | None = None
         self._stale = False
         self._troubled: set[str] = set()
-        self.on_previews: Callable[[list[str]], object] = lambda ids: None
+        self.on_previews: Callable[[list[str]], object] = lambda _ids: None
         """Called on this thread with the records that have previews now."""
         self.previews = t.Previews.IDLE
         self._thread = threading.Thread(target=self._live, name="analysis")

@@ -61,7 +61,7 @@ class Store:
         """Grows whenever queued chunks were lost; a put of an older generation has to fail."""
         self.last_put = time.monotonic()
         self.on_commit: Callable[[], None] = lambda: None
-        self.on_news: Callable[[list[UploadRow]], None] = lambda moved: None
+        self.on_news: Callable[[list[UploadRow]], None] = lambda _moved: None
         """Called on the event loop after every commit that decided something; ``moved``: uploads that got on."""
         self._loop = loop
         self._queue: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()

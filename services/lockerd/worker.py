@@ -34,8 +34,8 @@ from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.sessions import token_hash
 from services.lockerd.store import Store
-from services.lockerd.watching import Watch
 from services.lockerd.telling import TellingJournal
+from services.lockerd.watching import Watch
 
 _SEEN_SECONDS = 20.0
 DOCUMENT = document(Where.LOCKER)
