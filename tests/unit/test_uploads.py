@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.errors import Busy, Conflict, Misused, NoSuchUpload, TooLarge, WrongOffset
+from firmware.errors import Busy, Conflict, Full, Misused, NoSuchUpload, TooLarge, WrongOffset
 from firmware.limits import KIB, MIB, UPLOAD_BYTES, UPLOAD_DAYS
 from firmware.locker.uploads import Announced, Upload
 from firmware.model import Collide, SafeName
@@ -178,9 +178,8 @@ def test_a_failed_commit_forgets_what_it_did_not_write(box: Box) -> None:
     id = begin(box, "film", len(content))
     upload = send(box, id, content[: MIB + 300_000], 0)
     box.disk.room = 0
-    with pytest.raises(Exception):  # noqa: B017, PT011 Full or Damaged, whichever is found first
-        box.locker.uploads.pause(upload)
-        box.locker.commit()
+    with pytest.raises(Full):
+        pause(box, upload)
     box.disk.room = None
     box.locker.settle()
     offset = box.locker.uploads.row(id).offset
