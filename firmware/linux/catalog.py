@@ -258,7 +258,7 @@ class SqliteCatalog(Finding, UploadRows):
         end = prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff" * 256
         low = after if after[0] >= prefix else (prefix, -1)
         rows = self._all(sql, *low, end, limit)
-        return [Inside(*row[:8], RecordState(row[8])) for row in rows]
+        return [Inside(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], RecordState(r[8])) for r in rows]
 
     def text_seq(self, id: bytes) -> int | None:
         """The link that holds the newest text of a record."""
