@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from services.api.blocking import Blocking
 from services.api.bulk import END, encode_data, encode_start
 from services.cli.fetching import Receiving
 from services.cli.secrets_io import Tokens, WordsOut, read_passphrase
@@ -294,6 +295,24 @@ def test_lock_open_passwd_kit_and_recover(fresh: Locker, tmp_path: Path) -> None
     assert fresh.listed() == ["note"]
     fresh.ok("lock")
     fresh.ok("open", "--passphrase-file", fresh.passphrase)
+
+
+def test_what_cannot_be_undone_asks_for_the_passphrase_when_it_was_typed_long_ago(
+    fresh: Locker, tmp_path: Path
+) -> None:
+    fresh.ok("put", fresh.passphrase)
+    run = (fresh.box.data / "run").resolve()
+    box = Blocking(run)
+    member = box.call("status").members[0].id
+    session = box.as_session(str(Tokens(run).of(member)), member)
+    archive = tmp_path / "all.zip"
+    for command in (("export", archive), ("gone", "passphrase"), ("member", "Ben", "--passphrase-file", fresh.words)):
+        session.call("step_down")
+        assert "passphrase is needed" in fresh.refused(*command)
+        file = "--proof-file" if command[0] == "member" else "--passphrase-file"
+        assert "does not open the locker" in fresh.refused(*command, file, fresh.words)
+        fresh.ok(*command, file, fresh.passphrase)
+    assert zipfile.ZipFile(archive).namelist() == ["passphrase"] and fresh.listed() == []
 
 
 def test_words_are_written_for_the_owner_only_and_no_secret_is_shown(locker: Locker) -> None:
