@@ -155,6 +155,9 @@ TAGS_PER_RECORD, TAG_CHARS, NOTE_CHARS = 32, 64, 10_000
 GRID_ITEMS = 2000
 """Most items of the day grid in one answer."""
 
+PREVIEWS_WANTED = 64
+"""Previews asked for that are not made yet; the newest wishes stay. Guards against a page that asks for everything."""
+
 KNOWN_FILES, KNOWN_BYTES = 100, 256 * MIB
 """Files a client may ask about at once, and bytes hashed to answer; what lies beyond is simply sent again."""
 

@@ -1,5 +1,7 @@
 """Asks the reader what files are, in the background of an open locker: facts first, previews when all is quiet.
 
+A preview somebody asked for, or one of few, is made at once; while files come in, only in a small share of the time.
+
 One thread of low priority with a reader of its own; what it learns is stored through the store thread like any other
 change. It parses nothing itself: foreign bytes go to ``services.reader``, which costs a preview at worst.
 """
@@ -10,19 +12,28 @@ import contextlib
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
-from firmware import events
+from firmware import events, limits
 from firmware.errors import BoxError, Missing, NoSuchRecord, Unreachable
 from firmware.linux.journal import Journal
 from firmware.locker import Locker, LockerReader
 from firmware.model import Analysis, Record
+from firmware.model.mime import has_preview
 from services.api import types as t
 from services.lockerd.store import Store
 from services.reader.answer import LATER, Trouble
 from services.reader.client import Reader
 
 _BATCH = 32
+_FEW = 4
+"""So many previews are made without waiting for quiet: the photo just taken, not the whole phone."""
+_REST_SHARE = 4.0
+"""After such a preview, while files come in, this many times as long nothing of the kind."""
+_WATCHED_SECONDS = 20.0
+_WATCHED_BATCH_SECONDS = 1.0
+"""While previews are asked for, what is made is stored at least this often."""
 _QUIET_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.5
 _NICENESS = 10
@@ -47,6 +58,9 @@ class Analyst:
         self._mine: LockerReader | None = None
         self._stale = False
         self._troubled: set[str] = set()
+        self._wanted: deque[str] = deque(maxlen=limits.PREVIEWS_WANTED)
+        self._wanted_at = -_WATCHED_SECONDS
+        self._hasty_from = 0.0
         self.on_previews: Callable[[list[str]], object] = lambda _ids: None
         """Called on this thread with the records that have previews now."""
         self.previews = t.Previews.IDLE
@@ -59,6 +73,13 @@ class Analyst:
     def wake(self) -> None:
         """Something was stored; look soon."""
         self._wake.set()
+
+    def want(self, id: str) -> None:
+        """Somebody looks at the place where the preview of ``id`` should be: make it before others."""
+        if id not in self._troubled and id not in self._wanted:
+            self._wanted.append(id)
+            self._wanted_at = time.monotonic()
+            self._wake.set()
 
     def reset(self) -> None:
         """Catalog, packs or keys were replaced: read them anew from now on."""
@@ -121,6 +142,8 @@ class Analyst:
         """Look at some records; False when there is nothing to do now."""
         if time.monotonic() < self._rest_until:
             return False
+        if self.previews is not t.Previews.OFF and self._hasty():
+            return True
         if self._some(previews=False):
             return True
         if self.previews is t.Previews.OFF or not self._quiet():
@@ -132,20 +155,65 @@ class Analyst:
             record for record in self._own().pending(_BATCH, previews=previews) if record.id not in self._troubled
         ]
         found: list[tuple[Record, Analysis]] = []
+        began = time.monotonic()
         for record in pending:
             if self._stopping or (previews and not self._quiet()):
+                break
+            if previews and self._is_watched() and (self._wanted or time.monotonic() - began > _WATCHED_BATCH_SECONDS):
                 break
             analysis = self._look(record, previews=previews)
             if analysis.trouble in _NOT_THE_FILE:
                 self._rest_until = time.monotonic() + _REST_SECONDS
                 break
             found.append((record, analysis))
+        self._store_found(found)
+        return bool(found)
+
+    def _store_found(self, found: list[tuple[Record, Analysis]]) -> None:
         if found:
             self._store.submit(lambda locker: _keep(locker, found)).result()
             pictured = [record.id for record, analysis in found if analysis.previews]
             if pictured:
                 self.on_previews(pictured)
-        return bool(found)
+
+    def _is_watched(self) -> bool:
+        return time.monotonic() - self._wanted_at < _WATCHED_SECONDS
+
+    def _hasty(self) -> bool:
+        """Make one preview that should not wait for quiet; False when there is none, or none just now."""
+        began = time.monotonic()
+        if began < self._hasty_from and not self._quiet():
+            return False
+        record = self._next_hasty()
+        if record is None:
+            return False
+        for previews in (False, True):
+            if previews or record.facts.width is None:
+                analysis = self._look(record, previews=previews)
+                if analysis.trouble in _NOT_THE_FILE:
+                    self._rest_until = time.monotonic() + _REST_SECONDS
+                    return False
+                self._store_found([(record, analysis)])
+                if analysis.trouble is not None or (previews and not analysis.previews):
+                    self._troubled.add(record.id)  # a page may ask again and again: one try in a session
+                    break
+        now = time.monotonic()
+        self._hasty_from = now + (now - began) * _REST_SHARE
+        return True
+
+    def _next_hasty(self) -> Record | None:
+        """The record asked for last; else one of few that came in last."""
+        while self._wanted:
+            try:
+                record = self._own().get(self._wanted.pop())
+            except NoSuchRecord:
+                continue
+            if not record.has_preview and has_preview(record.mime) and record.id not in self._troubled:
+                return record
+        if self._quiet():
+            return None
+        few = [one for one in self._own().pending(_FEW + 1, previews=True) if one.id not in self._troubled]
+        return few[-1] if 0 < len(few) <= _FEW and not self._own().pending(1, previews=False) else None
 
     def _look(self, record: Record, *, previews: bool) -> Analysis:
         ask = self._reader.previews if previews else self._reader.facts

@@ -24,9 +24,9 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 class Downloads:
     """Streams from ``readers`` of the locker of ``member``."""
 
-    def __init__(self, readers: Readers, member: str, journal: Journal) -> None:
-        """Nothing is opened yet."""
-        self._readers, self._member, self._journal = readers, member, journal
+    def __init__(self, readers: Readers, member: str, journal: Journal, want: Callable[[str], None]) -> None:
+        """Nothing is opened yet; ``want`` hears of previews that were asked for and are not there."""
+        self._readers, self._member, self._journal, self._want = readers, member, journal, want
 
     async def content(self, call: Call) -> None:
         """Send a record's bytes, or the range asked for; honours If-None-Match and If-Range."""
@@ -49,10 +49,11 @@ class Downloads:
             await self._stream(call, pieces, status, headers)
 
     async def preview(self, call: Call) -> None:
-        """Send one preview; raises NoSuchRecord when there is none."""
+        """Send one preview; raises NoSuchRecord when there is none (yet: it is made before others now)."""
         args: t.PreviewArgs = call.args
         found = await self._readers.ask(lambda reader: reader.preview(args.id, args.edge))
         if found is None:
+            self._want(args.id)
             raise NoSuchRecord(what=f"with a preview and the id {args.id}")
         await call.begin(200, {"Content-Type": found.mime, "Content-Length": str(len(found.data))})
         await call.send(found.data)

@@ -41,7 +41,7 @@ class LockerCalls:
         self._keys, self._journal = keys, journal
         self._finding = FindingCalls(store, readers, analyst)
         self._folders = FolderCalls(member, store, readers, journal)
-        self._downloads = Downloads(readers, member, journal)
+        self._downloads = Downloads(readers, member, journal, analyst.want)
         self._records = RecordCalls(store, readers)
         self._uploads = UploadCalls(store, readers, watch, record_info, self._note_stored)
         self._watch = watch
