@@ -13,7 +13,7 @@ from firmware import limits
 from webui.files import StaticFiles
 from webui.hosts import Hosts, host_name
 from webui.pages.door import of_this_box
-from webui.pages.places import marked
+from webui.pages.found import marked
 from webui.pages.record import attachment
 from webui.pages.shown import readable
 from webui.session import Sessions
@@ -101,9 +101,11 @@ def test_a_way_on_never_leaves_the_box(path: str, fine: bool) -> None:
 
 
 def test_found_words_are_marked_whatever_they_hold() -> None:
-    assert marked("Boat (hire).pdf", "boat (") == [("Boat", True), (" ", False), ("(", True), ("hire).pdf", False)]
-    assert "".join(piece for piece, _ in marked("a.b*c", ". *")) == "a.b*c"
-    assert marked("name", "") == [("name", False)]
+    assert marked("Boat (hire).pdf", "boat (") == (("Boat", True), (" (hire).pdf", False))
+    assert marked("Köln, Kölner Dom", "koln") == (("Köln", True), (", ", False), ("Köln", True), ("er Dom", False))
+    assert marked("snowflake", "lake") == (("snowflake", False),)
+    assert "".join(piece for piece, _ in marked("a.b*c", ". * b")) == "a.b*c"
+    assert marked("name", "") == (("name", False),)
 
 
 def test_sessions_end_by_age_and_by_number() -> None:

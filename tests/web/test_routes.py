@@ -17,6 +17,8 @@ _SAMPLES = {
     "/.*": "/anything/at/all",
     "/record/([0-9a-f]{32})": f"/record/{_NOBODY}",
     "/record/([0-9a-f]{32})/name": f"/record/{_NOBODY}/name",
+    "/record/([0-9a-f]{32})/annotate": f"/record/{_NOBODY}/annotate",
+    "/record/([0-9a-f]{32})/revert": f"/record/{_NOBODY}/revert",
     "/record/([0-9a-f]{32})/delete": f"/record/{_NOBODY}/delete",
     "/record/([0-9a-f]{32})/file": f"/record/{_NOBODY}/file",
     "/preview/([0-9a-f]{32})/([0-9]{1,4})": f"/preview/{_NOBODY}/320",
