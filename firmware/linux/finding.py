@@ -70,11 +70,15 @@ class Finding(Connection):
         words = "" if match is None else " JOIN words w ON w.rowid=r.rid"
         where = f"{'' if match is None else 'w.words MATCH ? AND '}r.state=1{inside}"
         args = (*(() if match is None else (match,)), *bounds)
-        sql = f"SELECT r.kind, r.day, count(*) FROM record r{words} WHERE {where} GROUP BY 1, 2"  # noqa: S608
-        kinds: Counter[str] = Counter()
+        sql = f"SELECT r.day, r.kind, count(*) FROM record r{words} WHERE {where} GROUP BY 1, 2"  # noqa: S608
+        numbers: Counter[int] = Counter()
+        days: Counter[int] = Counter()
+        for day, kind, count in self._all(sql, *args):
+            numbers[kind] += count
+            days[day] += count
+        kinds = {_KINDS[kind].value: count for kind, count in numbers.most_common()}
         years: Counter[str] = Counter()
-        for kind, day, count in self._all(sql, *args):
-            kinds[_KINDS[kind].value] += count
+        for day, count in days.items():
             years[day_text(day)[:4]] += count
         sql = (
             f"SELECT t.tag, count(*) FROM tag t JOIN record r ON r.rid=t.rid{words} WHERE {where} "  # noqa: S608
@@ -82,7 +86,7 @@ class Finding(Connection):
         )
         tags = [(tag, count) for tag, count in self._all(sql, *args, _TOP_TAGS)]
         newest = dict(sorted(years.items(), reverse=True))
-        return Facets(dict(kinds.most_common()), newest, tags, kinds.total())
+        return Facets(kinds, newest, tags, numbers.total())
 
     def tags(self) -> list[tuple[str, int]]:
         """Every tag of live records, by name, with how many carry it."""
