@@ -20,8 +20,13 @@ from firmware.errors import BoxError, Conflict
 class Flow:
     """Runs ``call(body)`` and feeds its body; ``end`` returns what the call returned or raises what it raised."""
 
-    def __init__(self, call: Callable[[AsyncIterator[bytes]], Awaitable[Any]]) -> None:
-        """Start the call at once, before the first byte."""
+    def __init__(
+        self,
+        call: Callable[[AsyncIterator[bytes]], Awaitable[Any]],
+        refused: Callable[[BoxError | HTTPError], None] = lambda _: None,
+    ) -> None:
+        """Start the call at once, before the first byte; ``refused`` hears when it ends with an error."""
+        self._refused = refused
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(limits.WEB_PIECES)
         self._gathered = bytearray()
         self._call = asyncio.ensure_future(call(self._body()))
@@ -78,8 +83,9 @@ class Flow:
 
     def _ended(self, call: asyncio.Future[Any]) -> None:
         """Mark the outcome as seen, and give back what nobody will read."""
-        if not call.cancelled():
-            call.exception()
+        error = None if call.cancelled() else call.exception()
+        if isinstance(error, (BoxError, HTTPError)):
+            self._refused(error)
         self._gathered.clear()
         while not self._pieces.empty():
             self._pieces.get_nowait()

@@ -169,7 +169,7 @@ class TestLies:
 
     def test_a_refused_body_does_not_hold_the_line_for_ever(self, tus: Tus) -> None:
         where = tus.new("a.bin", 1 << 30).headers["Location"]
-        connection = tus.begin_patch(where, 77, 1 << 30)
+        connection = tus.begin_patch(where, 77, 1 << 30, b"x" * 1_000_000)
         answer = connection.getresponse()
         assert answer.status == 409
         connection.close()

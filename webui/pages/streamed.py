@@ -13,6 +13,7 @@ from webui.pages.page import Page
 from webui.route import Front, Route
 
 _BODY_SECONDS = 7 * 24 * 3600
+_LINGER_SECONDS = 2
 _LONGEST_NUMBER = 16
 
 
@@ -30,7 +31,8 @@ class Streamed(Page):
         """Nothing has arrived yet."""
         super().initialize(front, route)
         self._failure: BoxError | HTTPError | None = None
-        self._dropped = 0
+        self._received = self._dropped = 0
+        self._is_whole = False
         self._stall: object | None = None
 
     async def prepare(self) -> None:
@@ -69,6 +71,7 @@ class Streamed(Page):
 
     async def data_received(self, chunk: bytes) -> None:
         """Hand the next bytes on; of a refused body a bounded rest is read, so that the browser hears why."""
+        self._received += len(chunk)
         self._watch()
         if self._failure is None and await self.take(chunk):
             return
@@ -76,8 +79,16 @@ class Streamed(Page):
         if self._dropped > limits.WEB_REFUSED_BYTES:
             self._hang_up()
 
+    def refuse(self, error: BoxError | HTTPError) -> None:
+        """Nobody takes this body any more: say why at once when too much of it is still to come to be read."""
+        if self._failure is None and not self._is_whole and not self._finished:
+            self._failure = error
+            if self.declared - self._received > limits.WEB_REFUSED_BYTES:
+                self.send_error(500, exc_info=(type(error), error, None))
+
     def whole(self) -> None:
         """The whole body was read; raises why it was refused."""
+        self._is_whole = True
         self._unwatch()
         if self._failure is not None:
             raise self._failure
@@ -88,15 +99,21 @@ class Streamed(Page):
         self.stop()
 
     def on_finish(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; whoever was refused and sends on is cut off once the answer had time to arrive."""
         self._unwatch()
         self.stop()
+        if not self._is_whole and self.request.method in self.streams:
+            IOLoop.current().call_later(_LINGER_SECONDS, self._close)
+
+    def _close(self) -> None:
+        connection: Any = self.request.connection
+        if connection is not None and connection.stream is not None:
+            connection.stream.close()
 
     def _hang_up(self) -> None:
-        connection: Any = self.request.connection
         self._unwatch()
         self.stop()
-        connection.stream.close()
+        self._close()
 
     def _watch(self) -> None:
         self._unwatch()

@@ -34,6 +34,7 @@ from webui.under_way import Flow
 STREAMED = "application/offset+octet-stream"
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
+_OPEN = "open"
 _OVERRIDES = ("PATCH", "DELETE")
 _NS = 1_000_000
 _LONGEST_MOMENT = 15
@@ -79,7 +80,7 @@ class _Tus(Streamed):
             state: UploadState = await self.ask("upload_patch", body=body, headers=headers, id=upload, offset=offset)
             return state
 
-        self._upload, self._flow = upload, Flow(patch)
+        self._upload, self._flow = upload, Flow(patch, self.refuse)
         flows.add(member, upload, self._flow)
 
     async def take(self, chunk: bytes) -> bool:
@@ -99,6 +100,7 @@ class _Tus(Streamed):
         self.set_header("Upload-Offset", str(state.offset))
         if state.record is not None:
             self.set_header("Upload-Record", state.record.id)
+        if state.state != _OPEN:
             self.set_header("Upload-State", state.state)
         else:
             self.set_header("Upload-Expires", email.utils.format_datetime(_when(state.expires_ms), usegmt=True))
@@ -152,7 +154,7 @@ class Uploads(_Tus):
             mime=_mime(known),
             collide=Collide.BESIDE,
         )
-        if self.declared > 0 or (size == 0 and self._state.record is None):
+        if self.declared > 0 or (size == 0 and self._state.state == _OPEN):
             await self.pour(self._state.id, 0)
 
     async def post(self) -> None:

@@ -60,7 +60,7 @@ export class Transfer {
       const piece = await this.read(from);
       const began = performance.now();
       const answer = await send(job.url, from, piece, this.stopper.signal);
-      if (answer.offset <= from && !answer.id) throw new Refusal(0);
+      if (answer.offset <= from && !answer.state) throw new Refusal(0);
       learn(performance.now() - began, piece.byteLength);
       this.moved(answer);
     }
@@ -73,7 +73,7 @@ export class Transfer {
     job.begun = true;
     const made = await create({ name: path, type: file.type, size, mtime: file.lastModified }, piece, this.stopper.signal);
     job.url = made.url;
-    if (!made.id) keep(job.print, made.url, job.handle);
+    if (!made.state) keep(job.print, made.url, job.handle);
     this.moved(made);
   }
 
@@ -94,7 +94,7 @@ export class Transfer {
     job.shown = Math.max(job.shown, offset);
     job.tries = 0;
     this.crew.reached();
-    if (id) this.crew.finish(job, id, state === "same" ? "same" : "done");
+    if (state) this.crew.finish(job, id, state === "same" ? "same" : "done");
     else this.crew.say();
   }
 

@@ -122,8 +122,14 @@ function chosen(jobs) {
 }
 
 function iconOf(job) {
-  const type = job.file?.type ?? "";
+  const type = job.file?.type ?? guessed(job.path);
   return ICONS.find(([start]) => type.startsWith(start))?.[1] ?? "file-question-mark";
+}
+
+/** What an unfinished file seems to be, by its name alone. */
+function guessed(path) {
+  if (/\.(jpe?g|heic|png|webp|avif|gif)$/i.test(path)) return "image/";
+  return /\.(mp4|mov|m4v|webm|3gp)$/i.test(path) ? "video/" : "";
 }
 
 async function thumbnail(file) {

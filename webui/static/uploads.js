@@ -55,7 +55,7 @@ class LockerUploads extends HTMLElement {
 
   /** Buttons that only work with this module are hidden until it is here. */
   offer() {
-    for (const button of document.querySelectorAll("[data-add][hidden]")) button.hidden = false;
+    for (const button of document.querySelectorAll("#main [data-add][hidden]")) button.hidden = false;
   }
 
   takeButtons() {
@@ -194,7 +194,8 @@ class LockerUploads extends HTMLElement {
     const { isBusy, paused } = this.sender;
     this.piece("pause").hidden = !isBusy || paused;
     this.piece("go-on").hidden = !isBusy || !paused;
-    this.piece("look").hidden = isBusy || !here;
+    this.piece("look").hidden = isBusy || !here || this.unfinished.length > 0;
+    this.piece("choose").hidden = isBusy || !this.unfinished.length;
     this.piece("keep-open").hidden = !isBusy;
     if (isBusy) this.lamp?.();
   }
