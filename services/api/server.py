@@ -432,6 +432,8 @@ def _forget(written: Awaitable[None]) -> None:
 
 
 def _peer_uid(connection: HTTP1Connection) -> int:
+    if connection.stream.socket is None:
+        raise Refused  # whoever asked has hung up already
     found = connection.stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     return int(struct.unpack("3i", found)[1])
 
