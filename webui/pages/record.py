@@ -8,10 +8,8 @@ from urllib.parse import quote
 from tornado.iostream import StreamClosedError
 
 from firmware.errors import BoxError, NoSuchRange, NoSuchRecord
-from firmware.model import RecordState
 from services.api.types import RecordInfo
 from webui.pages.page import Page
-from webui.pages.shown import shown
 
 _FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PREVIEW_SECONDS = 600
@@ -33,56 +31,6 @@ _SAVED_AS_THEY_ARE = (
 _PICTURES = ("image/jpeg", "image/webp")
 _PREVIEW_EDGE = 1280
 _VERSION_DIGITS = 9
-
-
-class RecordPage(Page):
-    """``GET /record/<id>``."""
-
-    async def get(self, record_id: str) -> None:
-        """Show the record with its versions."""
-        record: RecordInfo = await self.ask("get", id=record_id)
-        versions = (await self.ask("versions", id=record_id)).versions
-        typed = self.kept(f"/record/{record_id}/name")
-        item = shown(record, self.language, self.front.now_ms())
-        self.show(
-            "record.html",
-            record=record,
-            item=item,
-            versions=versions,
-            typed=typed,
-            in_bin=record.state is RecordState.BIN,
-            edge=_PREVIEW_EDGE,
-            place="photos",
-        )
-
-
-class RecordName(Page):
-    """``POST /record/<id>/name``."""
-
-    async def get(self, record_id: str) -> None:
-        """The form stands on the record's page."""
-        self.go(f"/record/{record_id}")
-
-    async def post(self, record_id: str) -> None:
-        """Give the record another name, inside the folder it lies in."""
-        name = self.field("name").strip()
-        record: RecordInfo = await self.ask("get", id=record_id)
-        folder, slash, _ = record.name.rpartition("/")
-        await self.ask("rename", id=record_id, name=f"{folder}{slash}{name}")
-        self.go(f"/record/{record_id}")
-
-
-class RecordDelete(Page):
-    """``POST /record/<id>/delete``: into the bin."""
-
-    async def get(self, record_id: str) -> None:
-        """The button stands on the record's page."""
-        self.go(f"/record/{record_id}")
-
-    async def post(self, record_id: str) -> None:
-        """Delete, and say so on the page that follows, with a way back."""
-        await self.ask("delete_many", ids=(record_id,))
-        self.go(f"/photos?deleted={record_id}")
 
 
 class SandboxedBytes(Page):
