@@ -74,6 +74,8 @@ class Record:
     name: bytes
     state: str = LIVE
     deleted_ms: int | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
     versions: dict[int, Version] = field(default_factory=dict)
 
 
@@ -245,6 +247,7 @@ class _Chain:
             11: self._snapshot,
             12: self._epoch_entry,
             13: self._trim,
+            14: self._noted,
         }
         if kind in apply:
             apply[kind](*fields)
@@ -311,6 +314,11 @@ class _Chain:
     def _trim(self, rid: bytes, numbers: list[int]) -> None:
         for number in numbers:
             self.records[rid.hex()].versions.pop(number, None)
+
+    def _noted(self, rid: bytes, tags: list[str], note: str) -> None:
+        assert tags == sorted(tags)
+        if rid.hex() in self.records:
+            self.records[rid.hex()].tags, self.records[rid.hex()].note = tuple(tags), note
 
     def _check_packs(self) -> None:
         """What the chain says of each cut pack is what stands in its file; no cut pack is missing."""

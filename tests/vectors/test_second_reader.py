@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware.locker import Home, Locker
+from firmware.locker.annotating import annotate
 from firmware.model import Analysis, Collide, Facts, Preview, RecordState, SafeName
 from firmware.seal import KeyFile, LockerSecrets, Suite, add_kit_slot, new_epoch, new_key_file, new_words
 from tests.homes import DAY_MS, HandClock, folder_home, put, whole
@@ -67,6 +68,7 @@ class Made:
             for record in self.locker.list(state=state, limit=200).records:
                 theirs = standing[record.id]
                 assert (theirs.name, theirs.state, theirs.deleted_ms) == (record.name.raw, word, record.deleted_ms)
+                assert (theirs.tags, theirs.note) == (record.tags, record.note)
                 self._compare_versions(record.id, theirs)
                 newest = theirs.versions[record.version]
                 found = {**asdict(Facts()), "mime": newest.mime, **newest.facts, "text": None}
@@ -126,11 +128,14 @@ def test_everything_a_member_does(tmp_path: Path, suite: Suite) -> None:
     put(locker, "photo.jpg", b"another phone", collide=Collide.BESIDE)
     locker.rename(ids["notes.md"], SafeName("notes/lantern.md"))
     locker.delete([ids["empty"], ids["same.txt"]])
-    facts = Facts(mime="image/jpeg", taken_ms=5, taken_local=True, width=4, height=3, lat_e7=-7, lon_e7=9, title="Café")
+    facts = Facts(mime="image/jpeg", taken_ms=5, taken_local=True, width=4, height=3, lat_e7=-7, lon_e7=9, title="Café",
+                  place="Plön, Holstein")  # fmt: skip
     previews = (Preview(256, "image/jpeg", noise("small", 900)), Preview(1024, "image/webp", noise("large", 9000)))
     locker.analyse(ids["photo.jpg"], Analysis(facts, previews))
     locker.analyse(ids["film.bin"], Analysis(trouble="too-strange"))
     locker.commit()
+    annotate(locker, [ids["photo.jpg"], ids["film.bin"]], add_tags=["Zoë", "am Meer"], note="Großmutter filmt")
+    annotate(locker, [ids["film.bin"]], remove_tags=["Zoë"])
     locker.undelete([ids["same.txt"]])
     locker.commit()
     made.compare()  # nothing is cut: open packs, recovered by heads alone
