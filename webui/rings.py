@@ -31,6 +31,6 @@ def ring(parts: Sequence[tuple[str, float]], sentence: str) -> str:
         drawn.append(f'<circle class="{name}" {circle} {dashes}/>')
         at += length
     return (
-        f'<svg class="ring" viewBox="0 0 {_EDGE} {_EDGE}" role="img" aria-label="{sentence}" focusable="false">'
+        f'<svg class="storage-ring" viewBox="0 0 {_EDGE} {_EDGE}" role="img" aria-label="{sentence}" focusable="false">'
         f'<g transform="rotate(-90 {middle:g} {middle:g})">{"".join(drawn)}</g></svg>'
     )

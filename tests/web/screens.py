@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -20,6 +21,11 @@ from tests.web.front import PASSPHRASE, start
 
 SIZES = {"phone": (390, 844), "laptop": (1280, 800)}
 SCHEMES = ("light", "dark")
+CONTEXT: dict[str, Any] = {
+    "ignore_https_errors": True,
+    "locale": "en-GB",
+    "viewport": {"width": 390, "height": 844},
+}
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--font-render-hinting=none")
 
 
@@ -123,6 +129,64 @@ def inside(walk: Walk) -> None:
     walk.snap("14-locked-wrong")
 
 
+def people(walk: Walk) -> None:
+    """Somebody is invited, joins on a phone of their own; ways in; back in with the kit."""
+    page = walk.page
+    page.locator("#passphrase").fill(PASSPHRASE)
+    walk.press()
+    walk.go("/sure?then=/take-home")
+    walk.snap("31-sure")
+    walk.go("/members/invite?again=1")
+    page.locator("input[value=child]").check()
+    walk.snap("30-invite")
+    page.locator("input[value=adult]").check()
+    walk.press(".card .button")
+    if "/sure" in page.url:
+        page.locator("#passphrase").fill(PASSPHRASE)
+        page.locator(".card .button").click()
+    page.wait_for_url("**/members/invite")
+    walk.snap("32-invited")
+    other = page.context.browser.new_context(**CONTEXT).new_page() if page.context.browser else page
+    guest = Walk(walk.box, other, walk.folder, walk.only)
+    guest.go(f"/join#{page.locator('.secret').inner_text()}")
+    other.locator("#name").fill("Elias")
+    guest.snap("33-join")
+    guest.press()
+    other.locator("#passphrase").fill("harvest violin salad meadow bridge")
+    guest.press()
+    other.wait_for_url("**/kit")
+    page.wait_for_url("**/members?joined=*")
+    walk.snap("34-members")
+    walk.press("a.row:nth-child(1) >> nth=1")
+    walk.snap("35-member")
+    walk.press(".button.danger")
+    walk.snap("36-leaving")
+    for name, path in (
+        ("37-log-ins", "/box/log-ins"),
+        ("38-passkeys", "/box/passkeys"),
+        ("39-activity", "/box/activity"),
+        ("40-passphrase-new", "/box/passphrase"),
+        ("41-take-home", "/take-home"),
+    ):
+        walk.go(path)
+        walk.snap(name)
+    walk.go("/box/apps")
+    page.locator("#device").fill("PhotoSync on my phone")
+    walk.press("form[action='/box/apps'] .button.wide")
+    page.wait_for_url("**/box/apps")
+    walk.snap("42-apps")
+    guest.go("/kit")
+    words = other.locator(".kit li").all_inner_texts()
+    other.context.clear_cookies()
+    guest.go("/recover")
+    other.locator("input[name=member]").nth(1).check(force=True)
+    other.locator("#words").fill(" ".join(["medow", *words[1:]]))
+    other.locator("#passphrase").fill(PASSPHRASE)
+    guest.press()
+    guest.snap("43-recover")
+    other.context.close()
+
+
 def _type_word(page: Page, word: str) -> None:
     field = page.locator("input[name=word]")
     field.fill(word)
@@ -131,7 +195,7 @@ def _type_word(page: Page, word: str) -> None:
     page.locator(".field.ok, .field.bad").last.wait_for()
 
 
-WALKS: list[Callable[[Walk], None]] = [first_run, inside]
+WALKS: list[Callable[[Walk], None]] = [first_run, inside, people]
 """In this order, on one box and in one browser."""
 
 
@@ -153,8 +217,7 @@ def draw(folder: Path, only: str = "") -> None:
 
 
 def _page(browser: Browser) -> Page:
-    phone = {"width": 390, "height": 844}
-    return browser.new_context(ignore_https_errors=True, locale="en-GB", viewport=phone).new_page()
+    return browser.new_context(**CONTEXT).new_page()
 
 
 def main() -> None:
