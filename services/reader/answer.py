@@ -148,8 +148,8 @@ def _facts(found: object) -> Facts:
 def _checked_words(clean: dict[str, Any]) -> Facts:
     if "mime" in clean and not _MIME.fullmatch(clean["mime"]):
         raise ValueError("mime is no media type")
-    if len(clean.get("title", "")) > TITLE_CHARACTERS:
-        raise ValueError("title too long")
+    if max(len(clean.get("title", "")), len(clean.get("place", ""))) > TITLE_CHARACTERS:
+        raise ValueError("title or place too long")
     if len(clean.get("text", "").encode("utf-8")) > TEXT_INDEX_BYTES:
         raise ValueError("text too long")
     return Facts(**clean)

@@ -107,8 +107,7 @@ def test_a_pdf_shows_its_first_page(reader: Reader) -> None:
     assert [one.edge for one in made] == [256, 768, 1600]
     with Image.open(io.BytesIO(made[-1].data)) as page:
         assert page.size == (1237, 1600) and page.getpixel((1200, 1500)) == (255, 255, 255)
-        darkest, _ = page.convert("L").crop((100, 100, 900, 300)).getextrema()
-        assert isinstance(darkest, int) and darkest < 80, "the words are drawn"
+        assert min(page.convert("L").crop((100, 100, 900, 300)).tobytes()) < 80, "the words are drawn"
     scan = io.BytesIO()
     files.scene(200, 200).save(scan, "PDF")
     assert colours(previews_of(reader, "scan.pdf", scan.getvalue())[0])["left"][0] > 200

@@ -133,6 +133,7 @@ def test_an_answer_survives_the_wall() -> None:
         {"facts": {"text": 5}, "previews": []},
         {"facts": {"text": "x" * 70_000}, "previews": []},
         {"facts": {"title": "x" * 301}, "previews": []},
+        {"facts": {"place": "x" * 301}, "previews": []},
         {"facts": {"mime": "text/html; charset=x"}, "previews": []},
         {"facts": {"__class__": "x"}, "previews": []},
         {"facts": [], "previews": []},
