@@ -27,7 +27,7 @@ OTHERS = "seventeen marble kettles whisper sideways"
 RECORD, MEMBER = "0" * 32, "0" * 16
 
 
-def plainest(operation: Operation) -> dict[str, object]:
+def plainest(operation: Operation) -> dict[str, Any]:
     """Return arguments that are well formed and mean nothing."""
     return {name: _sample(field_schema(operation.request, name)) for name in required(operation.request)}
 

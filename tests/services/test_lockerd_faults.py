@@ -19,7 +19,6 @@ from firmware.errors import BoxError, Damaged, Full, Locked, NoSuchRecord
 from firmware.limits import FREE_RESERVE_BYTES, MIB
 from firmware.linux.clock import SystemEntropy
 from firmware.linux.home import linux_home
-from firmware.linux.journal import Journal
 from firmware.locker import Locker
 from firmware.ports import AppendFile, Disk
 from firmware.seal import new_key_file
@@ -31,6 +30,8 @@ from services.lockerd.keys import Keys
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.store import Store
+from services.lockerd.telling import TellingJournal
+from services.lockerd.watching import Watch
 from services.lockerd.worker import listen
 from tests.services.lockerd_box import frames
 
@@ -91,9 +92,9 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     for copy in ("key", "key.copy"):
         home.disk.replace(copy, file.to_bytes())
     store = Store(Locker.create(home, secrets, file.locker_id), asyncio.get_running_loop())
-    journal = Journal("test", folder / "no-journal")
+    journal = TellingJournal("test", lambda *_: None)
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
-    calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal)
+    calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal, Watch(lambda _: True))
     server = Server(Where.LOCKER, calls.handlers(), lambda *_: "session", frozenset({os.getuid()}), b"{}")
     http = server.listen([listen(folder / "lockers" / f"{MEMBER}.sock")])
     store.start()
