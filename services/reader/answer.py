@@ -150,6 +150,8 @@ def _checked_words(clean: dict[str, Any]) -> Facts:
         raise ValueError("mime is no media type")
     if max(len(clean.get("title", "")), len(clean.get("place", ""))) > TITLE_CHARACTERS:
         raise ValueError("title or place too long")
+    if len(clean.get("place", "")) > TITLE_CHARACTERS:
+        raise ValueError("place too long")
     if len(clean.get("text", "").encode("utf-8")) > TEXT_INDEX_BYTES:
         raise ValueError("text too long")
     return Facts(**clean)

@@ -46,6 +46,7 @@ class Told:
     lon_e7: int | None = None
     width: int | None = None
     height: int | None = None
+    place: str | None = None
 
     @property
     def turned(self) -> bool:

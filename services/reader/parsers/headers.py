@@ -10,11 +10,12 @@ import mmap
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from firmware.limits import KIB
 from firmware.model import Facts
 from services.reader.answer import ReadError, Trouble
-from services.reader.parsers import exif, webp
+from services.reader.parsers import exif, places, webp
 from services.reader.parsers.exif import Bytes, Told
 
 _SIDE = 1_000_000
@@ -23,7 +24,7 @@ _CHUNKS = 4096
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 """Markers without a length."""
-_SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
+_SOS, _EOI, _APP1, _APP13 = 0xDA, 0xD9, 0xE1, 0xED
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0"
 _EXIF_BYTES = 1 << 20
@@ -61,24 +62,24 @@ def _told(mime: str | None, width: int | None, height: int | None, told: Told) -
         width, height = height, width
     return Facts(
         mime=mime, taken_ms=told.taken_ms, taken_local=told.taken_local, width=width, height=height,
-        lat_e7=told.lat_e7, lon_e7=told.lon_e7,
+        lat_e7=told.lat_e7, lon_e7=told.lon_e7, place=told.place,
     )  # fmt: skip
 
 
-def _exif(raw: Bytes, xmp: Bytes = b"") -> Told:
-    """Read EXIF if there is any; an orientation that stands in XMP alone counts too."""
+def _exif(raw: Bytes, xmp: bytes = b"", resources: bytes = b"") -> Told:
+    """Read EXIF if there is any; an orientation that stands in XMP alone counts too, and so do words for the place."""
     try:
         told = exif.read(raw)
     except (ReadError, struct.error):
         told = Told()
     if told.orientation == 1 and (found := _TURNED.search(xmp)):
-        return Told(int(found[1]), told.taken_ms, told.taken_local, told.lat_e7, told.lon_e7)
-    return told
+        told = replace(told, orientation=int(found[1]))
+    return replace(told, place=places.place(xmp, resources)) if xmp or resources else told
 
 
 def _jpeg(data: Bytes) -> tuple[int | None, int | None, Told]:
     width = height = None
-    raw, xmp = b"", b""
+    raw, xmp, resources = b"", b"", b""
     for marker, start, stop in _segments(data):
         if marker in _SOF and stop - start >= 5:
             height, width = struct.unpack_from(">HH", data, start + 1)
@@ -88,7 +89,9 @@ def _jpeg(data: Bytes) -> tuple[int | None, int | None, Told]:
                 raw += bytes(data[start + 6 : stop])
             elif head == _XMP:
                 xmp = bytes(data[start + len(_XMP) : stop])
-    return width, height, _exif(raw, xmp) if raw or xmp else Told()
+        elif marker == _APP13 and bytes(data[start : start + len(places.IPTC_HEAD)]) == places.IPTC_HEAD:
+            resources = bytes(data[start + len(places.IPTC_HEAD) : stop])
+    return width, height, _exif(raw, xmp, resources) if raw or xmp or resources else Told()
 
 
 def _segments(data: Bytes) -> Iterator[tuple[int, int, int]]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, ImageOps
 from firmware.limits import KIB, READER_PIXELS
 from firmware.model import Facts, Preview
 from services.reader.answer import ReadError, Trouble
-from services.reader.parsers import exif, webp
+from services.reader.parsers import exif, places, webp
 from services.reader.parsers.exif import Told
 
 EDGES = (1600, 768, 256)
@@ -56,14 +56,14 @@ def facts(file: BinaryIO) -> Facts:
     """Read size, date and place of a HEIC picture; the other kinds have parsers.headers, without Pillow's memory."""
     with _open(file) as picture:
         width, height = picture.size  # as shown: libheif turns the picture itself
-        raw = picture.info.get("exif")
+        raw, xmp = picture.info.get("exif"), picture.info.get("xmp")
     try:
         told = exif.read(raw if isinstance(raw, bytes) else b"")
     except (ReadError, struct.error):
         told = Told()
     return Facts(
         taken_ms=told.taken_ms, taken_local=told.taken_local, width=width, height=height, lat_e7=told.lat_e7,
-        lon_e7=told.lon_e7,
+        lon_e7=told.lon_e7, place=places.place(xmp) if isinstance(xmp, bytes) else None,
     )  # fmt: skip
 
 
