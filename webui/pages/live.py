@@ -38,9 +38,9 @@ class Live(Page):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.write(f"retry: {_RETRY_MS}\n\n")
         uploads = [{"id": one.id, "offset": one.offset, "size": one.size} for one in found.uploads]
-        await self._say("state", {"uploads": uploads})
-        self._watching = asyncio.ensure_future(self._pass_on(session.token, session.member))
         with contextlib.suppress(asyncio.CancelledError, StreamClosedError):
+            await self._say("state", {"uploads": uploads})
+            self._watching = asyncio.ensure_future(self._pass_on(session.token, session.member))
             await self._watching
 
     async def _pass_on(self, token: str, member: str) -> None:
