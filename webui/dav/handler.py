@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from webui.dav.request import DavPage
 from webui.dav.locking import Locking
 from webui.dav.reading import Reading
+from webui.dav.request import DavPage
 from webui.dav.writing import Writing
 
 

@@ -10,9 +10,9 @@ from tornado.web import HTTPError
 
 from webui.dav import answers, bodies, conditions, names
 from webui.dav.answers import Place
-from webui.dav.request import DavPage, Says
 from webui.dav.bodies import DAV, Change, LockWish, Name
 from webui.dav.locks import Lock, lies_below, new_token, seconds_wanted
+from webui.dav.request import DavPage, Says
 
 _TIMES = 64
 _NS = 1_000_000_000

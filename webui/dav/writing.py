@@ -15,10 +15,10 @@ from services.api.folder_types import PathInfo
 from services.api.types import Stored
 from webui.dav import names
 from webui.dav.answers import Notes, Place, version_tag
-from webui.dav.request import DavPage
 from webui.dav.intake import Intake
 from webui.dav.locks import lies_below
 from webui.dav.names import Target
+from webui.dav.request import DavPage
 
 _SECONDS = re.compile(r"([0-9]{1,11})(?:\.[0-9]{1,9})?", re.ASCII)
 _NS = 1_000_000_000
@@ -218,7 +218,7 @@ class Writing(DavPage):
             await self._stays(self.target.above)
 
     async def _carry_note(self, operation: str, place: Place, target: Target, found: PathInfo, there: PathInfo) -> None:
-        """Take the properties of a file along: they stand in the note of its folder (a folder has its own in itself)."""
+        """Take the properties of a file along: they stand in the note of its folder (a folder has its own)."""
         if place.file is None:
             return
         props = Notes(found.note_above).of(self.target.leaf)
