@@ -8,7 +8,7 @@ others of the next ACTIVITY_MERGE_SECONDS become one entry.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,11 +88,15 @@ class Activities:
             self._soon(member, pile)
 
     async def flush(self, member: str) -> None:
-        """Write everything of one member now, what is being counted too."""
+        """Write what is noted of one member now, but go on counting what is being counted."""
         pile = self._piles.get(member)
         if pile is not None:
-            self._close_windows(pile, all_of_them=True)
             await self._write(member, pile)
+
+    def counting(self, member: str) -> list[ActivityEntry]:
+        """Return what is being counted for one member as the entries it would be now."""
+        pile = self._piles.get(member)
+        return [_summary(name, one) for name, one in pile.windows.items() if one.times] if pile is not None else []
 
     async def tick(self) -> None:
         """Every minute: write what was counted long enough."""
@@ -102,8 +106,9 @@ class Activities:
 
     async def close(self) -> None:
         """Write everything."""
-        for member in list(self._piles):
-            await self.flush(member)
+        for member, pile in list(self._piles.items()):
+            self._close_windows(pile, all_of_them=True)
+            await self._write(member, pile)
 
     def _counted(self, pile: _Pile, event: str, fields: Mapping[str, str | int], now: int) -> bool:
         """Count an event into its window; False when it opens one (or is not of that kind)."""
@@ -129,10 +134,7 @@ class Activities:
                 continue
             del pile.windows[name]
             if window.times:
-                fields = window.same | {key: str(value) for key, value in window.sums.items()}
-                if window.times > 1:
-                    fields["times"] = str(window.times)
-                pile.entries.append(ActivityEntry(window.first_ms, name[0], fields))
+                pile.entries.append(_summary(name, window))
 
     def _soon(self, member: str, pile: _Pile) -> None:
         if pile.task is None or pile.task.done():
@@ -158,10 +160,10 @@ class Activities:
         disk = LinuxDisk(folder)
         data = sealed_batch(key_file(disk), batch)
         file = None
-        names = disk.names(FOLDER)
-        if names and member not in self._mended:
-            _mend(disk, names[-1])
-        self._mended.add(member)
+        if member not in self._mended:
+            _mend(disk)
+            self._mended.add(member)
+        names = _names(disk)
         try:
             if names and disk.size(f"{FOLDER}/{names[-1]}") + len(data) <= ACTIVITY_BYTES:
                 file = disk.reopen(f"{FOLDER}/{names[-1]}")
@@ -175,13 +177,27 @@ class Activities:
         finally:
             if file is not None:
                 file.close()
-        for name in disk.names(FOLDER)[:-2]:
+        for name in _names(disk)[:-2]:
             disk.remove(f"{FOLDER}/{name}")
 
 
-def _mend(disk: Disk, name: str) -> None:
-    """Cut a torn end off, so that what is appended can be found."""
-    path = f"{FOLDER}/{name}"
+def _summary(name: tuple[str, ...], window: _Window) -> ActivityEntry:
+    fields = window.same | {key: str(value) for key, value in window.sums.items()}
+    if window.times > 1:
+        fields["times"] = str(window.times)
+    return ActivityEntry(window.first_ms, name[0], fields)
+
+
+def _names(disk: Disk) -> list[str]:
+    return [name for name in disk.names(FOLDER) if name.isascii() and name.isdigit()]
+
+
+def _mend(disk: Disk) -> None:
+    """Cut a torn end off the newest file, so that what is appended can be found."""
+    names = _names(disk)
+    if not names:
+        return
+    path = f"{FOLDER}/{names[-1]}"
     data = disk.read(path, 0, 2 * ACTIVITY_BYTES)
     try:
         places = batch_places(data)
@@ -205,12 +221,17 @@ def key_file(disk: Disk) -> KeyFile:
         return KeyFile.parse(disk.read("key.copy", 0, 8 << 20))
 
 
-def pages(disk: Disk, secrets: LockerSecrets, cursor: str | None, limit: int) -> tuple[list[ActivityEntry], str | None]:
-    """Return (entries newest first, cursor of the next page or None); a batch that does not open is left out."""
+def pages(
+    disk: Disk, secrets: LockerSecrets, cursor: str | None, limit: int, counting: Sequence[ActivityEntry] = ()
+) -> tuple[list[ActivityEntry], str | None]:
+    """Return (entries newest first, cursor of the next page or None); a batch that does not open is left out.
+
+    ``counting`` are entries that are not written yet.
+    """
     before, skip = (int(word) for word in cursor.split("-")) if cursor else (1 << 62, 0)
     found: list[ActivityEntry] = []
     same = 0
-    for entry in _newest_first(disk, secrets):
+    for entry in _newest_first(disk, secrets, counting):
         if entry.time_ms > before:
             continue
         if entry.time_ms == before and same < skip:
@@ -224,9 +245,9 @@ def pages(disk: Disk, secrets: LockerSecrets, cursor: str | None, limit: int) ->
     return found, None
 
 
-def _newest_first(disk: Disk, secrets: LockerSecrets) -> Iterator[ActivityEntry]:
+def _newest_first(disk: Disk, secrets: LockerSecrets, counting: Sequence[ActivityEntry]) -> Iterator[ActivityEntry]:
     """Entries come out by their times even where one that was counted was written late."""
-    held: list[ActivityEntry] = []
+    held = list(counting)
     for batch in _batches(disk, secrets):
         held = sorted([*held, *batch], key=lambda one: one.time_ms)
         edge = min(one.time_ms for one in batch) + ACTIVITY_MERGE_SECONDS * 2000 if batch else 1 << 62
@@ -238,7 +259,7 @@ def _newest_first(disk: Disk, secrets: LockerSecrets) -> Iterator[ActivityEntry]
 def _batches(disk: Disk, secrets: LockerSecrets) -> Iterator[list[ActivityEntry]]:
     """Newest batch first."""
     kf = key_file(disk)
-    for name in reversed(disk.names(FOLDER)):
+    for name in reversed(_names(disk)):
         try:
             data = disk.read(f"{FOLDER}/{name}", 0, 2 * ACTIVITY_BYTES)
             places = batch_places(data)

@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware.errors import Misused
 from firmware.locker import Home
-from firmware.seal import LockerSecrets, SlotKind, secret_public, ward_secret
+from firmware.seal import ActivityEntry, LockerSecrets, SlotKind, secret_public, ward_secret
 from services.lockerd.activity import pages
 from services.lockerd.doors import App, Doors, Passkey
 from services.lockerd.keys import Keys
@@ -43,8 +43,9 @@ class DoorOrders:
             "drop_passkey": self._drop_passkey,
         }
 
-    async def _activity(self, cursor: str | None, limit: int) -> dict[str, Any]:
-        found, cursor = await asyncio.to_thread(pages, self._home.disk, self._secrets(), cursor, limit)
+    async def _activity(self, cursor: str | None, limit: int, counting: list[Any]) -> dict[str, Any]:
+        more = [ActivityEntry(*one) for one in counting]
+        found, cursor = await asyncio.to_thread(pages, self._home.disk, self._secrets(), cursor, limit, more)
         return {"items": [[one.time_ms, one.event, one.fields] for one in found], "next": cursor}
 
     # -------- guardian

@@ -206,7 +206,10 @@ class MainCalls:
     async def _activity(self, call: Call) -> h.Activity:
         args, member = call.args, call.session.member.id
         await self._desk.activities.flush(member)
-        found = await self._desk.workers.order(member, "activity", cursor=args.cursor, limit=args.limit)
+        counting = [[one.time_ms, one.event, one.fields] for one in self._desk.activities.counting(member)]
+        found = await self._desk.workers.order(
+            member, "activity", cursor=args.cursor, limit=args.limit, counting=counting
+        )
         return h.Activity(tuple(h.Happening(*one) for one in found["items"]), found["next"])
 
     # -------- shared steps
