@@ -77,5 +77,5 @@ function line(found) {
     found[APERTURE] > 0 && `ƒ/${number.format(found[APERTURE])}`,
     time > 0 && (time < 0.3 ? `1/${Math.round(1 / time)} s` : `${number.format(time)} s`),
     found[SPEED] > 0 && `ISO ${found[SPEED]}`,
-  ].filter(Boolean).join(" · ");
+  ].filter(Boolean).map((one) => one.replace(/ (?=\S+$)/, "\u00a0")).join(" · ");
 }

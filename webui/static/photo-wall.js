@@ -7,16 +7,17 @@ const HEAD_REM = 3.625;
 const AFTER_REM = 0.25;
 const SPARE = 0.7;
 const SPARE_TILES = 80;
+const TILES_A_FRAME = 9;
 const SMALL = 256;
 const MIDDLE = 768;
 
-export function make(name, classes) {
+function make(name, classes) {
   const element = document.createElement(name);
   element.className = classes;
   return element;
 }
 
-export function icon(name, extra = "") {
+function icon(name, extra = "") {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   svg.setAttribute("class", `icon ${extra}`);
@@ -28,8 +29,10 @@ export function icon(name, extra = "") {
 
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language);
-const weekday = new Intl.DateTimeFormat(language, { weekday: "long", timeZone: "UTC" });
-const month = new Intl.DateTimeFormat(language, { month: "long", timeZone: "UTC" });
+const named = (style, days) => days.map((day) => new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" }).format(day));
+const weekdays = named({ weekday: "long" }, [...Array(7).keys()].map((at) => new Date(Date.UTC(2023, 0, 1 + at))));
+const months = named({ month: "long" }, [...Array(12).keys()].map((at) => new Date(Date.UTC(2023, at, 1))));
+const thisYear = new Date().getFullYear();
 
 export class Wall {
   #host;
@@ -38,6 +41,9 @@ export class Wall {
   #shown = new Map();
   #spare = [];
   #names = new Map();
+  #left = 0;
+  #above = 0;
+  #screen = 0;
 
   /** Hang the days of `model` into `host`; pictures that are there already (`ready`: id -> img) are used. */
   constructor(host, model, words, ready) {
@@ -62,26 +68,29 @@ export class Wall {
     const columns = Number(style.getPropertyValue("--columns")) || 3;
     const gap = parseFloat(style.getPropertyValue("--gap")) || 5;
     this.width = this.#host.clientWidth;
+    this.#above = this.#host.getBoundingClientRect().top + scrollY;
+    this.look();
     this.grid = new Grid({ width: this.width, columns, gap, head: HEAD_REM * rem, after: AFTER_REM * rem });
     this.grid.lay(this.#model.days);
     this.#host.style.setProperty("height", `${this.grid.height}px`);
     this.#host.style.setProperty("--cell", `${this.grid.cell}px`);
   }
 
-  /** How far down the timeline the top of the screen is. */
-  get y() {
-    return -this.#host.getBoundingClientRect().top;
+  /** Note how far down the timeline the screen is: once a frame, before anything changes, so that no layout is forced. */
+  look() {
+    this.y = scrollY - this.#above;
+    this.#screen = innerHeight;
   }
 
   scrollTo(y) {
-    scrollTo(0, y + this.#host.getBoundingClientRect().top + scrollY);
+    scrollTo(0, y + this.#above);
+    this.y = y;
   }
 
   /** The stretch that is kept in the page: what is seen and a little more. */
   get #stretch() {
-    const spare = innerHeight * SPARE;
-    const { y } = this;
-    return [y - spare, y + innerHeight + spare];
+    const spare = this.#screen * SPARE;
+    return [this.y - spare, this.y + this.#screen + spare];
   }
 
   /** Positions of the first and the last day in that stretch. */
@@ -89,9 +98,13 @@ export class Wall {
     return this.#stretch.map((y) => this.grid.dayAt(y));
   }
 
-  /** Make what came into sight, drop what left it. */
-  update() {
-    if (!this.#model.days.length) return;
+  /**
+   * Make what came into sight, drop what left it; few pictures at a time, and none while somebody is `racing` through.
+   * Returns true when there is more to do: call it again in the next frame.
+   */
+  update(racing = false) {
+    if (!this.#model.days.length) return false;
+    this.#left = racing ? 0 : TILES_A_FRAME;
     const [from, to] = this.#stretch;
     const first = this.grid.dayAt(from);
     const last = this.grid.dayAt(to);
@@ -102,7 +115,8 @@ export class Wall {
       this.#fill(shown, at, from, to);
       before = shown.element;
     }
-    this.ready.clear();
+    if (this.#left > 0) this.ready.clear();
+    return this.#left <= 0 && !racing;
   }
 
   /** A day and how far down in it the top of the screen is; null at the very top. */
@@ -132,11 +146,10 @@ export class Wall {
   }
 
   title(day) {
-    const [year, , date] = day.split("-").map(Number);
-    const when = new Date(`${day}T00:00:00Z`);
-    const sentence = this.#words[year === new Date().getFullYear() ? "day" : "day-year"];
-    const fields = { weekday: weekday.format(when), day: date, month: month.format(when), year };
-    return sentence.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+    const [year, month, date] = day.split("-").map(Number);
+    const weekday = weekdays[new Date(Date.UTC(year, month - 1, date)).getUTCDay()];
+    const fields = { weekday, day: date, month: months[month - 1], year };
+    return this.#words[year === thisYear ? "day" : "day-year"].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
   }
 
   #enter(at, before) {
@@ -147,19 +160,19 @@ export class Wall {
     element.style.setProperty("height", `${this.grid.tops[at + 1] - this.grid.tops[at]}px`);
     const head = make("div", "head");
     const title = make("h2", "voice-day");
-    title.textContent = this.title(day.day);
+    const named = this.title(day.day);
+    title.textContent = named;
     const all = make("button", "check-day");
     all.type = "button";
     all.dataset.day = day.day;
-    all.setAttribute("aria-label", this.#words["select-day"].replace("{day}", title.textContent));
-    all.append(icon("check", "s16"));
+    all.setAttribute("aria-label", this.#words["select-day"].replace("{day}", named));
     const count = make("span", "label");
     count.textContent = this.#words[day.count === 1 ? "count.one" : "count.many"].replace("{count}", number.format(day.count));
     head.append(title, count, all);
     element.append(head, make("div", "tiles"));
     if (before) before.after(element);
     else this.#host.prepend(element);
-    const shown = { element, tiles: new Map() };
+    const shown = { element, named, tiles: new Map() };
     this.#shown.set(at, shown);
     this.#names.set(at, day.day);
     return shown;
@@ -175,27 +188,35 @@ export class Wall {
   #fill(shown, at, from, to) {
     const day = this.#model.days[at];
     const items = day.items ?? day.before;
-    shown.element.classList.toggle("ghost", !items);
-    if (!items) return;
+    if (!items) {
+      shown.element.classList.add("ghost");
+      return;
+    }
     const [first, last] = this.grid.between(at, Math.min(day.count, items.length), from, to);
     for (const [index, tile] of shown.tiles) {
       if (index < first || index > last || items[index].id !== tile.dataset.record) this.#drop(shown, index, tile);
     }
     let before = null;
+    let missing = 0;
     for (let index = first; index <= last; index += 1) {
-      before = shown.tiles.get(index) ?? this.#hang(shown, day, items[index], index, before);
+      const tile = shown.tiles.get(index) ?? (this.#left > 0 ? this.#hang(shown, day, items[index], index, before) : null);
+      before = tile ?? before;
+      if (!tile) missing += 1;
     }
+    shown.element.classList.toggle("ghost", missing > 0);
   }
 
   #drop(shown, index, tile) {
     shown.tiles.delete(index);
     tile.remove();
     this.pictures.drop(tile);
+    tile.replaceChildren();
     tile.dataset.record = "";
     if (this.#spare.length < SPARE_TILES) this.#spare.push(tile);
   }
 
   #hang(shown, day, item, index, before) {
+    this.#left -= 1;
     const tile = this.#spare.pop() ?? blank();
     const { left, top, side, span } = this.grid.place(index, day.count);
     tile.className = ["tile", ...this.grid.corners(index, day.count)].join(" ");
@@ -205,10 +226,8 @@ export class Wall {
     tile.href = `/photo/${item.id}`;
     tile.dataset.record = item.id;
     tile.dataset.day = day.day;
-    tile.setAttribute("aria-label", this.#words[item.video ? "video" : "photo"].replace("{day}", this.title(day.day)));
-    const plate = tile.firstElementChild;
-    plate.hidden = !item.video;
-    plate.lastChild.data = item.length;
+    tile.setAttribute("aria-label", this.#words[item.video ? "video" : "photo"].replace("{day}", shown.named));
+    if (item.video) tile.append(plate(item.length));
     shown.tiles.set(index, tile);
     if (before) before.after(tile);
     else shown.element.lastElementChild.prepend(tile);
@@ -230,9 +249,12 @@ export class Wall {
 
 function blank() {
   const tile = make("a", "tile");
-  const plate = make("span", "plate");
-  plate.append(icon("play", "s16"), document.createTextNode(""));
-  tile.append(plate);
   tile.draggable = false;
   return tile;
+}
+
+function plate(length) {
+  const made = make("span", "plate");
+  made.append(icon("play", "s16"), length);
+  return made;
 }

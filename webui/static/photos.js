@@ -75,6 +75,7 @@ class LockerPhotos extends HTMLElement {
   }
 
   #relay() {
+    this.wall.look();
     const { place } = this.wall;
     this.#lay();
     this.wall.go(place);
@@ -94,7 +95,7 @@ class LockerPhotos extends HTMLElement {
 
   /** News of the locker, told by the live line of the page; without one this looks again now and then. */
   #hear() {
-    this.model.addEventListener("change", (event) => (event.moved ? this.#relay() : this.wall.update()));
+    this.model.addEventListener("change", (event) => (event.moved ? this.#relay() : this.#update()));
     this.model.addEventListener("away", () => this.#away());
     const look = () => {
       clearTimeout(this.looking);
@@ -149,13 +150,18 @@ class LockerPhotos extends HTMLElement {
   }
 
   #settled() {
+    this.racing = false;
     this.wall.pictures.hold(false);
     this.model.want(...this.wall.inSight);
+    this.#update(true);
   }
 
   #update(moved = false) {
+    cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    this.wall.update();
+    this.wall.look();
+    const more = this.wall.update(this.racing);
+    if (more) this.#frame = requestAnimationFrame(() => this.#update(moved));
     this.scrubber.show(this.wall.y, moved, this.racing);
     if (this.model.days.length) this.#wantSoon();
   }

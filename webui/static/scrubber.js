@@ -41,13 +41,16 @@ export class Scrubber {
     });
     this.range.max = String(Math.max(0, this.#months.length - 1));
     this.element.hidden = this.#months.length < 2 || grid.height < innerHeight * 2;
+    this.height = this.element.clientHeight;
+    this.knobHeight = this.knob.offsetHeight;
+    this.most = Math.max(1, grid.height - innerHeight);
     this.#write();
   }
 
   /** Years only where photos are, spaced by how many, none on top of another. */
   #write() {
     this.years.replaceChildren();
-    const height = this.element.clientHeight;
+    const { height } = this;
     let last = -YEAR_APART_PX;
     let known = this.#months[0]?.month.slice(0, 4);
     for (const { month, top } of this.#months) {
@@ -67,9 +70,8 @@ export class Scrubber {
   /** Follow the page: it is at height `y`; `moved` when somebody moved it there, `racing` when fast. */
   show(y, moved, racing) {
     if (this.element.hidden || !this.#months.length) return;
-    const most = Math.max(1, this.grid.height - innerHeight);
-    const part = Math.min(1, Math.max(0, y / most));
-    this.element.style.setProperty("--at", `${part * (this.element.clientHeight - this.knob.offsetHeight)}px`);
+    const part = Math.min(1, Math.max(0, y / this.most));
+    this.element.style.setProperty("--at", `${part * (this.height - this.knobHeight)}px`);
     let at = this.#months.findLastIndex(({ top }) => top <= y + 1);
     if (at < 0) at = 0;
     if (at !== this.at) {
@@ -115,6 +117,7 @@ export class Scrubber {
   #take(event) {
     if (event.button) return;
     const knob = this.knob.getBoundingClientRect();
+    this.top = this.element.getBoundingClientRect().top;
     const onKnob = event.clientY >= knob.top - 8 && event.clientY <= knob.bottom + 8;
     this.grip = onKnob ? event.clientY - knob.top : knob.height / 2;
     this.#dragging = true;
@@ -126,9 +129,12 @@ export class Scrubber {
   }
 
   #drag(event) {
-    const box = this.element.getBoundingClientRect();
-    const part = (event.clientY - this.grip - box.top) / (box.height - this.knob.offsetHeight);
-    this.go(Math.min(1, Math.max(0, part)) * Math.max(1, this.grid.height - innerHeight));
+    const part = (event.clientY - this.grip - this.top) / (this.height - this.knobHeight);
+    this.wish = Math.min(1, Math.max(0, part)) * this.most;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.go(this.wish);
+    });
   }
 
   #release() {
