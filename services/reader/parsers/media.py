@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from firmware.model import Facts
-from firmware.model.mime import AUDIOS
+from firmware.model.mime import AUDIOS, VIDEOS
 from services.reader.answer import TITLE_CHARACTERS, ReadError, Trouble
 from services.reader.parsers.html import squeezed
 from services.reader.zygote import Job
@@ -22,6 +22,8 @@ _CAREFUL = [
     "-probesize", "4M", "-analyzeduration", "5M",
 ]  # fmt: skip
 """One thread; no network or list protocols; only demuxers of the files we announce (no playlists, no concat)."""
+_SPARING = ["-probesize", "1M"]
+"""Of films the header says nearly all; more packets would only be decoded. Music may carry a larger cover."""
 _EDGE = 1600
 _POSTER = f"scale=w='min({_EDGE},iw)':h='min({_EDGE},ih)':force_original_aspect_ratio=decrease:flags=area"
 _PLACE = re.compile(r"([+-]\d{1,2}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
@@ -34,7 +36,8 @@ def command(job: Job) -> list[str]:
             "format=duration:format_tags:stream=codec_type,width,height,duration:stream_tags=rotate"
             ":stream_side_data=rotation:stream_disposition=attached_pic"
         )
-        return ["ffprobe", *_CAREFUL, "-print_format", "json", "-show_entries", shown, "-i", _SOURCE]
+        spare = _SPARING if job.mime in VIDEOS else []
+        return ["ffprobe", *_CAREFUL, *spare, "-print_format", "json", "-show_entries", shown, "-i", _SOURCE]
     return [
         "ffmpeg", "-nostdin", *_CAREFUL, "-skip_frame", "nokey", "-i", _SOURCE, "-map", "0:v:0", "-frames:v", "1",
         "-filter_threads", "1", "-vf", _POSTER, "-threads", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "2",
