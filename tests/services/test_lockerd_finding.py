@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_days_count_and_the_grid_pages_through_them(ada: Blocking) -> None:
     assert {one.kind for one in found} == {"photo"}
     inside = ada.call("day_items", from_day="2022-01-07", to_day="2022-01-07").items
     assert [one.day for one in inside] == ["2022-01-07"] * 2
-    for words in ({"kinds": "photo,vault"}, {"from_day": "2022-02-30"}, {"cursor": "1.2"}):
+    lies: list[dict[str, Any]] = [{"kinds": "photo,vault"}, {"from_day": "2022-02-30"}, {"cursor": "1.2"}]
+    for words in lies:
         with pytest.raises(Misused):
             ada.call("day_items", **words)
 
