@@ -51,7 +51,7 @@ class StaticFiles:
             self._load(name, known)
         sheet = "".join(path.read_text("utf-8") for path in sorted(styles.glob("*.css")))
         sheet = re.sub(r"url\(([a-z0-9.-]+)\)", lambda found: f"url({self.url(found[1])})", sheet)
-        self._files[STYLE] = _loaded(sheet.encode(), ".css")
+        self._files[STYLE] = _loaded(_tight(sheet).encode(), ".css")
 
     def _load(self, name: str, known: dict[str, Path]) -> None:
         """Load one file after the modules it imports: their addresses stand in it and change with their content."""
@@ -76,6 +76,11 @@ class StaticFiles:
     def url(self, name: str) -> str:
         """Return the address of ``name``; it changes with the content, so it may be cached for ever."""
         return f"/static/{name}?v={self._files[name].tag}"
+
+
+def _tight(sheet: str) -> str:
+    """Return a style sheet without its comments and indentation (a tenth of what a phone has to load)."""
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)).strip()
 
 
 def _loaded(body: bytes, suffix: str) -> StaticFile:

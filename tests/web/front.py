@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import re
 import ssl
@@ -78,9 +79,14 @@ class Visitor:
         return self.ask("POST", path, body, Content_Type="application/x-www-form-urlencoded", **(headers or {}))
 
     def put(self, name: str, data: bytes, /, **headers: str) -> Reply:
-        """Upload one file."""
-        fields = {"Content_Type": "application/octet-stream", "X_Name": urllib.parse.quote(name), **headers}
-        return self.ask("PUT", "/upload", data, **fields)
+        """Upload one file whole (tus: creation with upload)."""
+        fields = {
+            "Tus_Resumable": "1.0.0",
+            "Upload_Length": str(len(data)),
+            "Upload_Metadata": f"filename {base64.b64encode(name.encode()).decode()}",
+            "Content_Type": "application/offset+octet-stream",
+        }
+        return self.ask("POST", "/uploads", data, **{**fields, **headers})
 
     def claim(self) -> list[str]:
         """Claim the box with form posts alone, as a browser without JavaScript would; return the 24 words."""
@@ -96,6 +102,14 @@ class Visitor:
         for _ in range(KIT_ASKED):
             (position,) = re.findall(r'id="word-(\d+)" name="word"', self.get("/kit/check").text)
             assert self.post("/kit/check", word=words[int(position) - 1]).status == 303
+
+    def be_sure(self, asked: Reply, passphrase: str = PASSPHRASE) -> Reply:
+        """Type the passphrase once more and send the waiting form again; return its answer."""
+        then = urllib.parse.unquote(asked.leads_to.partition("then=")[2])
+        page = self.post("/sure", then=then, passphrase=passphrase).text
+        form = page.partition("data-by-itself")[2]
+        fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form)
+        return self.post(then, **dict(fields))
 
     def open(self, passphrase: str = PASSPHRASE, then: str = "/home") -> Reply:
         """Open the locker of the first member."""

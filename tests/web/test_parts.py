@@ -140,6 +140,9 @@ def test_the_picture_is_well_formed_and_small(lit: bool) -> None:
 
 def test_first_page_stays_light() -> None:
     files = StaticFiles()
-    weight = sum(len(found.packed) for name in ("style.css", "page.js", "icons.svg") if (found := files.find(name)))
-    assert weight < 20_000
+    first = ("style.css", "page.js", "setup.js", "claim-code.js", "scan.js", "icons.svg", "logo.svg")
+    fonts = ("figtree-latin.woff2", "literata-voice-latin.woff2")
+    found = [one for name in (*first, *fonts) if (one := files.find(name))]
+    assert len(found) + 1 <= 12, "requests, with the page itself"
+    assert sum(len(one.packed or one.body) for one in found) < 58_000, "the page itself needs about 3 kB more"
     assert all(files.url(name).startswith("/static/") for name in files.names())

@@ -16,6 +16,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from firmware import limits
 from firmware.errors import BoxError, Locked, Misused, Refused, StepUpNeeded
+from services.api.client import Client
 from services.api.types import Status
 from webui.language import Language
 from webui.route import Connection, Front, Proof, Route
@@ -84,19 +85,19 @@ class Page(RequestHandler):
         return self.request.protocol == Connection.PRIVATE.value
 
     async def prepare(self) -> None:
-        """Check method, form encoding and proof, in this order, before any handler code runs."""
+        """Check method, proof and form encoding, in this order, before any handler code runs."""
         self._current_user = None
         if self.request.method not in self.route.methods:
             raise HTTPError(405)
-        kind = self.request.headers.get("Content-Type", "").partition(";")[0]
-        if self.request.method == "POST" and kind not in self.takes:
-            raise HTTPError(415)
         if self.is_private:
             self.session = self.front.sessions.find(self.get_cookie(COOKIE))
         if self.route.proof is Proof.CODE and not (self.session and (self.session.code or self.session.is_member)):
             self._to_claim()
         if self.route.proof is Proof.MEMBER and not (self.session and self.session.is_member):
             raise SessionGone
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0]
+        if self.request.method == "POST" and kind not in self.takes:
+            raise HTTPError(415)
 
     async def head(self, *args: str) -> None:
         """Answer like GET, without the body."""
@@ -137,13 +138,22 @@ class Page(RequestHandler):
     async def ask(self, operation: str, /, **arguments: Any) -> Any:
         """Call ``operation`` for the member; a locked locker or a dead token ends the session (SessionGone)."""
         session = self.member()
+        box = self.front.box.as_session(session.token, session.member)
         try:
-            return await self.front.box.as_session(session.token, session.member).call(operation, **arguments)
+            return await box.call(operation, **arguments)
         except (Locked, Refused) as error:
-            if isinstance(error, Locked) or error.code == Refused.code:
+            if isinstance(error, Locked) or (error.code == Refused.code and not await self._lives(box)):
                 session.token = ""
                 raise SessionGone from None
             raise
+
+    async def _lives(self, box: Client) -> bool:
+        """Say whether the session behind ``box`` still is one: then a no was about the action alone."""
+        try:
+            await box.call("session")
+        except (Locked, Refused):
+            return False
+        return True
 
     async def status_of_box(self) -> Status:
         """Ask who lives here; needs no session."""
