@@ -144,7 +144,7 @@ if (adding) {
 
 // ---- the page itself
 
-document.querySelector("[data-sheet]")?.addEventListener("click", (event) => {
+document.querySelector("[data-page-view]")?.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   event.currentTarget.classList.toggle("whole");
