@@ -93,7 +93,7 @@ class Run:
         self._weakness = weakness
         self._lives = lives or self.rng.choice(_LIVES)
         self._single = lives == 1
-        self.ledger = Ledger()
+        self.ledger = Ledger(uploads_promised=weakness == SOUND)
         self.clock = Counting()
         self.disk = SimDisk(self.rng)
         self._made = False

@@ -22,11 +22,23 @@ class Known:
     versions: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An upload as its sender knows it; ``promised`` bytes were called durable."""
+
+    name: str
+    content: bytes
+    promised: int
+
+
 class Ledger:
     """The owner's memory of one locker."""
 
-    def __init__(self) -> None:
-        """Begin with nothing promised."""
+    def __init__(self, *, uploads_promised: bool = True) -> None:
+        """Begin with nothing promised. Open uploads are promised by the catalog alone: a control that weakens it may
+        take their promise away."""
+        self.uploads: dict[bytes, Sent] = {}
+        self._uploads_promised = uploads_promised
         self.acked: dict[str, Known] = {}
         self._since: dict[str, list[Known | None]] = {}
         self.head = 0
@@ -64,6 +76,11 @@ class Ledger:
     def rename(self, id: str, name: str) -> None:
         """A record got another name."""
         self.change(id, replace(self.now()[id], name=name))
+
+    def check_upload(self, kept: bool, what: str) -> None:
+        """An upload goes on; ``kept``: at or behind the promised place."""
+        if self._uploads_promised and not kept:
+            raise AssertionError(f"an upload lost what was durable: {what}")
 
     def change(self, id: str, known: Known | None) -> None:
         """Something was done that is not acknowledged yet; None: the record is gone."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from firmware.errors import Conflict
+from firmware.errors import Conflict, NoSuchUpload
 from firmware.locker import Locker
+from firmware.locker.uploads import Announced
 from firmware.model import Analysis, Facts, Preview, RecordState, SafeName
-from tests.sim.ledger import Ledger
+from tests.sim.ledger import Ledger, Sent
 
 _WORDS = ["harbour", "letter", "summer", "kitchen", "bicycle", "grandmother", "invoice", "lantern", "meadow", "violin"]
 
@@ -25,6 +26,7 @@ class Workload:
             self._put_same: 4,
             self._put_again: 4,
             self._put_across: 4,
+            self._upload: 7,
             self._delete: 8,
             self._undelete: 5,
             self._rename: 5,
@@ -108,6 +110,36 @@ class Workload:
             return
         self._ledger.put(result, name, content)
 
+    def _upload(self) -> None:
+        """Begin a resumable upload, or go on with one where the locker says; a pause is promised, an end is a put."""
+        known, uploads = self._ledger.uploads, self._locker.uploads
+        if not known or self._rng.random() < 0.3:
+            name, content = f"sent/{self._rng.getrandbits(32):x}", self._rng.randbytes(self._rng.randint(1, 20_000))
+            id = uploads.begin(Announced(SafeName(name), len(content))).id
+            self.commit()
+            known[id] = Sent(name, content, 0)
+            return
+        id = self._rng.choice(sorted(known))
+        sent = known[id]
+        try:
+            offset = uploads.row(id).offset
+            self._ledger.check_upload(offset >= sent.promised, f"{sent.name} at {offset}")
+            upload = uploads.resume(id, offset)
+            upload.write(sent.content[offset : offset + self._rng.choice((1, 900, 4000, 20_000))])
+            if self._rng.random() < 0.3:
+                self._rng.choice((self._put, self._repack, self._rebuild, self._cut))()
+            if upload.received == len(sent.content):
+                result = uploads.finish(upload)[1]
+                del known[id]
+                self._ledger.put(result, sent.name, sent.content)
+            else:
+                promised = uploads.pause(upload).offset
+                self.commit()
+                known[id] = Sent(sent.name, sent.content, promised)
+        except (Conflict, NoSuchUpload) as lost:  # a rebuild forgets uploads; their senders begin again
+            self._ledger.check_upload(id not in known, f"{sent.name}: {lost}")
+            known.pop(id, None)
+
     def _delete(self) -> None:
         id = self._pick(RecordState.LIVE)
         if id is not None:
@@ -152,4 +184,5 @@ class Workload:
 
     def _rebuild(self) -> None:
         self.commit()
+        self._ledger.uploads.clear()
         self._locker.rebuild()
