@@ -200,6 +200,8 @@ class MainCalls:
         if args.kind == "member" and member.guardian is not None:
             raise Refused
         found = await self._desk.workers.order(member.id, "drop_slot", kind=args.kind)
+        if args.kind == "passkey":
+            await self._desk.end_those([one for one in self._desk.sessions.of(member.id) if _by_passkey(one, call)])
         self._desk.tell(events.SLOT_DROPPED, member=member.id, kind=args.kind)
         return t.Slots(tuple(found["kinds"]))
 
@@ -235,6 +237,11 @@ class MainCalls:
             return str(json.loads((self._data / "box.json").read_bytes())["host"])
         except (OSError, ValueError, KeyError, TypeError):
             return "locker"
+
+
+def _by_passkey(session: Session, call: Call) -> bool:
+    """Whether a passkey opened this session (of a person; programs have doors of their own)."""
+    return session.terms.door is not None and session.terms.rights is t.Rights.ALL and session is not call.session
 
 
 def _plain_code(code: str) -> str:

@@ -10,6 +10,7 @@ from firmware.errors import (
     Conflict,
     Locked,
     Missing,
+    Misused,
     PasskeyOpensNothing,
     PasskeyTooLate,
     PasskeyUnknown,
@@ -132,6 +133,24 @@ def test_every_lie_is_refused_and_enough_of_them_close_the_door(shared_lockerd: 
     refused(TooManyTries, maker.use(options())[0])
     refused(PasskeyOpensNothing, maker.use(options("Ben"))[0], ben.member)
     assert ada.call("list").records == ()
+
+
+def test_closing_that_way_in_closes_it_for_every_passkey_with_a_key(lockerd: LockerdBox) -> None:
+    ada, _ = lockerd.claim()
+    keyed = Authenticator(HOST, ORIGIN)
+    plain = Authenticator(HOST, ORIGIN, prf=False, id=b"without a key")
+    for maker in (keyed, plain):
+        add(ada, maker)
+    phone = log_in(lockerd, keyed)
+    assert ada.call("drop_slot", kind="passkey").kinds == ("passphrase", "kit")
+    with pytest.raises(Refused):
+        phone.call("list")
+    with pytest.raises(PasskeyUnknown):
+        log_in(lockerd, keyed)
+    assert log_in(lockerd, plain).call("list").records == ()
+    assert [one.opens for one in ada.call("passkey_list").passkeys] == [False]
+    with pytest.raises(Misused):
+        ada.call("drop_slot", kind="passkey")
 
 
 def test_a_passkey_that_was_copied_is_noticed(lockerd: LockerdBox) -> None:
