@@ -34,10 +34,10 @@ from webui.pages import (
     record,
     recover,
     selection,
+    share,
     sure,
     taking,
     tus,
-    upload,
 )
 from webui.pages import bin as thrown
 from webui.pages.page import Page
@@ -50,6 +50,7 @@ _READ, _LOOK, _FORM, _ACT = ("GET",), ("GET", "HEAD"), ("GET", "POST"), ("POST",
 _NOTHING, _CODE, _MEMBER = Proof.NOTHING, Proof.CODE, Proof.MEMBER
 _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
+_UPLOADS, _SHARE = "/uploads", "/share"
 _MEMBER_ID = "([0-9a-f]{16})"
 
 ROUTES: tuple[Route, ...] = (
@@ -60,7 +61,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/ca.mobileconfig", porch.AppleProfile, _BOTH, _NOTHING, _LOOK),
     Route("/favicon.ico", assets.Favicon, _BOTH, _NOTHING, _LOOK),
     Route("/static/([a-z0-9.-]{1,64})", assets.Asset, _BOTH, _NOTHING, _LOOK),
-    Route("/.*", porch.Onward, _OPEN, _NOTHING, ("GET", "HEAD", "POST", "PUT", "DELETE")),
+    Route("/.*", porch.Onward, _OPEN, _NOTHING, ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
     Route("/", door.Start, _TLS, _NOTHING, _LOOK),
     Route("/claim", claim.ClaimCode, _TLS, _NOTHING, _FORM),
     Route("/household", claim.Household, _TLS, _CODE, _FORM),
@@ -117,11 +118,11 @@ ROUTES: tuple[Route, ...] = (
     Route("/bin/empty", thrown.BinEmpty, _TLS, _MEMBER, _FORM),
     Route("/bin/gone", thrown.BinGone, _TLS, _MEMBER, _FORM),
     Route("/bin/undelete", thrown.Undelete, _TLS, _MEMBER, _FORM),
-    Route("/upload", upload.Upload, _TLS, _MEMBER, ("PUT",), json=True),
     Route("/uploads", tus.Uploads, _TLS, _MEMBER, ("GET", "POST", "OPTIONS"), json=True),
     Route("/uploads/known", tus.Known, _TLS, _MEMBER, _ACT, json=True),
     Route(f"/uploads/{_ID}", tus.OneUpload, _TLS, _MEMBER, ("HEAD", "PATCH", "DELETE", "OPTIONS"), json=True),
     Route(names.PATTERN, handler.Dav, _TLS, Proof.APP, METHODS, json=True),
+    Route("/share", share.Share, _TLS, _MEMBER, _ACT),
     Route("/live", live.Live, _TLS, _MEMBER, _READ, json=True),
     Route(f"/record/{_ID}", details.RecordPage, _TLS, _MEMBER, _READ),
     Route(f"/record/{_ID}/name", details.RecordName, _TLS, _MEMBER, _FORM),
@@ -211,8 +212,10 @@ class Pages(Application):
             return 421
         if request.path.startswith(names.ROOT + "/"):
             return 0  # a body is taken as it comes, after signing in
+        if request.path == _SHARE and request.protocol == Connection.PRIVATE.value:
+            return 0  # the one page that takes multipart, piece by piece
         if request.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
             return 415
         length = request.headers.get("Content-Length", "0")
         is_short = length.isascii() and length.isdigit() and int(length) <= _FORM_BYTES
-        return 0 if is_short or request.path.startswith("/upload") else 413
+        return 0 if is_short or request.path.startswith(_UPLOADS) else 413

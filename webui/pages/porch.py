@@ -27,7 +27,7 @@ class Onward(Page):
         """Redirect; nothing that was sent here is looked at."""
         self.go(private_address(self, self.request.path))
 
-    post = put = delete = get
+    post = put = patch = delete = options = get
 
 
 class BoxStatus(Page):

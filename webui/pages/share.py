@@ -36,25 +36,25 @@ class Share(Streamed):
         self._flow: Flow | None = None
         self._words: dict[str, bytes] = {}
         self._word = ""
-        self._received = self.kept = 0
+        self._count = self._stored = 0
 
     async def take(self, chunk: bytes) -> bool:
         """Let files flow into the locker, gather the few words."""
-        self._received += len(chunk)
-        if self._received > limits.UPLOAD_BYTES:
+        self._count += len(chunk)
+        if self._count > limits.UPLOAD_BYTES:
             raise TooLarge(limit=f"{limits.UPLOAD_BYTES // limits.GIB} GiB")
         for event in self._parts.feed(chunk):
             if isinstance(event, PartStart):
-                self._begin(event)
+                self._part_begins(event)
             elif isinstance(event, PartEnd):
-                await self._end()
+                await self._part_ends()
             elif self._flow is not None:
                 await self._flow.feed(event)
             elif self._word:
                 self._words[self._word] = (self._words.get(self._word, b"") + event)[:_WORD_BYTES]
         return True
 
-    def _begin(self, part: PartStart) -> None:
+    def _part_begins(self, part: PartStart) -> None:
         self._word = part.name if part.filename is None and part.name in _WORDS else ""
         if part.filename:
             name, mime = self._name(part.filename), part.mime if 0 < len(part.mime) <= _MIME else None
@@ -71,12 +71,12 @@ class Share(Streamed):
         stored: Stored = await self.ask("put", body=body, name=name, mime=mime, collide=Collide.BESIDE)
         return stored
 
-    async def _end(self) -> None:
+    async def _part_ends(self) -> None:
         self._word = ""
         if self._flow is not None:
             flow, self._flow = self._flow, None
             await flow.end()
-            self.kept += 1
+            self._stored += 1
 
     async def post(self) -> None:
         """Lead to what came."""
@@ -85,7 +85,7 @@ class Share(Streamed):
             raise Unreachable(what="the app that shared this")
         words = [self._words[key].decode("utf-8", "replace").strip() for key in _WORDS if key in self._words]
         text = "\n".join(dict.fromkeys(word for word in words if word))
-        if text and not self.kept:
+        if text and not self._stored:
             await self._keep_words(text.encode() + b"\n")
         self.go("/home")
 

@@ -186,6 +186,7 @@ class OneUpload(_Tus):
     async def patch(self, _upload: str) -> None:
         """Answer 204 with the new offset, once everything up to it is durable."""
         state = await self.poured()
+        assert state is not None, "a PATCH always flows"
         self.set_status(204)
         self.tell(state)
         self.finish()
