@@ -75,13 +75,13 @@ Authority = Callable[[Operation, str | None, int], Any]
 
 
 class Server(HTTPServerConnectionDelegate):
-    """All rows of one socket. ``uids`` may connect; ``document`` is served at /openapi.json."""
+    """All rows of one socket. ``uids`` may connect; /openapi.json is made when somebody asks for it."""
 
     def __init__(
-        self, where: Where, handlers: Mapping[str, Handler], authority: Authority, uids: frozenset[int], document: bytes
+        self, where: Where, handlers: Mapping[str, Handler], authority: Authority, uids: frozenset[int]
     ) -> None:
         """Check that every row has a handler, then build the routes."""
-        self.handlers, self.authority, self.uids, self.document = handlers, authority, uids, document
+        self.where, self.handlers, self.authority, self.uids = where, handlers, authority, uids
         self._routes = [(_pattern(one.path), one) for one in on(where)]
         missing = [one.name for _, one in self._routes if one.name not in handlers]
         assert not missing, f"no handler for {missing}"
@@ -244,7 +244,9 @@ class _Exchange(HTTPMessageDelegate):
         if isinstance(self.connection, HTTP1Connection):
             self.connection.set_close_callback(self._hung_up)
         if self._document:
-            self._reply(200, self.server.document)
+            from services.api.openapi import document  # here: few ask, and making it takes 3 MiB
+
+            self._reply(200, document(self.server.where))
         elif self._error is not None:
             self._fail(self._error)
         else:

@@ -16,7 +16,6 @@ from firmware.errors import BoxError
 from firmware.linux.home import measured_suite
 from firmware.linux.notify import activated_sockets, notify, watchdog_seconds
 from firmware.seal import self_test
-from services.api.openapi import document
 from services.api.routes import Where
 from services.api.server import Server
 from services.lockerd.main_calls import MainCalls
@@ -67,7 +66,7 @@ async def _live(args: argparse.Namespace, run: Path, spawner: Spawner, uids: fro
     loop.add_reader(spawner.sock.fileno(), stop.set)  # it says nothing: readable means that it died
     calls = MainCalls(args.data, run, spawner, uids)
     await calls.start()
-    server = Server(Where.MAIN, calls.handlers(), calls.authority, uids, document(Where.MAIN))
+    server = Server(Where.MAIN, calls.handlers(), calls.authority, uids)
     serving = server.listen(sockets or [listen(run / "lockerd.sock")])
     tasks = [loop.create_task(calls.care()), loop.create_task(_watchdog())]
     notify("READY=1")

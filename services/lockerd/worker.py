@@ -22,7 +22,6 @@ from firmware.errors import BoxError, Refused, StepUpNeeded
 from firmware.linux.home import linux_home
 from firmware.locker import Home, Locker
 from firmware.seal import LockerSecrets
-from services.api.openapi import document
 from services.api.routes import Needs, Operation, Where, allowed
 from services.api.server import Server
 from services.api.types import Rights
@@ -38,7 +37,6 @@ from services.lockerd.telling import TellingJournal
 from services.lockerd.watching import Watch
 
 _SEEN_SECONDS = 20.0
-DOCUMENT = document(Where.LOCKER)
 
 
 def worker_main(member: str, folder: Path, path: Path, uids: frozenset[int], channel: socket.socket) -> None:
@@ -157,10 +155,8 @@ class _Worker:
         self._analyst.start()
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
-        calls = LockerCalls(
-            self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch
-        )
-        Server(Where.LOCKER, calls.handlers(), self._authority, self._uids, DOCUMENT).listen([listen(self._path)])
+        calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
+        Server(Where.LOCKER, calls.handlers(), self._authority, self._uids).listen([listen(self._path)])
 
     # -------- sessions
 
