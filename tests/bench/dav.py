@@ -75,7 +75,7 @@ def litmus(device: Device, folder: Path) -> Figures:
     with relay(where.hostname, where.port, device.authority) as port:
         for suite in SUITES:
             url = f"http://127.0.0.1:{port}/dav/" if suite == "http" else device.url
-            command = [_LITMUS / suite, "--htdocs", _HTDOCS, url, device.member, device.password]
+            command: list[str | Path] = [_LITMUS / suite, "--htdocs", _HTDOCS, url, device.member, device.password]
             output = run(command, cwd=folder, check=False).output
             found = _SUMMARY.search(output)
             if found is None:
