@@ -155,6 +155,13 @@ def test_who_leaves_takes_her_locker_out_of_the_house(lockerd: LockerdBox) -> No
         assert not (lockerd.data / folder / eve.member).exists()
     assert [one.name for one in ada.call("members").members] == ["Ada"]
     lockerd.wait_for("member_left")
+    lockerd.stop()  # the same, had the plug been pulled before the locker was moved
+    (lockerd.data / "left" / ben.member).rename(lockerd.data / "lockers" / ben.member)
+    file = lockerd.data / "household.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"left": [ben.member]}))
+    lockerd.start()
+    assert (lockerd.data / "left" / ben.member / "key").exists()
+    assert json.loads(file.read_text())["left"] == []
 
 
 def test_a_guardian_opens_her_wards_locker_and_the_child_sees_it(lockerd: LockerdBox) -> None:
