@@ -1,4 +1,4 @@
-"""Does the photo grid stay smooth at 100,000 photos? Chromium on a phone's screen, its processor slowed down four times.
+"""Does the photo grid stay smooth at 100,000 photos? Chromium at phone size, its processor slowed down four times.
 
 The box and the pages are the real ones; only the photos are short: 100,000 records of a few hundred bytes, each with
 its own date and with previews in three sizes, drawn from a palette of real JPEGs. The browser does all it would do
