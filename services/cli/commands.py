@@ -76,6 +76,16 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
     "empty": (records.empty, ()),
     "gone": (records.gone, (_WHAT, _PASSPHRASE)),
     "rename": (records.rename, (_word("what", metavar="NAME|ID"), _word("name", metavar="NEW-NAME"))),
+    "tag": (
+        records.tag,
+        (
+            _word("what", nargs="*", metavar="NAME|ID"),
+            _word("--add", action="append", default=[], metavar="TAG", help="give them this tag"),
+            _word("--remove", action="append", default=[], metavar="TAG", help="take this tag away"),
+            _JSON,
+        ),
+    ),
+    "note": (records.note, (_word("what", metavar="NAME|ID"), _word("text", nargs="?", metavar="TEXT"))),
     "verify": (records.verify, (_JSON,)),
     "rebuild": (records.rebuild, (_JSON,)),
     "stats": (records.stats, (_JSON,)),

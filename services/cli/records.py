@@ -1,4 +1,4 @@
-"""Commands about records that are there: ls, search, history, rm, undelete, bin, empty, gone, rename; and the store."""
+"""Commands about records that are there: ls, search, history, rm, undelete, bin, gone, rename, tag; and the store."""
 
 from __future__ import annotations
 
@@ -112,6 +112,32 @@ def gone(shell: Shell, args: argparse.Namespace) -> int:
 def rename(shell: Shell, args: argparse.Namespace) -> int:
     """Give a record another name."""
     shell.mine.call("rename", id=shell.find(args.what).id, name=str(SafeName(text(args.name))))
+    return 0
+
+
+def tag(shell: Shell, args: argparse.Namespace) -> int:
+    """Give records tags or take them away; without names: list every tag."""
+    if not args.what:
+        started, found = time.monotonic(), shell.mine.call("tags").tags
+        for each in found:
+            print(json.dumps(encode(each)) if args.json else f"{each.count:>8}  {each.tag}")
+        if args.json:
+            last_line(started, {"tags": len(found)})
+        return 0
+    ids = tuple(shell.find(word).id for word in args.what)
+    added, removed = (tuple(text(each) for each in words) for words in (args.add, args.remove))
+    count = shell.mine.call("annotate", ids=ids, add_tags=added, remove_tags=removed).count
+    print(f"Changed: {counted(count, 'record')}.")
+    return 0
+
+
+def note(shell: Shell, args: argparse.Namespace) -> int:
+    """Write a note on a record (“” for none), or show it."""
+    record = shell.find(args.what)
+    if args.text is None:
+        print(shown(record.note))
+    else:
+        shell.mine.call("annotate", ids=(record.id,), note=text(args.text))
     return 0
 
 

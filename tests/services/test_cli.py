@@ -234,6 +234,17 @@ def test_deleted_records_come_back_exactly(locker: Locker, tmp_path: Path) -> No
     assert "bin test/two" in locker.refused("undelete", "bin test/two")
 
 
+def test_tags_and_notes(locker: Locker, tmp_path: Path) -> None:
+    (tmp_path / "harbour plan.txt").write_text("jetty")
+    locker.ok("put", str(tmp_path / "harbour plan.txt"))
+    locker.ok("tag", "harbour plan.txt", "--add", "Boat", "--add", "summer trip")
+    locker.ok("tag", "harbour plan.txt", "--remove", "Boat")
+    assert "summer trip" in locker.ok("tag") and "Boat" not in locker.ok("tag")
+    locker.ok("note", "harbour plan.txt", "ask the lighthouse keeper")
+    assert "lighthouse" in locker.ok("note", "harbour plan.txt")
+    assert "harbour plan" in locker.ok("search", "keeper")
+
+
 def test_search_rename_and_gone(locker: Locker, tmp_path: Path) -> None:
     (tmp_path / "pumpkin soup.txt").write_text("a recipe with nutmeg")
     locker.ok("put", tmp_path / "pumpkin soup.txt")
