@@ -13,7 +13,7 @@ from firmware.model.folding import beginnings, folded
 from firmware.model.mime import is_text, needs_reader
 from firmware.model.text import decode_text
 
-LINE_BEFORE, LINE_AFTER = 32, 110
+LINE_BEFORE, LINE_AFTER = 24, 110
 """Characters shown on both sides of the first word found: two rows on a phone."""
 _BLANKS = re.compile(r"\s+")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.services import reader_files as files
 from tests.web.front import Visitor
 from tests.web.test_find import PHONE, fits, full, page
-from tests.web.things import record_of
+from tests.web.things import record_of, version
 
 __all__ = ["PHONE", "full", "page"]
 
@@ -27,12 +27,10 @@ def booking(full: Visitor) -> Iterator[str]:
 def test_a_paper_shows_its_first_page_and_its_words(page: Page, booking: str) -> None:
     page.goto(f"/record/{booking}")
     expect(page.locator("h1")).to_have_text("Booking")
-    assert (
-        page.evaluate(
-            "async () => { const i = document.querySelector('.page-view img'); await i.decode(); return i.naturalWidth; }"
-        )
-        > 500
+    drawn = (
+        "async () => { const it = document.querySelector('.page-view img'); await it.decode(); return it.naturalWidth }"
     )
+    assert page.evaluate(drawn) > 500
     fits(page)
     page.locator(".read-along summary").click()
     expect(page.locator(".read-along")).to_contain_text("third flowerpot")
@@ -110,6 +108,25 @@ def test_a_new_name_keeps_its_ending_and_its_folder(page: Page, full: Visitor) -
     page.goto(f"/record/{id}")
     expect(page.locator(".badge.move")).to_be_visible()
     full.post(f"/record/{id}/delete")
+    full.post("/bin/empty")
+
+
+def test_an_older_version_is_brought_back(page: Page, full: Visitor) -> None:
+    for text in (b"the first harbour", b"the second lantern"):
+        version(full, "Drafts/story.txt", text)
+    page.goto("/find?q=lantern")
+    page.locator(".found-papers .row").click()
+    expect(page.locator(".versions .row")).to_have_count(2)
+    fits(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Take home version 1").click()
+    assert download.value.path().read_bytes() == b"the first harbour"
+    page.get_by_role("button", name="Bring back: Version 1").click()
+    expect(page.locator(".said.fine")).to_contain_text("The older version is back.")
+    expect(page.locator(".paper")).to_have_text("the first harbour")
+    expect(page.locator(".versions .row")).to_have_count(3)
+    page.goto("/find?q=story")
+    full.post("/selection/delete", ids=record_of(full, "story"))
     full.post("/bin/empty")
 
 

@@ -9,9 +9,10 @@ import urllib.parse
 
 from PIL import Image
 
+from services.api.blocking import Blocking
 from tests.services import reader_files as files
 from tests.services.running import Running
-from tests.web.front import Visitor
+from tests.web.front import PASSPHRASE, Visitor
 
 JULY_MS, MARCH_MS = 1_752_580_800_000, 1_741_521_600_000
 """15 July and 9 March 2025, at noon."""
@@ -52,6 +53,13 @@ def fill(member: Visitor) -> None:
             return
         time.sleep(0.2)
     raise AssertionError("the box did not read its files")
+
+
+def version(member: Visitor, name: str, data: bytes) -> None:
+    """Put a file as the next version of its name, as a program over WebDAV or the shell does."""
+    run = (member.box.data / "run").resolve()
+    token = Blocking(run).call("open", member="Marta", passphrase=PASSPHRASE)
+    Blocking(run, token.token, token.member).call("put", body=[data], name=name, mtime_ns=JULY_MS * 10**6)
 
 
 def _previews(member: Visitor, words: str) -> list[str]:

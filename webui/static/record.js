@@ -101,7 +101,7 @@ function chip(tag) {
   const link = document.createElement("a");
   const name = document.createElement("bdi");
   const drop = document.createElement("button");
-  item.className = "chip tagged";
+  item.className = "chip tag-chip";
   link.href = `/find?${new URLSearchParams({ tag })}`;
   name.textContent = tag;
   link.append(name);
