@@ -90,6 +90,8 @@ class FolderCalls:
             raise NoSuchRecord(what=f"“{a.path[:80]}”")
         if file is None:
             folders.apart(a.path.rstrip("/"), a.to)
+        if there.folder:
+            folders.apart(a.to, a.path.rstrip("/"))  # else making room would take away what is to be moved
         if not a.replace and (there.file is not None or there.folder):
             raise Conflict(why="something of that name is there already.")
         if there.file is not None:

@@ -55,11 +55,16 @@ def destination(header: str, host: str) -> Target | None:
         parts = urlsplit(header.strip())
     except ValueError:
         raise BadName(why="it is not an address") from None
-    if parts.netloc and (parts.netloc.lower() != host.lower() or parts.scheme.lower() not in ("http", "https")):
+    if parts.netloc and (_server(parts.netloc) != _server(host) or parts.scheme.lower() not in ("http", "https")):
         return None
     if parts.query or not parts.path:
         raise BadName(why="it is not an address")
     return target(parts.path + ("#" if parts.fragment else ""))
+
+
+def _server(host: str) -> str:
+    """Return host and port as they compare: the port of https may be left out."""
+    return host.lower().removesuffix(":443")
 
 
 def href(path: str, *, folder: bool) -> str:
