@@ -149,9 +149,10 @@ class Uploads:
             raise TooLarge(limit=f"{UPLOAD_BYTES // GIB} GiB")
         if announced.size > _WORTH_A_CHECK:
             locker.require_room(announced.size)
-        self._tidy()
-        if locker.catalog.open_uploads() >= UPLOADS_OPEN:
-            raise Busy(count=UPLOADS_OPEN)
+        if locker.now_ms >= self._tidy_at or locker.catalog.open_uploads() >= UPLOADS_OPEN:
+            self._tidy()
+            if locker.catalog.open_uploads() >= UPLOADS_OPEN:
+                raise Busy(count=UPLOADS_OPEN)
         row = UploadRow(
             locker.home.entropy.bytes(ID_BYTES), locker.now_ms, announced.name.raw, announced.size, announced.mtime_ns,
             announced.mime, announced.collide.value, OPEN, 0, b"", 0, locker.now_ms + UPLOAD_DAYS * DAY_MS, b"",
@@ -225,6 +226,14 @@ class Uploads:
         if upload is not None:
             self.pause(upload)
 
+    def stop_all(self) -> None:
+        """Pause whatever is under way, as far as there is room: the locker closes."""
+        for id in tuple(self._active):
+            try:
+                self.stop(id)
+            except BoxError:
+                continue  # it goes on from its last commit
+
     def finish(self, upload: Upload) -> tuple[UploadRow, PutResult]:
         """Turn a complete upload into a version of a record. Commit afterwards."""
         result = upload.finish()
@@ -276,8 +285,7 @@ class Uploads:
         self.dirty = False
 
     def _tidy(self) -> None:
-        """Forget what expired, once an hour."""
+        """Forget what expired; next time in an hour, or when too many are open."""
         now = self._locker.now_ms
-        if now >= self._tidy_at:
-            self._tidy_at = now + DAY_MS // 24
-            self._locker.catalog.drop_expired_uploads(now)
+        self._tidy_at = now + DAY_MS // 24
+        self._locker.catalog.drop_expired_uploads(now)

@@ -158,6 +158,7 @@ class Store:
                 self._feed(target, item)
             if self._due():
                 self._commit()
+        self.locker.uploads.stop_all()
         self._commit()
         self.locker.close()
         with self._guard:
