@@ -3,6 +3,7 @@
 // A request that left is let finish: cancelling it would cost the box a new TLS connection, and the answer is small.
 
 const IN_FLIGHT = 6;
+const MOST_FRESH = 500;
 const TRY_AGAIN_MS = [500, 900, 1500, 2500, 4000, 8000, 15000, 30000];
 
 export class Pictures {
@@ -10,6 +11,7 @@ export class Pictures {
   #flying = 0;
   #held = false;
   #waiting = new Map();
+  #fresh = new Set();
 
   /** Bring the picture at `address` into `tile`, unless `drop(tile)` comes first. */
   want(tile, address, tries = 0) {
@@ -32,6 +34,8 @@ export class Pictures {
 
   /** The box has made the preview of `id`: ask now instead of waiting. */
   made(id) {
+    this.#fresh.add(id);
+    if (this.#fresh.size > MOST_FRESH) this.#fresh.delete(this.#fresh.values().next().value);
     for (const [tile, { address, timer }] of this.#waiting) {
       if (tile.dataset.record !== id) continue;
       clearTimeout(timer);
@@ -75,6 +79,10 @@ export class Pictures {
   /** Not made yet: the box makes asked-for ones first, so ask again soon, then ever more seldom, then not at all. */
   #later(tile, id, address, tries) {
     if (tile.dataset.record !== id || !tile.isConnected || tries >= TRY_AGAIN_MS.length) return;
+    if (this.#fresh.delete(id)) {
+      this.want(tile, address, tries + 1); // the news overtook the answer that it is not there yet
+      return;
+    }
     tile.classList.add("coming");
     const again = () => {
       if (document.hidden) {
