@@ -43,9 +43,9 @@ export class Sender extends EventTarget {
   /** Take files in: [{ file, path, handle }]. One that is here or under way already is not taken twice. */
   add(entries) {
     for (const { file, path, handle } of entries) {
-      const twin = this.jobs.find((one) => one.path === path && one.size === file.size && one.file.lastModified === file.lastModified);
-      if (twin && twin.state !== "trouble") continue;
-      if (twin) this.leaveOut(twin);
+      const namesakes = this.jobs.filter((one) => one.path === path);
+      if (namesakes.some((one) => one.state !== "trouble" && isSame(one.file, file))) continue;
+      for (const one of namesakes) if (one.state === "trouble") this.leaveOut(one);
       const job = { file, path, handle, size: file.size, offset: 0, shown: 0, state: "waiting", note: "", tries: 0 };
       this.jobs.push(job);
       this.fresh.push(job);
@@ -213,4 +213,5 @@ export class Sender extends EventTarget {
   }
 }
 
+const isSame = (one, other) => one.size === other.size && one.lastModified === other.lastModified;
 const bySize = (one, other) => one.size - other.size;

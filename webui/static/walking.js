@@ -8,8 +8,9 @@ const HEADERS_RECEIVED = 2;
 export function keepWalking(isBusy, stays) {
   const loaded = new Set([...document.querySelectorAll("script[type=module][src]")].map((script) => script.src));
   let soft = false;
+  let here = location.pathname;
 
-  document.addEventListener("click", (event) => {
+  addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     const plain = !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || !plain || !isBusy() || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
@@ -17,7 +18,7 @@ export function keepWalking(isBusy, stays) {
     event.preventDefault();
     walk("GET", link.href);
   });
-  document.addEventListener("submit", (event) => {
+  addEventListener("submit", (event) => {
     const form = event.target;
     const where = new URL(event.submitter?.getAttribute("formaction") ?? form.action, location.href);
     if (event.defaultPrevented || !isBusy() || form.method === "dialog" || LEAVING.has(where.pathname)) return;
@@ -26,10 +27,14 @@ export function keepWalking(isBusy, stays) {
     if (form.method === "get") walk("GET", `${where.pathname}?${fields}`);
     else walk("POST", where.href, fields);
   });
-  addEventListener("popstate", () => {
+  // Before the listeners of pages that were left: going back to another page is no news for them.
+  const back = (event) => {
+    if (location.pathname === here || !(soft || isBusy())) return;
+    event.stopImmediatePropagation();
     if (isBusy()) walk("GET", location.href, null, false);
     else if (soft) location.reload();
-  });
+  };
+  addEventListener("popstate", back, { capture: true });
 
   function walk(method, url, body = null, forward = true) {
     const request = new XMLHttpRequest();
@@ -49,6 +54,7 @@ export function keepWalking(isBusy, stays) {
       }
       if (forward) history.pushState(null, "", request.responseURL);
       soft = true;
+      here = location.pathname;
       place(page);
     });
     request.addEventListener("error", () => location.assign(url));
