@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TextIO
 import segno
 
 from firmware.linux.netlink import IpAddress
+from services.api.kit_words import six_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Greeting:
         """The address in the QR code; the code stands in the fragment, which browsers never send."""
         return f"{self.url('https', self.host + '.local')}/claim#{self.claim_code}"
 
+    def six_words(self) -> str:
+        """The words of the box's own authority, shown on its pages too."""
+        return six_words(ssl.PEM_cert_to_DER_cert(self.ca_pem.read_text("ascii")))
+
     def as_json(self) -> str:
         """The one line of a headless start."""
         host = str(self.addresses[0]) if self.addresses else f"{self.host}.local"
@@ -59,6 +65,7 @@ class Greeting:
         ]
         lines += [f"  {self.url('https', str(address))}" for address in self.addresses]
         lines += ["", f"  Without a certificate yet, start at {self.url('http', self.host + '.local')}"]
+        lines += ["", f"  Compare before you trust the connection:  {self.six_words()}"]
         if not any(not address.is_loopback for address in self.addresses):
             lines += ["  This machine has no network: only it can reach these addresses."]
         out.write("\n".join(lines) + "\n")
