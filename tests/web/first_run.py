@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
@@ -22,6 +23,13 @@ from tests.services.running import Running
 from tests.web.front import PASSPHRASE, start
 
 OS_TAPS = {"the camera's notice of the label": 1, "“advanced” and “continue” at the warning": 2, "photo and “add”": 2}
+PHONE: dict[str, Any] = {
+    "ignore_https_errors": True,
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "locale": "en-GB",
+}
 _COUNT = """() => addEventListener("pointerdown", (event) => {
   if (event.isTrusted) sessionStorage.setItem("taps", Number(sessionStorage.getItem("taps") ?? 0) + 1);
 }, true)"""
@@ -96,10 +104,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=list(_CHROMIUM))
         box = start(Path(folder))
         try:
-            phone = {"width": 390, "height": 844}
-            context = browser.new_context(
-                ignore_https_errors=True, viewport=phone, is_mobile=True, has_touch=True, locale="en-GB"
-            )
+            context = browser.new_context(**PHONE)
             found = measure(box, context, photo)
         finally:
             browser.close()

@@ -132,7 +132,7 @@ def test_log_ins_end_with_one_tap(box: Running, member: Visitor) -> None:
     other.open()
     session = re.search(r'name="session" value="([0-9a-f]{16})"', member.get("/box/log-ins").text)
     assert session
-    while session:
+    while session is not None:
         member.post("/box/log-ins", session=session[1])
         session = re.search(r'name="session" value="([0-9a-f]{16})"', member.get("/box/log-ins").text)
     assert other.get("/home").leads_to.startswith("/open")

@@ -62,9 +62,7 @@ class ActivityPage(Page):
 
 def line(happening: Happening, language: Language, now_ms: int = 0) -> Line:
     """Return how ``happening`` is shown: with the time of day, or with ``now_ms`` how long ago it was."""
-    icon, level = next(
-        (look for start, look in _LOOKS.items() if happening.event.startswith(start)), ("history", "")
-    )
+    icon, level = next((look for start, look in _LOOKS.items() if happening.event.startswith(start)), ("history", ""))
     when = language.time(happening.time_ms, now_ms) if now_ms else language.clock(happening.time_ms)
     return Line(said(happening, language), when, icon, level)
 

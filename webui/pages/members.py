@@ -239,7 +239,7 @@ class JoinPassphrase(Entering):
             return "/join"
         box = self.front.box.as_session(host.token, host.member)
         passphrase = self.field("passphrase").strip()
-        more = {"guardian": invitation.guardian, "guardian_until": invitation.guardian_until}
+        more: dict[str, Any] = {"guardian": invitation.guardian, "guardian_until": invitation.guardian_until}
         role = Role(invitation.role)
         made: NewMember = await box.call("add_member", name=session.name, passphrase=passphrase, role=role, **more)
         invitation.joined = session.name

@@ -56,9 +56,7 @@ class Recover(Entering):
         await self.welcome(opened)
         self.go("/home?lit=1")
 
-    async def _ask(
-        self, chosen: str, words: str = "", passphrase: str = "", error: BoxError | None = None
-    ) -> None:
+    async def _ask(self, chosen: str, words: str = "", passphrase: str = "", error: BoxError | None = None) -> None:
         status = await self.status_of_box()
         offered = (await self.front.box.call("offer")).passphrase
         known = [one.id for one in status.members]
