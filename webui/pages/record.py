@@ -29,7 +29,6 @@ _SAVED_AS_THEY_ARE = (
 )
 """Types a phone needs to know to save a file where it belongs. All others are opaque bytes."""
 _PICTURES = ("image/jpeg", "image/webp")
-_PREVIEW_EDGE = 1280
 _VERSION_DIGITS = 9
 
 
