@@ -25,7 +25,7 @@ from firmware.locker.rows import UploadRow
 
 _T = TypeVar("_T")
 _LIBC = ctypes.CDLL(None)
-_COMMITS_PER_TRIM = 8
+_COMMITS_PER_TRIM = 4
 """glibc keeps what many small frees leave; given back this often it costs nothing that can be measured."""
 END, DROP = object(), object()
 _STOP = object()
