@@ -31,6 +31,8 @@ _FEW = 4
 """So many previews are made without waiting for quiet: the photo just taken, not the whole phone."""
 _REST_SHARE = 4.0
 """After such a preview, while files come in, this many times as long nothing of the kind."""
+_PAUSE_SECONDS = 0.4
+"""No byte for so long: nothing comes in just now."""
 _WATCHED_SECONDS = 20.0
 _WATCHED_BATCH_SECONDS = 1.0
 """While previews are asked for, what is made is stored at least this often."""
@@ -133,7 +135,9 @@ class Analyst:
         rest = self._rest_until - time.monotonic()
         if rest > 0:
             return rest
-        return _LOOK_AGAIN_SECONDS if self.previews is t.Previews.IDLE and not self._quiet() else None
+        if self.previews is t.Previews.OFF or self._quiet():
+            return None
+        return _PAUSE_SECONDS if self._wanted else _LOOK_AGAIN_SECONDS
 
     def _quiet(self) -> bool:
         return time.monotonic() - self._store.last_put > _QUIET_SECONDS
@@ -182,7 +186,7 @@ class Analyst:
     def _hasty(self) -> bool:
         """Make one preview that should not wait for quiet; False when there is none, or none just now."""
         began = time.monotonic()
-        if began < self._hasty_from and not self._quiet():
+        if began < self._hasty_from and began - self._store.last_put < _PAUSE_SECONDS:
             return False
         record = self._next_hasty()
         if record is None:

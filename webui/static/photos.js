@@ -8,7 +8,8 @@ import { Viewer } from "./viewer.js";
 
 const RACING_PX_PER_MS = 6;
 const SETTLED_MS = 90;
-const SOON_MS = 250;
+const SOON_MS = 30;
+const LOOKS_APART_MS = 700;
 const LOOK_AGAIN_MS = 20000;
 const SLOW_MS = 2000;
 const PLACE = "photos-place";
@@ -16,6 +17,7 @@ const PLACE = "photos-place";
 class LockerPhotos extends HTMLElement {
   #frame = 0;
   #last = { y: 0, at: 0 };
+  looked = 0;
 
   connectedCallback() {
     this.words = JSON.parse(this.querySelector("[data-words]").textContent);
@@ -98,8 +100,7 @@ class LockerPhotos extends HTMLElement {
     this.model.addEventListener("change", (event) => (event.moved ? this.#relay() : this.#update()));
     this.model.addEventListener("away", () => this.#away());
     const look = () => {
-      clearTimeout(this.looking);
-      this.looking = setTimeout(() => this.look(), SOON_MS);
+      this.looking ||= setTimeout(() => this.look(), performance.now() - this.looked > LOOKS_APART_MS ? SOON_MS : LOOKS_APART_MS);
     };
     for (const name of ["state", "stored", "changed", "back"]) document.addEventListener(`locker:${name}`, look);
     document.addEventListener("locker:preview", ({ detail }) => detail?.id && this.wall.pictures.made(detail.id));
@@ -110,6 +111,8 @@ class LockerPhotos extends HTMLElement {
 
   /** Ask what changed and show it, without moving what is being looked at. */
   async look() {
+    this.looking = 0;
+    this.looked = performance.now();
     const changed = await this.model.refresh().catch(() => false);
     if (changed) this.#relay();
   }
