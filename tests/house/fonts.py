@@ -1,8 +1,8 @@
 """The fonts of the pages: cuts from two open families, made again by ``python -m tests.house.fonts FOLDER --write``.
 
 ``FOLDER`` holds the unpacked npm packages ``@fontsource-variable/figtree`` and ``@fontsource-variable/literata``, both
-5.3.0, as ``figtree/`` and ``literata/``; fontTools and brotli must be installed. Both families are under the SIL Open Font
-Licence 1.1 without a reserved name; their licences are copied beside the cuts. The box itself never runs this.
+5.3.0, as ``figtree/`` and ``literata/``; fontTools and brotli must be installed. Both families are under the SIL Open
+Font Licence 1.1 without a reserved name; their licences are copied beside the cuts. The box itself never runs this.
 """
 
 from __future__ import annotations
