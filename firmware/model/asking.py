@@ -31,7 +31,9 @@ _KINDS = {
 _ENDINGS = frozenset({"pdf"})
 """Kinds that are also endings of names: the word stays, so that nothing but such files is found."""
 
-_FILLERS = frozenset("in im of from on am vom von aus the der die das den and und".split())
+_FILLERS = frozenset(
+    {"in", "im", "of", "from", "on", "am", "vom", "von", "aus", "the", "der", "die", "das", "den", "and", "und"}
+)
 _TOKEN = re.compile(r'#"([^"]*)"?|#(\S+)|"([^"]*)"?|(\S+)')
 _EDGES = ",;:!?()[]„“”«»'"
 

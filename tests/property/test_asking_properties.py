@@ -10,7 +10,24 @@ from hypothesis import strategies as st
 from firmware.model.asking import as_words, understand, without
 
 _WORDS = st.sampled_from(
-    'lake 2024 november 21. 3.5. since vor bis last summer letzten photos pdf #tag "quoted #"a - to in 29.2. 31 may'.split()
+    (
+        *(
+            "lake",
+            "2024",
+            "november",
+            "21.",
+            "3.5.",
+            "since",
+            "vor",
+            "bis",
+            "last",
+            "summer",
+            "letzten",
+            "photos",
+            "pdf",
+        ),
+        *("#tag", '"quoted', '#"a', "-", "to", "in", "29.2.", "31", "may"),
+    )
 )
 _TYPED = st.one_of(st.text(max_size=250), st.lists(_WORDS, max_size=12).map(" ".join))
 _TODAY = st.dates(dt.date(1990, 1, 1), dt.date(2199, 12, 31))

@@ -51,7 +51,8 @@ def fits(page: Page) -> None:
     page.set_viewport_size(size)
     small = page.evaluate(
         """[...document.querySelectorAll("main a, main button, main summary, main input, main select, main textarea")]
-        .filter((one) => one.checkVisibility({checkVisibilityCSS: true}) && !one.closest(".quietly") && one.type !== "hidden")
+        .filter((one) => one.checkVisibility({checkVisibilityCSS: true}) && !one.closest(".quietly"))
+        .filter((one) => one.type !== "hidden")
         .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
         .filter(([, at]) => at.width > 1 && (at.height < 43.5 || at.width < 43.5)).map(([text]) => text)"""
     )
