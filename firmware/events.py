@@ -332,8 +332,8 @@ PASSKEY_REFUSED = Event(
     "passkey_refused",
     "a6db3656c2e94b868c6fde704e06facb",
     Severity.NOTICE,
-    "A passkey was refused for member {member} ({code}).",
-    ("member", "code"),
+    "A passkey was refused for member {member} ({why}).",
+    ("member", "why"),
 )
 
 ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))

@@ -141,7 +141,7 @@ class DoorCalls:
             passkey = await self._judged(member, args)
         except Refused as error:
             throttle.wrong()
-            self._desk.tell(events.PASSKEY_REFUSED, member=member.id, code=error.code)
+            self._desk.tell(events.PASSKEY_REFUSED, member=member.id, why=error.code)
             raise
         self._desk.tell(events.PASSKEY_USED, {"label": passkey["label"], "device": args.device}, member=member.id)
         await self._house.settle(member)

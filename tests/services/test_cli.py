@@ -312,8 +312,7 @@ def test_what_cannot_be_undone_asks_for_the_passphrase_when_it_was_typed_long_ag
     fresh: Locker, tmp_path: Path
 ) -> None:
     fresh.ok("put", fresh.passphrase)
-    run = (fresh.box.data / "run").resolve()
-    box = Blocking(run)
+    box = Blocking(run := (fresh.box.data / "run").resolve())
     member = box.call("status").members[0].id
     session = box.as_session(str(Tokens(run).of(member)), member)
     archive = tmp_path / "all.zip"

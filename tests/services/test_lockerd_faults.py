@@ -95,7 +95,7 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     journal = TellingJournal("test", lambda *_: None)
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
     calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal, Watch(lambda _: True))
-    server = Server(Where.LOCKER, calls.handlers(), lambda *_: "session", frozenset({os.getuid()}), b"{}")
+    server = Server(Where.LOCKER, calls.handlers(), lambda *_: "session", frozenset({os.getuid()}))
     http = server.listen([listen(folder / "lockers" / f"{MEMBER}.sock")])
     store.start()
     try:
