@@ -280,21 +280,23 @@ class Locker(LockerReader):
     def _commit(self) -> None:
         packs = self.packs
         if self._has_news():
+            packs.seal_waiting()
+            # While segments are sealed beside it, the catalog can take in new versions: they need no place in a pack.
+            early = all(isinstance(entry, chain.Put) for entry in self._entries)
+            if early:
+                Applier(self.shelf).records(self._entries, self.head_seq + 1, self._texts)
             packs.flush()
             packs.sync((Kind.DATA, Kind.PREVIEW))
             packs.ready_for_link()
-            entries = [*packs.entries, *self._entries]
-            self.append_link(entries, packs.located, self._texts)
+            self._append_link([*packs.entries, *self._entries], [] if early else self._entries)
         self.uploads.save()
         self.catalog.commit()
         packs.settle()
         self._forget_queue()
 
-    def append_link(
-        self, entries: Sequence[chain.Entry], located: Sequence[chain.Located], texts: Texts | None
-    ) -> None:
-        """Sign and append one link, sync it, and write what it says into the open catalog transaction."""
-        seq = self.head_seq + 1
+    def _append_link(self, entries: Sequence[chain.Entry], records: Sequence[chain.Entry]) -> None:
+        """Sign and append one link, sync it, and write it, its places and ``records`` into the catalog transaction."""
+        seq, located = self.head_seq + 1, self.packs.located
         link = chain.build_link(
             seq, self.head_hash, self.now_ms, entries, located, self._head_key, self.home.entropy.bytes
         )
@@ -306,7 +308,7 @@ class Locker(LockerReader):
         self.catalog.add_link(row)
         applier.places(located)
         applier.packs(entries)
-        applier.records(entries, seq, texts)
+        applier.records(records, seq, self._texts)
         self.set_head(seq, link.hash)
 
     def set_head(self, seq: int, link_hash: bytes) -> None:

@@ -179,9 +179,13 @@ class OpenPacks:
 
     def flush(self) -> None:
         """Seal every waiting segment and wait until all lie in their packs."""
+        self.seal_waiting()
+        self._settle_segments(0)
+
+    def seal_waiting(self) -> None:
+        """Send every waiting segment on its way into its pack."""
         for (kind, compress), segment in list(self._segments.items()):
             self._seal(kind, compress, segment)
-        self._settle_segments(0)
 
     def _seal(self, kind: Kind, compress: bool, segment: _Segment) -> None:
         """Let the lane seal a segment while the next one fills."""
