@@ -24,6 +24,7 @@ export class Sender extends EventTarget {
     this.fresh = [];
     this.ready = [];
     this.running = new Map();
+    this.own = new Set();
     this.paused = this.locked = this.away = this.checking = false;
     this.watchSleep();
     addEventListener("online", () => this.wake("away"));

@@ -90,6 +90,7 @@ export class Transfer {
   /** The box told how much is durable. */
   moved({ offset, id, state }) {
     const { job } = this;
+    this.crew.own.add(job.url);
     job.offset = offset;
     job.shown = Math.max(job.shown, offset);
     job.tries = 0;

@@ -12,6 +12,7 @@ import { keepWalking } from "./walking.js";
 
 const DRAW_MS = 150;
 const ELSEWHERE_MS = 30_000;
+const OURS_MS = 2000;
 const WHOLE = 100;
 
 class LockerUploads extends HTMLElement {
@@ -249,16 +250,16 @@ class LockerUploads extends HTMLElement {
     document.addEventListener("visibilitychange", () => this.sender.isBusy && this.lamp());
   }
 
-  /** News of an upload that is not ours. */
+  /** News of an upload; whether it is ours is known a moment later, when our own request was answered. */
   heard(id) {
-    if (this.sender.jobs.some((job) => job.url === `/uploads/${id}`)) return;
     this.elsewhere.set(id, Date.now());
-    this.tellElsewhere();
-    setTimeout(() => this.tellElsewhere(), ELSEWHERE_MS + 1000);
+    for (const wait of [OURS_MS, ELSEWHERE_MS + OURS_MS]) setTimeout(() => this.tellElsewhere(), wait);
   }
 
   tellElsewhere() {
-    for (const [id, at] of this.elsewhere) if (Date.now() - at > ELSEWHERE_MS) this.elsewhere.delete(id);
+    for (const [id, at] of this.elsewhere) {
+      if (Date.now() - at > ELSEWHERE_MS || this.sender.own.has(`/uploads/${id}`)) this.elsewhere.delete(id);
+    }
     const count = this.elsewhere.size;
     for (const line of document.querySelectorAll("[data-elsewhere]")) {
       line.hidden = !count;
