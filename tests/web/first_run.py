@@ -65,7 +65,7 @@ def measure(box: Running, context: BrowserContext, photo: Path) -> Measured:
         page.keyboard.type(words[int(label.split()[-1]) - 1])
         with page.expect_response("**/kit/check"):
             page.keyboard.press("Enter")
-        page.get_by_label(label).and_(page.locator("[readonly]")).wait_for()
+        page.get_by_label(label, exact=True).and_(page.locator("[readonly]")).wait_for()
     page.locator(".foot .button[aria-disabled=false]").tap()
     page.wait_for_url("**/guide?first=1")
     _tap(page, ".foot .button")

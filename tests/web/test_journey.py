@@ -115,7 +115,7 @@ def _prove(page: Page, words: list[str]) -> None:
         field = page.locator("input[name=word]")
         field.fill(words[int(at.split()[-1]) - 1])
         field.press("Enter")
-        expect(page.get_by_label(at)).to_have_attribute("readonly", "")
+        expect(page.get_by_label(at, exact=True)).to_have_attribute("readonly", "")
 
 
 def _add(phone: Phone, files: list[Path]) -> None:
@@ -201,7 +201,7 @@ def test_a_locker_locked_elsewhere_opens_again_under_the_upload(phone: Phone, tm
     elsewhere.wait_for_url("**/open")
     page = phone.page
     page.locator("[data-files]").set_input_files([str(path) for path in _files(tmp_path)[:2]])
-    expect(page.locator("dialog")).to_be_visible()
+    expect(page.locator("dialog[data-locked]")).to_be_visible()
     page.locator("#reopen").fill("wrong")
     page.locator("[data-reopen]").click()
     expect(page.locator("[data-locked-said]")).to_contain_text("does not open")
@@ -234,7 +234,7 @@ def test_without_javascript_a_box_can_be_claimed_opened_and_read(new_box: Runnin
         page.locator("#onward").click()
         page.wait_for_url("**/claim")
         page.locator("#code").fill(str(phone.box.hello["claim_code"]).lower().replace("-", " "))
-        page.locator(".foot .button").click()
+        page.locator(".foot .button").first.click()
         page.locator("#household").fill("Haus Novak")
         page.locator("#name").fill("Marta")
         page.locator(".foot .button").click()
