@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from services.api.types import RecordInfo
 from webui.language import Language
@@ -40,20 +38,6 @@ class Item:
     is_picture: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """All records of one day in a list: pictures for the grid, the rest as rows."""
-
-    title: str
-    pictures: tuple[Item, ...]
-    others: tuple[Item, ...]
-
-    @property
-    def count(self) -> int:
-        """How many records the day has on this page."""
-        return len(self.pictures) + len(self.others)
-
-
 def readable(name: str) -> str:
     """Return ``name`` as text: undecodable bytes and control characters (direction marks too) become U+FFFD.
 
@@ -84,18 +68,6 @@ def shown(record: RecordInfo, language: Language, now_ms: int) -> Item:
         has_preview=record.has_preview,
         is_picture=record.has_preview and icon in ("image", "film"),
     )
-
-
-def by_day(records: Iterable[RecordInfo], language: Language, now_ms: int) -> Sequence[Day]:
-    """Group ``records`` (newest first) by the local day they belong to, in their order."""
-    days = []
-    for _, group in groupby(records, key=lambda record: _local(record.when_ms).date()):
-        of_day = list(group)
-        items = [shown(record, language, now_ms) for record in of_day]
-        pictures = tuple(item for item in items if item.is_picture)
-        others = tuple(item for item in items if not item.is_picture)
-        days.append(Day(language.day(of_day[0].when_ms, now_ms), pictures, others))
-    return days
 
 
 def _local(when_ms: int) -> datetime.datetime:
