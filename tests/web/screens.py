@@ -17,7 +17,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.services.running import Running
-from tests.web.front import PASSPHRASE, start
+from tests.web.front import PASSPHRASE, Visitor, start
+from tests.web.things import fill, record_of
 
 SIZES = {"phone": (390, 844), "laptop": (1280, 800)}
 SCHEMES = ("light", "dark")
@@ -187,6 +188,33 @@ def people(walk: Walk) -> None:
     other.context.close()
 
 
+def finding(walk: Walk) -> None:
+    """Find, a record, files in folders, the bin."""
+    visitor = Visitor(walk.box)
+    visitor.cookies = {one["name"]: one["value"] for one in walk.page.context.cookies()}
+    fill(visitor)
+    booking = record_of(visitor, "flowerpot")
+    note = "Paid from the joint account, ask about the meter."
+    visitor.post(f"/record/{booking}/annotate", note=note, add="to pay, holidays")
+    stops = {
+        "find": "/find", "find-words": "/find?q=lake", "find-days": "/find?q=photos+july+2025",
+        "find-nothing": "/find?q=flowerpto", "record": f"/record/{booking}", "files": "/files?in=Papers",
+        "bin-empty": "/bin",
+    }  # fmt: skip
+    for name, path in stops.items():
+        walk.go(path)
+        walk.snap(name)
+    visitor.post(f"/record/{booking}/delete")
+    for name, path in {
+        "bin": "/bin",
+        "bin-gone": f"/bin/gone?ids={booking}",
+        "record-bin": f"/record/{booking}",
+    }.items():
+        walk.go(path)
+        walk.snap(name)
+    visitor.post("/bin/undelete", id=booking)
+
+
 def _type_word(page: Page, word: str) -> None:
     field = page.locator("input[name=word]")
     field.fill(word)
@@ -195,7 +223,7 @@ def _type_word(page: Page, word: str) -> None:
     page.locator(".field.ok, .field.bad").last.wait_for()
 
 
-WALKS: list[Callable[[Walk], None]] = [first_run, inside, people]
+WALKS: list[Callable[[Walk], None]] = [first_run, finding, inside, people]
 """In this order, on one box and in one browser."""
 
 
