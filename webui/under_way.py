@@ -28,7 +28,8 @@ class Flow:
         """Start the call at once, before the first byte; ``refused`` hears when it ends with an error."""
         self._refused = refused
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(limits.WEB_PIECES)
-        self._gathered = bytearray()
+        self._gathered: list[bytes] = []
+        self._size = 0
         self._call = asyncio.ensure_future(call(self._body()))
         self._call.add_done_callback(self._ended)
 
@@ -37,20 +38,19 @@ class Flow:
         """True once the call ended: whatever else arrives is of no use."""
         return self._call.done()
 
-    async def feed(self, chunk: bytes) -> None:
-        """Take the next bytes; waits while the locker is busy. After the end of the call they are dropped."""
+    def feed(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take the next bytes; await what is returned while the locker is busy. After the end they are dropped."""
         if self.is_over:
-            return
-        self._gathered += chunk
-        if len(self._gathered) >= limits.API_CHUNK_BYTES:
-            await self._hand_on()
+            return None
+        self._gathered.append(chunk)
+        self._size += len(chunk)
+        return self._hand_on() if self._size >= limits.API_CHUNK_BYTES else None
 
     async def end(self) -> Any:
         """Hand on the rest and wait for the answer; raises Conflict when another connection took over."""
-        if not self.is_over:
-            await self._hand_on()
-        if not self.is_over:
-            await self._put(None)
+        for last in (self._joined(), None):
+            if not self.is_over and (full := self._put(last)) is not None:
+                await full
         await self.settled()
         if self._call.cancelled():
             raise Conflict(why="this file is being sent on another connection.")
@@ -69,14 +69,22 @@ class Flow:
         while (piece := await self._pieces.get()) is not None:
             yield piece
 
-    async def _hand_on(self) -> None:
-        piece, self._gathered = bytes(self._gathered), bytearray()
-        await self._put(piece)
+    def _joined(self) -> bytes:
+        piece = b"".join(self._gathered)
+        self._gathered.clear()
+        self._size = 0
+        return piece
 
-    async def _put(self, piece: bytes | None) -> None:
-        if not self._pieces.full():
-            self._pieces.put_nowait(piece)
-            return
+    def _hand_on(self) -> Awaitable[None] | None:
+        return self._put(self._joined())
+
+    def _put(self, piece: bytes | None) -> Awaitable[None] | None:
+        if self._pieces.full():
+            return self._put_when_free(piece)
+        self._pieces.put_nowait(piece)
+        return None
+
+    async def _put_when_free(self, piece: bytes | None) -> None:
         waiting = asyncio.ensure_future(self._pieces.put(piece))
         await asyncio.wait((waiting, self._call), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

@@ -38,7 +38,7 @@ class Share(Streamed):
         self._word = ""
         self._count = self._stored = 0
 
-    async def take(self, chunk: bytes) -> bool:
+    async def take(self, chunk: bytes) -> None:
         """Let files flow into the locker, gather the few words."""
         self._count += len(chunk)
         if self._count > limits.UPLOAD_BYTES:
@@ -49,10 +49,14 @@ class Share(Streamed):
             elif isinstance(event, PartEnd):
                 await self._part_ends()
             elif self._flow is not None:
-                await self._flow.feed(event)
+                await self._pour(event)
             elif self._word:
                 self._words[self._word] = (self._words.get(self._word, b"") + event)[:_WORD_BYTES]
-        return True
+
+    async def _pour(self, data: bytes) -> None:
+        full = self._flow.feed(data) if self._flow is not None else None
+        if full is not None:
+            await full
 
     def _part_begins(self, part: PartStart) -> None:
         self._word = part.name if part.filename is None and part.name in _WORDS else ""

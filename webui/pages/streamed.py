@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from tornado.ioloop import IOLoop
@@ -56,8 +57,13 @@ class Streamed(Page):
     async def begin_body(self) -> None:
         """Start whatever takes the body; raises BoxError or HTTPError to refuse it."""
 
-    async def take(self, chunk: bytes) -> bool:
-        """Take the next bytes; False when nobody wants them any more."""
+    @property
+    def wants_more(self) -> bool:
+        """False once nobody wants the rest of the body."""
+        return True
+
+    def take(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take the next bytes; what is returned is awaited before more are read."""
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -69,15 +75,15 @@ class Streamed(Page):
         text = self.request.headers.get("Content-Length", "")
         return number(text) if text else -1
 
-    async def data_received(self, chunk: bytes) -> None:
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Hand the next bytes on; of a refused body a bounded rest is read, so that the browser hears why."""
         self._received += len(chunk)
-        self._watch()
-        if self._failure is None and await self.take(chunk):
-            return
+        if self._failure is None and self.wants_more:
+            return self.take(chunk)
         self._dropped += len(chunk)
         if self._dropped > limits.WEB_REFUSED_BYTES:
             self._hang_up()
+        return None
 
     def refuse(self, error: BoxError | HTTPError) -> None:
         """Nobody takes this body any more: say why at once when too much of it is still to come to be read."""
@@ -115,10 +121,12 @@ class Streamed(Page):
         self.stop()
         self._close()
 
-    def _watch(self) -> None:
-        self._unwatch()
-        if self.request.method in self.streams:
-            self._stall = IOLoop.current().call_later(limits.WEB_STALL_SECONDS, self._hang_up)
+    def _watch(self, seen: int = -1) -> None:
+        """Look once in WEB_STALL_SECONDS whether anything moved; a timer per piece would cost more than the piece."""
+        if seen == self._received:
+            self._hang_up()
+        elif self.request.method in self.streams:
+            self._stall = IOLoop.current().call_later(limits.WEB_STALL_SECONDS, self._watch, self._received)
 
     def _unwatch(self) -> None:
         if self._stall is not None:

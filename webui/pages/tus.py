@@ -15,7 +15,7 @@ import binascii
 import datetime
 import email.utils
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from tornado.web import HTTPError, stream_request_body
@@ -83,12 +83,14 @@ class _Tus(Streamed):
         self._upload, self._flow = upload, Flow(patch, self.refuse)
         flows.add(member, upload, self._flow)
 
-    async def take(self, chunk: bytes) -> bool:
-        """Hand the next bytes on, while somebody takes them."""
-        if self._flow is None or self._flow.is_over:
-            return False
-        await self._flow.feed(chunk)
-        return True
+    @property
+    def wants_more(self) -> bool:
+        """True while the upload takes bytes."""
+        return self._flow is not None and not self._flow.is_over
+
+    def take(self, chunk: bytes) -> Awaitable[None] | None:
+        """Hand the next bytes on."""
+        return self._flow.feed(chunk) if self._flow is not None else None
 
     async def poured(self) -> UploadState | None:
         """The body is here: return the upload's state after it, or None without a body; raises why it was refused."""
