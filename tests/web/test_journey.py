@@ -244,7 +244,7 @@ def test_without_javascript_a_box_can_be_claimed_opened_and_read(new_box: Runnin
         page.locator("a[href='/kit/check']").click()
         page.locator("input[name=word]").fill("medow")
         page.locator(".foot .button").first.click()
-        expect(page.get_by_role("alert")).to_contain_text("is not in the word list")
+        expect(page.locator(".verdict p")).to_contain_text("is not in the word list")
         for _ in range(3):
             at = str(page.locator("input[name=word]").get_attribute("id")).removeprefix("word-")
             page.locator("input[name=word]").fill(words[int(at) - 1])
