@@ -86,6 +86,12 @@ KEY_FILE_BYTES = 4 * MIB
 CA_DAYS, LEAF_DAYS = 3650, 90
 """Life of the box's own certificate authority and of the certificate browsers see."""
 
+HOST_NAMES = 9
+"""``locker-ab12``, ``locker-ab12-2`` ...: bounds what a hostile neighbour who answers for every name can cost."""
+
+LEAF_RENEW_DAYS = 30
+"""A leaf with less left is issued again; leaves time for a box that was in a cupboard."""
+
 BULK_BLOCK_BYTES = 16 * MIB
 """Longest block inside a bulk stream; the parser keeps none of it, so this only refuses nonsense early."""
 

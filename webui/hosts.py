@@ -11,7 +11,16 @@ class Hosts:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Allow ``names`` (case does not matter, nor does a final dot)."""
+        self._names: frozenset[str] = frozenset()
+        self.learn(names)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """From now on the box has these names and no others."""
         self._names = frozenset(name.lower().rstrip(".") for name in names if name)
+
+    def knows(self, name: str) -> bool:
+        """Say whether ``name`` (as ``host_name`` returns it) is one of the names of this box."""
+        return name in self._names
 
     def allows(self, host: str, local_address: str) -> bool:
         """Say whether ``host`` (the header, with or without port) is this box on ``local_address``.

@@ -18,13 +18,11 @@ from zeroconf._services.info import AddressResolver
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf.const import _CLASS_IN, _TYPE_A, _TYPE_AAAA
 
+from firmware.limits import HOST_NAMES
 from firmware.linux.netlink import Addresses, IpAddress
 
 _PROBE_MS = 750
 """How long a name is asked for before it is used (RFC 6762 section 8.1: three probes 250 ms apart)."""
-
-_NAMES_TRIED = 20
-"""``locker-ab12``, ``locker-ab12-2`` … : bounds what a hostile neighbour who answers for every name can cost."""
 
 _OLD_ADDRESSES_KEPT = 32
 """Own earlier addresses that may still echo in the network and are no conflict."""
@@ -68,7 +66,7 @@ class Announcer(RecordUpdateListener):
         self._zeroconf = AsyncZeroconf(interfaces=_interfaces(at), ip_version=_version(at))
         core = self._zeroconf.zeroconf
         await core.async_wait_for_start()
-        while at.lan and self._attempt < _NAMES_TRIED and await self._taken(core):
+        while at.lan and self._attempt < HOST_NAMES and await self._taken(core):
             self._next_name()
         named()
         await self._announce(core, at)
@@ -89,12 +87,12 @@ class Announcer(RecordUpdateListener):
         while True:
             await self._conflict.wait()
             self._conflict.clear()
-            if self._zeroconf is None or self._attempt >= _NAMES_TRIED:
+            if self._zeroconf is None or self._attempt >= HOST_NAMES:
                 continue
             core = self._zeroconf.zeroconf
             await self._withdraw()
             self._next_name()
-            while self._attempt < _NAMES_TRIED and await self._taken(core):
+            while self._attempt < HOST_NAMES and await self._taken(core):
                 self._next_name()
             await self._announce(core, Addresses(tuple(self._current), ()))
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firmware.errors import Damaged, Misused
-from firmware.limits import CA_DAYS, LEAF_DAYS
+from firmware.limits import CA_DAYS, HOST_NAMES, LEAF_DAYS
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -56,7 +56,8 @@ def make_ca(host: str, now_ms: int) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"Locker Box {host}")
     networks = [x509.IPAddress(network) for network in AT_HOME]
-    constraints = x509.NameConstraints([x509.DNSName(host), x509.DNSName("localhost"), *networks], None)
+    names = [x509.DNSName(each) for each in (host, *next_names(host), "localhost")]
+    constraints = x509.NameConstraints([*names, *networks], None)
     start, end = _span(now_ms, CA_DAYS)
     builder = (
         _builder(name, name, key.public_key(), start, end)
@@ -69,13 +70,13 @@ def make_ca(host: str, now_ms: int) -> tuple[bytes, bytes]:
 
 
 def make_leaf(
-    ca_pem: bytes, ca_key_pem: bytes, host: str, addresses: Sequence[str], now_ms: int
+    ca_pem: bytes, ca_key_pem: bytes, host: str, addresses: Sequence[str], now_ms: int, also: Sequence[str] = ()
 ) -> tuple[bytes, bytes]:
     """Make a server certificate for 90 days: ``host``, ``localhost`` and those ``addresses`` that exist only at home.
 
-    A public address is left out: the authority must not vouch for it, so there the box is reached by name. A zone
-    (``fe80::1%eth0``) is cut off. Returns (certificate, private key) in PEM; raises Damaged when the authority's files
-    cannot be read and Misused for what is no address.
+    ``also`` are other names of the box; one the authority may not vouch for is left out. A public address is left out
+    too: there the box is reached by name. A zone (``fe80::1%eth0``) is cut off. Returns (certificate, private key) in
+    PEM; raises Damaged when the authority's files cannot be read and Misused for what is no address.
     """
     try:
         ca = x509.load_pem_x509_certificate(ca_pem)
@@ -84,7 +85,8 @@ def make_leaf(
         raise Damaged(what="The box's certificate authority") from None
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey) or ca_key.public_key() != ca.public_key():
         raise Damaged(what="The box's certificate authority")
-    names = [x509.DNSName(host), x509.DNSName("localhost"), *map(x509.IPAddress, _at_home(addresses))]
+    known = [name for name in also if name in next_names(host) and _may_vouch(ca, name)]
+    names = [*map(x509.DNSName, (host, *known, "localhost")), *map(x509.IPAddress, _at_home(addresses))]
     key = ec.generate_private_key(ec.SECP256R1())
     start, end = _span(now_ms, LEAF_DAYS)
     builder = (
@@ -97,6 +99,17 @@ def make_leaf(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
     return builder.sign(ca_key, SHA256()).public_bytes(serialization.Encoding.PEM), _key_pem(key)
+
+
+def next_names(host: str) -> tuple[str, ...]:
+    """Return what a box named ``host`` is called when that name is taken: ``locker-ab12-2.local`` and so on."""
+    label = host.removesuffix(".local")
+    return tuple(f"{label}-{number}.local" for number in range(2, HOST_NAMES + 1))
+
+
+def _may_vouch(ca: x509.Certificate, name: str) -> bool:
+    permitted = ca.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    return x509.DNSName(name) in permitted
 
 
 def expires_ms(pem: bytes) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -26,20 +27,25 @@ def main(words: list[str]) -> int:
     wish = Announcement(
         str(box["host"]), args.http_port, args.https_port, (("product", "Locker Box"), ("format", str(box["format"])))
     )
-    ready_fds = [args.ready_fd] if args.ready_fd >= 0 else []
-    asyncio.run(_live(wish, frozenset(args.bind), ready_fds))
+    asyncio.run(_live(wish, frozenset(args.bind), args.ready_fd))
     return 0
 
 
-async def _live(wish: Announcement, binds: frozenset[str], ready_fds: list[int]) -> None:
+async def _live(wish: Announcement, binds: frozenset[str], ready_fd: int) -> None:
     stop, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = AddressWatch()
     loop.add_reader(watch, _noticed(watch, changed))
-    announcer = Announcer(wish, lambda host: _say(f"this name is taken on the network; the box is {host}.local now"))
-    life = asyncio.create_task(_announce(announcer, binds, changed, lambda: _report(ready_fds, announcer.host)))
+    reports = _Reports(ready_fd)
+
+    def renamed(host: str) -> None:
+        _say(f"this name is taken on the network; the box is {host}.local now")
+        reports.rename(host)
+
+    announcer = Announcer(wish, renamed)
+    life = asyncio.create_task(_announce(announcer, binds, changed, lambda: reports.tell(announcer.host)))
     rename = asyncio.create_task(announcer.settle_conflicts())
     await stop.wait()
     for task in (life, rename):
@@ -92,12 +98,28 @@ def _noticed(watch: AddressWatch, changed: asyncio.Event) -> Callable[[], None]:
     return notice
 
 
-def _report(ready_fds: list[int], host: str) -> None:
-    """Tell the supervisor once that the box has this name (or could not get one yet)."""
-    while ready_fds:
-        fd = ready_fds.pop()
-        os.write(fd, (json.dumps({"host": host}) + "\n").encode())
-        os.close(fd)
+class _Reports:
+    """Tells the supervisor the name of the box: once when it is found, and whenever it changes later."""
+
+    def __init__(self, fd: int) -> None:
+        """``fd`` stays open (negative: nobody listens)."""
+        self._fd, self._told = fd, ""
+
+    def tell(self, host: str) -> None:
+        """The box has this name (or could not get one yet); said once."""
+        if host != self._told:
+            self._told = host
+            self._write(host)
+
+    def rename(self, host: str) -> None:
+        """The name changed; before the first ``tell`` it is not yet decided."""
+        if self._told:
+            self.tell(host)
+
+    def _write(self, host: str) -> None:
+        if self._fd >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._fd, (json.dumps({"host": host}) + "\n").encode())
 
 
 def _say(line: str) -> None:

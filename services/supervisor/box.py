@@ -12,15 +12,14 @@ from firmware import events
 from firmware.errors import PartFailed
 from firmware.linux.journal import Journal
 from firmware.linux.netlink import Addresses, AddressWatch, addresses
-from services.supervisor.authority import Authority
-from services.supervisor.box_folder import BoxFolder
 from services.supervisor.children import Child, Children, become_reaper
-from services.supervisor.greeting import say
-from services.supervisor.ports import Listen
+from services.supervisor.leaf import LOOK_SECONDS, LeafCare, LeafKnown
+from services.supervisor.listening import Listen
+from services.supervisor.prepared import BoxFolder
+from services.supervisor.saying import say
 
 _TRIES_BEFORE_GIVING_UP = 4
 _STOP_PATIENCE_SECONDS = 3.0
-_LEAF_CHECK_SECONDS = 3600.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _STOP_ORDER = (("webd", "peerd"), ("lockerd",))
 
@@ -28,10 +27,12 @@ _STOP_ORDER = (("webd", "peerd"), ("lockerd",))
 class Box:
     """Keeps lockerd, webd and peerd running over one data folder until a signal ends it."""
 
-    def __init__(self, folder: BoxFolder, listen: Listen, announce: bool) -> None:
-        """Nothing starts before ``run``."""
-        self._folder, self._listen, self._announce = folder, listen, announce
-        self._authority = Authority(folder)
+    def __init__(self, folder: BoxFolder, listen: Listen, leaf: LeafKnown, *, announce: bool) -> None:
+        """``leaf`` is the one just made. Nothing starts before ``run``."""
+        self.folder, self._listen, self._announce = folder, listen, announce
+        self.name = folder.host
+        """The name the network knows this box by, without ``.local``: another one may have been there first."""
+        self._leaf = LeafCare(folder.keys, leaf)
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._selector, (folder.lock_fd,), say)
         self._journal = Journal("supervisor")
@@ -46,7 +47,7 @@ class Box:
         become_reaper()
         wake = self._catch_signals()
         self._selector.register(self._watch, selectors.EVENT_READ, "addresses")
-        self._authority.renew(self.heard_at())
+        self._leaf.renew(self._hosts(), self.heard_at())
         try:
             self._children.add(Child("lockerd", self._common))
             self._children.add(Child("webd", self._web_arguments))
@@ -55,11 +56,11 @@ class Box:
                 if not self._greeted and self._all_ready():
                     self._greeted = True
                     greet(self)
-                    self._journal.tell(events.BOX_STARTED, box=self._folder.host, processes=len(self._names()))
+                    self._journal.tell(events.BOX_STARTED, box=self.folder.host, processes=len(self._names()))
         finally:
             self._children.stop(_STOP_ORDER, _STOP_PATIENCE_SECONDS)
             if self._stopping:
-                self._journal.tell(events.BOX_STOPPED, box=self._folder.host)
+                self._journal.tell(events.BOX_STOPPED, box=self.folder.host)
             self._watch.close()
             self._selector.close()
 
@@ -88,25 +89,36 @@ class Box:
         for child in self._children.reap():
             if not self._greeted and child.early_deaths >= _TRIES_BEFORE_GIVING_UP:
                 raise PartFailed(part=child.name)
-        if time.monotonic() - self._leaf_checked > _LEAF_CHECK_SECONDS:
+        if time.monotonic() - self._leaf_checked > LOOK_SECONDS:
             self._renew_leaf()
 
     def _next_wait(self) -> float:
         due = self._children.next_due()
-        return _LEAF_CHECK_SECONDS if due is None else due
+        return LOOK_SECONDS if due is None else due
 
     def _ready(self, name: str) -> None:
         child = self._children[name]
-        if child.restarts:
+        if child.restarts > child.restarts_told:
+            child.restarts_told = child.restarts
             self._journal.tell(events.PROCESS_RESTARTED, process=name, why=child.died_of)
         if name == "webd":
             self._listen = self.listen
             if self._announce and "peerd" not in self._children:
-                self._children.add(Child("peerd", self._web_arguments))
-        elif name == "peerd" and self._children["peerd"].report:
-            found = self._children["peerd"].report or {}
-            if found.get("host") not in (None, self._folder.host):
-                say(f"another machine is called {self._folder.host}.local; this box answers as {found['host']}.local")
+                self._children.add(Child("peerd", self._web_arguments, keeps_telling=True))
+        elif name == "peerd":
+            self._named(str((child.report or {}).get("host") or self.folder.host))
+
+    def _named(self, name: str) -> None:
+        """Peerd found out under which name the network knows this box."""
+        if name == self.name:
+            return
+        self.name = name
+        if name != self.folder.host:
+            say(f"another machine is called {self.folder.host}.local; this box answers as {name}.local")
+        self._renew_leaf()
+
+    def _hosts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.folder.host, self.name)))
 
     def _all_ready(self) -> bool:
         return all(self._children.report(name) is not None for name in self._names())
@@ -124,7 +136,7 @@ class Box:
 
     def _renew_leaf(self) -> None:
         self._leaf_checked = time.monotonic()
-        if self._authority.renew(self.heard_at()):
+        if self._leaf.renew(self._hosts(), self.heard_at()):
             self._children.signal("webd", signal.SIGHUP)
 
     def _catch_signals(self) -> int:
@@ -142,7 +154,7 @@ class Box:
                 signal.signal(number, signal.SIG_DFL if number is signal.SIGCHLD else signal.SIG_IGN)
 
     def _common(self) -> Sequence[str]:
-        return ("--data", str(self._folder.data), "--run", str(self._folder.run))
+        return ("--data", str(self.folder.data), "--run", str(self.folder.run))
 
     def _web_arguments(self) -> Sequence[str]:
         binds = [word for address in self._listen.addresses for word in ("--bind", address)]

@@ -10,52 +10,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
-import stat
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.errors import AlreadyRunning, Damaged, Misused, NewerFormat
 from firmware.seal import Secret, SigningKey
+from services.supervisor.prepared import RUN_PREFIX, BoxFolder, drop_run, write_private
 
 FORMAT = 1
 _OURS = {"box.json", "lock", "box", "run", "household.json", "lockers", "settings.toml", "lost+found"}
-_RUN_PREFIX = "locker-box-"
 _LAST_BREATH_SECONDS = 10.0
 """How long a start waits for the children of a supervisor that was killed; they end within about 3 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoxFolder:
-    """A prepared and locked data folder."""
-
-    data: Path
-    run: Path
-    box_id: str
-    host: str
-    lock_fd: int
-
-    @property
-    def keys(self) -> Path:
-        """The folder of the box key, the private authority and the claim code."""
-        return self.data / "box"
-
-    def claimed(self) -> bool:
-        """Say whether a household owns this box (lockerd wrote its first member)."""
-        try:
-            household = json.loads((self.data / "household.json").read_bytes())
-        except FileNotFoundError:
-            return False
-        except ValueError:
-            return True
-        return bool(household.get("members"))
-
-    def leave(self) -> None:
-        """Remove the run folder and give the lock back."""
-        _drop_run(self.data / "run")
-        os.close(self.lock_fd)
 
 
 def prepare(data: Path) -> BoxFolder:
@@ -73,25 +39,6 @@ def prepare(data: Path) -> BoxFolder:
     if identity is None:
         identity = _look(data) or _new_identity(data)
     return BoxFolder(data, _new_run(data), identity[0], identity[1], lock_fd)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write ``content`` under ``path`` with mode 0600, atomically and durably."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(fd, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _look(data: Path) -> tuple[str, str] | None:
@@ -164,9 +111,9 @@ def _holder_lives(fd: int) -> bool:
 def _new_run(data: Path) -> Path:
     """Make a fresh folder for sockets and tokens, in memory where the machine has such a place."""
     link = data / "run"
-    _drop_run(link)
+    drop_run(link)
     place = next((each for each in _places() if each.is_dir() and os.access(each, os.W_OK | os.X_OK)), None)
-    run = Path(tempfile.mkdtemp(prefix=_RUN_PREFIX, dir=place))
+    run = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=place))
     (run / "lockers").mkdir(mode=0o700)
     link.symlink_to(run)
     return run
@@ -179,18 +126,3 @@ def _places() -> list[Path]:
     places = [Path(wished)] if wished.startswith("/") and len(wished) <= 48 else []
     places += [Path(f"/run/user/{uid}")] + ([Path("/run")] if uid == 0 else []) + [Path("/dev/shm")]  # noqa: S108 - mkdtemp below
     return places
-
-
-def _drop_run(link: Path) -> None:
-    if not link.is_symlink():
-        if link.is_dir():
-            shutil.rmtree(link)
-        return
-    target = link.readlink()
-    link.unlink()
-    try:
-        info = target.lstat()
-    except FileNotFoundError:
-        return
-    if target.name.startswith(_RUN_PREFIX) and stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid():
-        shutil.rmtree(target)

@@ -37,11 +37,14 @@ class Child:
 
     name: str
     arguments: Callable[[], Sequence[str]]
+    keeps_telling: bool = False
+    """Whether more lines may follow the ready line; each replaces ``report``."""
     process: subprocess.Popen[bytes] | None = None
     report: Report | None = None
     report_fd: int = -1
     early_deaths: int = 0
     restarts: int = 0
+    restarts_told: int = 0
     died_of: str = ""
     started: float = 0.0
     due: float | None = None
@@ -101,7 +104,7 @@ class Children:
             child.process = subprocess.Popen(
                 command,
                 cwd=HOUSE,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
                 pass_fds=(write_fd, *self._keep_fds),
@@ -116,18 +119,20 @@ class Children:
         self._selector.register(read_fd, selectors.EVENT_READ, child.name)
 
     def hear(self, name: str) -> bool:
-        """Read from the child's ready pipe; True when its report just became complete."""
+        """Read from the child's ready pipe; True when a report just became complete."""
         child = self._children[name]
         try:
             piece = os.read(child.report_fd, _REPORT_BYTES)
         except BlockingIOError:
             return False
         child.heard += piece
-        line, end, _ = bytes(child.heard).partition(b"\n")
-        if end or not piece or len(child.heard) > _REPORT_BYTES:
+        *lines, rest = bytes(child.heard).split(b"\n")
+        child.heard[:] = rest
+        if not piece or len(rest) > _REPORT_BYTES or (lines and not child.keeps_telling):
             self._close_report(child)
-        if not end:
+        if not lines:
             return False
+        line = lines[-1]
         try:
             said = json.loads(line)
         except ValueError:
@@ -223,7 +228,7 @@ def _own_children() -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a child may know: where programs are, a UTF-8 locale, a home. Never a secret.
 
     One malloc arena, as in the units: threads here share the interpreter anyway, and it saves 20 MiB while ingesting

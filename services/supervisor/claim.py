@@ -10,7 +10,8 @@ import json
 import os
 import time
 
-from services.supervisor.box_folder import FORMAT, BoxFolder, write_private
+from services.supervisor.box_folder import FORMAT
+from services.supervisor.prepared import BoxFolder, write_private
 
 WINDOW_HOURS = 72
 """How long after it was made a code can be used; guards a forgotten, never claimed box."""

@@ -1,4 +1,4 @@
-"""What a start prints: a page for people, or one JSON line for programs."""
+"""What a start prints for people: ``python -m services.supervisor.greeting`` with the facts as JSON on its input."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TextIO
 
 import segno
 
-from firmware.linux.netlink import IpAddress
 from services.api.kit_words import six_words
 
 
@@ -21,12 +21,12 @@ class Greeting:
     """Everything a newcomer must know: where, with which code, and whether the name can be found."""
 
     host: str
-    addresses: Sequence[IpAddress]
+    addresses: Sequence[str]
     http_port: int
     https_port: int
     claim_code: str
-    ca_pem: Path
-    data: Path
+    ca_pem: str
+    data: str
 
     def url(self, scheme: str, host: str) -> str:
         """The address of the start page at ``host`` (a name or an IP address)."""
@@ -40,20 +40,7 @@ class Greeting:
 
     def six_words(self) -> str:
         """The words of the box's own authority, shown on its pages too."""
-        return six_words(ssl.PEM_cert_to_DER_cert(self.ca_pem.read_text("ascii")))
-
-    def as_json(self) -> str:
-        """The one line of a headless start."""
-        host = str(self.addresses[0]) if self.addresses else f"{self.host}.local"
-        return json.dumps(
-            {
-                "ready": True,
-                "http": self.url("http", host),
-                "https": self.url("https", host),
-                "claim_code": self.claim_code,
-                "ca_pem": str(self.ca_pem),
-            }
-        )
+        return six_words(ssl.PEM_cert_to_DER_cert(Path(self.ca_pem).read_text("ascii")))
 
     def write(self, out: TextIO) -> None:
         """Print the page for people."""
@@ -63,10 +50,10 @@ class Greeting:
             "",
             f"  {self.url('https', self.host + '.local')}",
         ]
-        lines += [f"  {self.url('https', str(address))}" for address in self.addresses]
+        lines += [f"  {self.url('https', address)}" for address in self.addresses]
         lines += ["", f"  Without a certificate yet, start at {self.url('http', self.host + '.local')}"]
         lines += ["", f"  Compare before you trust the connection:  {self.six_words()}"]
-        if not any(not address.is_loopback for address in self.addresses):
+        if not any(not ip_address(address).is_loopback for address in self.addresses):
             lines += ["  This machine has no network: only it can reach these addresses."]
         out.write("\n".join(lines) + "\n")
         if self.claim_code:
@@ -77,6 +64,5 @@ class Greeting:
         out.flush()
 
 
-def say(line: str) -> None:
-    """Write one line of what happens to standard error."""
-    print(f"supervisor: {line}", file=sys.stderr, flush=True)
+if __name__ == "__main__":
+    Greeting(**json.load(sys.stdin)).write(sys.stdout)

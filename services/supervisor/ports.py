@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
 
 from firmware.errors import Misused, PortTaken
+from services.supervisor.listening import Listen
 from services.supervisor.settings import Settings
 
 _HTTPS_ABOVE_HTTP = 443 - 80
 _FALL_BACK = {80: 8080, 443: 8443}
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Addresses (empty: all) and ports (0: any free one) of HTTP and HTTPS."""
-
-    addresses: tuple[str, ...]
-    http_port: int
-    https_port: int
 
 
 def choose(settings: Settings, port: int | None, host: str | None, headless: bool) -> Listen:

@@ -40,9 +40,11 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     keys = asked.keys or asked.data / "box"
-    leaf = Leaf(keys)
+    host = str(json.loads((asked.data / "box.json").read_bytes())["host"])
+    hosts = Hosts((host, f"{host}.local"))
+    leaf = Leaf(keys, lambda names: hosts.learn((host, f"{host}.local", *names)))
     loop.add_signal_handler(signal.SIGHUP, leaf.reload)
-    front = _front(asked.data, keys, asked.run, listening := Listening())
+    front = _front(keys, asked.run, listening := Listening(), hosts)
     listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
     _tell_ready(asked.ready_fd, {"http": listening.http_port, "https": listening.https_port})
     while not stop.is_set():
@@ -65,8 +67,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _front(data: Path, keys: Path, run: Path, listening: Listening) -> Front:
-    host = str(json.loads((data / "box.json").read_bytes())["host"])
+def _front(keys: Path, run: Path, listening: Listening, hosts: Hosts) -> Front:
     authority = (keys / "ca.pem").read_bytes()
     return Front(
         box=Client(run),
@@ -74,7 +75,7 @@ def _front(data: Path, keys: Path, run: Path, listening: Listening) -> Front:
         invitations=Invitations(time.monotonic),
         languages=Languages(HOME / "locales"),
         files=StaticFiles(),
-        hosts=Hosts((host, f"{host}.local")),
+        hosts=hosts,
         templates=Loader(str(HOME / "templates"), whitespace="single"),
         now_ms=lambda: time.time_ns() // 1_000_000,
         authority=lambda: authority,

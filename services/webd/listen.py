@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import logging
 import os
 import socket
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,14 +26,19 @@ _log = logging.getLogger("webd")
 class Leaf:
     """The certificate of this box in use: TLS 1.3 only, taken anew when its files change."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load ``leaf.pem`` and ``leaf.key`` of ``folder``; raises OSError or ssl.SSLError when they cannot be used."""
-        self._certificate, self._key = folder / "leaf.pem", folder / "leaf.key"
+    def __init__(self, folder: Path, named: Callable[[Sequence[str]], None]) -> None:
+        """Load ``leaf.pem`` and ``leaf.key`` of ``folder``; raises OSError or ssl.SSLError when they cannot be used.
+
+        ``named`` is told the names the leaf is for, now and whenever it was taken anew.
+        """
+        self._certificate, self._key, self._covers = (folder / f"leaf.{kind}" for kind in ("pem", "key", "covers"))
+        self._named = named
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_3
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._stamp()
         self.context.load_cert_chain(self._certificate, self._key)
+        self._named(self._names())
 
     def reload(self) -> None:
         """Use a renewed leaf for new connections; one that cannot be read is left for the next look."""
@@ -39,12 +46,21 @@ class Leaf:
             stamp = self._stamp()
             if stamp != self._seen:
                 self.context.load_cert_chain(self._certificate, self._key)
+                self._named(self._names())
                 self._seen = stamp
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError, ssl.SSLError) as error:
             _log.warning("the renewed certificate is not usable yet: %s", type(error).__name__)
 
     def _stamp(self) -> tuple[tuple[int, int], ...]:
-        return tuple((found.st_mtime_ns, found.st_ino) for found in (self._certificate.stat(), self._key.stat()))
+        files = (self._certificate, self._key, self._covers)
+        return tuple((found.st_mtime_ns, found.st_ino) for found in (each.stat() for each in files if each.exists()))
+
+    def _names(self) -> list[str]:
+        """The names beside the leaf; none where that file is not there (yet)."""
+        try:
+            return [str(name) for name in json.loads(self._covers.read_bytes())["names"]]
+        except FileNotFoundError:
+            return []
 
 
 @dataclass(slots=True)

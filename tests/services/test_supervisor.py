@@ -19,13 +19,17 @@ from pathlib import Path
 import pytest
 
 from firmware.errors import BadSetting, Damaged, Misused, NewerFormat, PortTaken
+from firmware.limits import LEAF_DAYS
 from firmware.linux.netlink import Addresses, addresses
 from services.supervisor import children as children_module
 from services.supervisor.authority import Authority
-from services.supervisor.box_folder import BoxFolder, prepare
+from services.supervisor.box_folder import prepare
 from services.supervisor.children import Child, Children
 from services.supervisor.claim import claim_code, crockford
-from services.supervisor.ports import Listen, choose
+from services.supervisor.leaf import LeafCare, LeafKnown
+from services.supervisor.listening import Listen
+from services.supervisor.ports import choose
+from services.supervisor.prepared import BoxFolder
 from services.supervisor.settings import Settings, read_settings
 from tests.services.running import DEADLINE_SECONDS, HOUSE, Running, alive, until
 
@@ -234,15 +238,44 @@ def test_the_claim_code_stays_until_its_window_ends_or_the_box_is_claimed(folder
     assert claim_code(folder) == ""
 
 
-def test_the_leaf_is_issued_again_when_addresses_change(folder: BoxFolder) -> None:
+def test_the_leaf_is_issued_again_when_addresses_or_names_change(folder: BoxFolder) -> None:
     here = Addresses((ip_address("192.168.1.5"),), (ip_address("127.0.0.1"),))
     moved = Addresses((ip_address("192.168.7.5"),), (ip_address("127.0.0.1"),))
-    authority = Authority(folder)
+    authority = Authority(folder.keys, folder.host)
     ca = (folder.keys / "ca.pem").read_bytes()
-    assert authority.renew(here)
-    assert not Authority(folder).renew(here)
-    assert Authority(folder).renew(moved)
+    assert authority.renew((folder.host,), here)
+    assert not Authority(folder.keys, folder.host).renew((folder.host,), here)
+    assert Authority(folder.keys, folder.host).renew((folder.host,), moved)
+    assert authority.renew((folder.host, f"{folder.host}-2"), moved)
+    assert json.loads((folder.keys / "leaf.covers").read_bytes())["names"][1] == f"{folder.host}-2.local"
     assert (folder.keys / "ca.pem").read_bytes() == ca
+
+
+def test_the_leaf_is_issued_again_before_it_ends_and_when_the_clock_was_wrong(folder: BoxFolder) -> None:
+    here = Addresses((), (ip_address("127.0.0.1"),))
+    day, now = 86_400_000, [time.time_ns() // 1_000_000]
+    authority = Authority(folder.keys, folder.host, lambda: now[0])
+    assert authority.renew((folder.host,), here)
+    until = authority.until_ms()
+    care = LeafCare(folder.keys, LeafKnown(((folder.host,), (), ("127.0.0.1",)), until), lambda: now[0])
+    for days, due in ((0, False), (LEAF_DAYS - 31, False), (LEAF_DAYS - 29, True), (2 * LEAF_DAYS, True), (-3, True)):
+        now[0] = until - (LEAF_DAYS - days) * day
+        assert care.due((folder.host,), here) is due, days
+    now[0] = until - 29 * day
+    assert authority.renew((folder.host,), here)
+    assert authority.until_ms() == pytest.approx(until + (LEAF_DAYS - 29) * day, abs=1000)
+
+
+def test_the_running_box_has_its_leaf_made_by_a_short_lived_child(folder: BoxFolder) -> None:
+    here = Addresses((ip_address("10.1.2.3"),), (ip_address("127.0.0.1"),))
+    Authority(folder.keys, folder.host)
+    care = LeafCare(folder.keys)
+    assert care.renew((folder.host, f"{folder.host}-3"), here)
+    assert not care.due((folder.host, f"{folder.host}-3"), here)
+    assert not care.renew((folder.host, f"{folder.host}-3"), here)
+    assert care.due((folder.host,), here)
+    (folder.keys / "ca.pem").write_text("x")
+    assert not care.renew((folder.host,), here)
 
 
 def test_settings_are_read_and_checked(tmp_path: Path) -> None:
