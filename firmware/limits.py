@@ -126,7 +126,8 @@ WEB_SESSIONS = 256
 """Browsers at once; a stranger who only knocks must not fill the memory of the web front."""
 
 INVITATIONS, INVITATION_SECONDS = 8, 14 * 60
-"""Open invitations at once, and how long one waits: shorter than the proof of the owner who made it (STEP_UP_SECONDS)."""
+"""Open invitations at once, and how long one waits: less than the proof of the owner who made it (STEP_UP_SECONDS).
+Guards the memory of the web front, and a household against an invitation left lying about."""
 
 WEB_SETUP_SECONDS = 2 * 3600
 """A set-up left half way (its claim code is in memory) is forgotten after this long without a page."""
