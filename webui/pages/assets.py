@@ -7,6 +7,9 @@ from tornado.web import HTTPError
 from webui.pages.page import Page
 
 _FOR_EVER = "public, max-age=31536000, immutable"
+_PARTS = ("text/css", "text/javascript", "font/woff2")
+_OF_DOCUMENTS = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy")
+"""What binds documents only: parts of a page are never one, and a first page is made of few bytes."""
 
 
 class Asset(Page):
@@ -20,6 +23,9 @@ class Asset(Page):
         self.set_header("Cache-Control", _FOR_EVER)
         self.set_header("Content-Type", found.mime)
         self.set_header("Vary", "Accept-Encoding")
+        if found.mime.startswith(_PARTS):
+            for name in _OF_DOCUMENTS:
+                self.clear_header(name)
         self.set_header("ETag", f'"{found.tag}"')
         if self.check_etag_header():
             self.set_status(304)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import secrets
@@ -45,6 +46,7 @@ LOOKS = ("light", "dark")
 """What a member may choose; without the cookie the pages follow the device."""
 FORM = "application/x-www-form-urlencoded"
 _SECRET_FIELDS = frozenset({"passphrase", "code", "once", "new"})
+_GZIP_LEVEL = 6
 _log = logging.getLogger("webd")
 
 
@@ -222,7 +224,15 @@ class Page(RequestHandler):
             "quote": quote,
             "page_words": self._page_words,
         }
-        self.finish(self.front.templates.load(template).generate(**{**names, **values}))
+        self._send(self.front.templates.load(template).generate(**{**names, **values}))
+
+    def _send(self, page: bytes) -> None:
+        """Send a page, compressed for strangers only: in pages of members the length would tell about what is secret."""
+        if self.session is None and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            page = gzip.compress(page, _GZIP_LEVEL, mtime=0)
+        self.set_header("Vary", "Accept-Encoding")
+        self.finish(page)
 
     def _icon(self, name: str, extra: str = "") -> str:
         use = f'<use href="{self.front.files.url("icons.svg")}#{name}"/>'
