@@ -172,7 +172,7 @@ _LATER = tuple(
 
 
 def _by_magic(head: bytes) -> str | None:
-    if head.startswith(_STARTS) or any([head.startswith(magics, offset) for offset, magics in _LATER]):
+    if head.startswith(_STARTS) or any(head.startswith(magics, offset) for offset, magics in _LATER):
         return next(mime for offset, magic, mime in _MAGIC if head.startswith(magic, offset))
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
