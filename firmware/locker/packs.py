@@ -15,7 +15,7 @@ from firmware.locker.home import Home
 from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
 from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Frame, Kind, PackReader, PackWriter, Prelude
 from firmware.pack.format import HEAD_BYTES, pack_name
-from firmware.pack.writing import new_codec
+from firmware.pack.writing import Codec
 from firmware.seal import LockerSecrets, Suite
 
 _LINK_ROOM = 2 * MIB
@@ -152,7 +152,7 @@ class OpenPacks:
         """Write beside what ``shelf`` reads."""
         self._shelf = shelf
         self._home = shelf.home
-        self._codec = new_codec()
+        self._codec = Codec()
         self.writers: dict[Kind, PackWriter] = {}
         self._rows: dict[Kind, PackRow] = {}
         self._segments: dict[tuple[Kind, bool], _Segment] = {}
@@ -176,6 +176,12 @@ class OpenPacks:
 
     def _buffer(self) -> bytearray:
         return self._buffers.pop() if self._buffers else bytearray(SEGMENT_BYTES)
+
+    def rest(self) -> None:
+        """Give back the memory kept for the next chunks."""
+        if not self._sealing:
+            self._buffers.clear()
+            self._codec.rest()
 
     def flush(self) -> None:
         """Seal every waiting segment and wait until all lie in their packs."""

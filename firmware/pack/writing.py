@@ -41,9 +41,22 @@ _TRAILER_ROOM = 4096
 """Kept free for trailer heads and padding granularity when asking whether a frame still fits."""
 
 
-def new_codec() -> zstandard.ZstdCompressor:
-    """Return a compressor as packs want it."""
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+class Codec:
+    """A compressor as packs want it; it holds 3 MiB from its first use until ``rest``."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._made: zstandard.ZstdCompressor | None = None
+
+    def compress(self, payload: bytes | memoryview) -> bytes:
+        """Return ``payload`` as one zstd frame."""
+        if self._made is None:
+            self._made = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        return self._made.compress(payload)
+
+    def rest(self) -> None:
+        """Give its memory back; nothing may be compressing."""
+        self._made = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +80,11 @@ class PackWriter:
         prelude: Prelude,
         epoch_key: Secret,
         entropy: Entropy,
-        codec: zstandard.ZstdCompressor | None = None,
+        codec: Codec | None = None,
     ) -> None:
         """Create the file and write its header (not yet synced). Raises Full when there is no room.
 
-        ``codec`` may be shared by the packs of one writer: a compressor holds 3 MiB.
+        ``codec`` may be shared by the packs of one writer.
         """
         self.prelude = prelude
         self.salt = entropy.bytes(SALT_BYTES)
@@ -83,7 +96,7 @@ class PackWriter:
         self._aad = prelude.to_bytes() + self.id
         self._index: list[tuple[object, ...]] = []
         self._index_bytes = 0
-        self._codec = codec or new_codec()
+        self._codec = codec or Codec()
         self._digest = blake3()
         self._file = disk.create(self.name)
         header = self.salt + commitment

@@ -116,16 +116,22 @@ class Analyst:
             except BoxError:
                 worked = False  # the locker is closing or its disk is full; what is pending stays pending
             if not worked and not self._stopping:
-                self._wake.wait(self._patience())
+                patience = self._patience()
+                if patience is None:
+                    self._let_go()
+                self._wake.wait(patience)
                 self._wake.clear()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._mine is not None:
             self._mine.close()
+            self._mine = None
 
     def _own(self) -> LockerReader:
         """A reader of this thread's own: looking at files must not wait for the puts that go on meanwhile."""
-        if self._mine is not None and self._stale:
-            self._mine.close()
-            self._mine = None
+        if self._stale:
+            self._let_go()
         if self._mine is None:
             self._stale = False
             self._mine = self._store.locker.reader()

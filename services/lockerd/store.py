@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+import gc
 import queue
 import threading
 import time
@@ -25,6 +26,8 @@ from firmware.locker.rows import UploadRow
 
 _T = TypeVar("_T")
 _LIBC = ctypes.CDLL(None)
+_REST_SECONDS = 10.0
+"""After so much silence what is kept for speed alone is given back."""
 _COMMITS_PER_TRIM = 4
 """glibc keeps what many small frees leave; given back this often it costs nothing that can be measured."""
 END, DROP = object(), object()
@@ -68,6 +71,9 @@ class Store:
         self._guard = threading.Lock()
         self._queued_bytes = 0
         self._waiters: list[Callable[[], object]] = []
+        self.on_rest: Callable[[], None] = lambda: None
+        """Called on the event loop when nothing happened for a while."""
+        self._resting = False
         self._stopped = False
         self._busy: set[Intake] = set()
         self._news: list[tuple[Intake, Any, Any]] = []
@@ -148,8 +154,9 @@ class Store:
             try:
                 target, item = self._queue.get(timeout=self._patience())
             except queue.Empty:
-                self._commit()
+                self._commit() if self._first else self._rest()
                 continue
+            self._resting = False
             if target is _STOP:
                 break
             if isinstance(target, Future):
@@ -169,8 +176,15 @@ class Store:
 
     def _patience(self) -> float | None:
         if not self._first:
-            return None
+            return None if self._resting else _REST_SECONDS
         return max(0.0, self._first + self._window() - time.monotonic())
+
+    def _rest(self) -> None:
+        self._resting = True
+        self.locker.rest()
+        self._soon(self.on_rest)
+        gc.collect()
+        _LIBC.malloc_trim(0)
 
     def _window(self) -> float:
         """How long this group stays open: GROUP_COMMIT_SECONDS, longer under load on a slow disk."""
@@ -254,9 +268,9 @@ class Store:
             self._soon(_tell_all, grouped)
             self.on_commit()
 
-    def _soon(self, function: Callable[[Any], None], argument: Any) -> None:
+    def _soon(self, function: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, argument)
+            self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

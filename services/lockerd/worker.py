@@ -149,6 +149,7 @@ class _Worker:
         self._store.on_commit = self._analyst.wake
         watch = Watch(self._holds)
         self._store.on_news = watch.committed
+        self._store.on_rest = self._readers.reset
         loop = asyncio.get_running_loop()
         self._analyst.on_previews = lambda ids: loop.call_soon_threadsafe(watch.previewed, ids)
         self._store.start()

@@ -49,9 +49,10 @@ def main(words: list[str]) -> int:
 
 def _greet(box: Box, code: str, *, headless: bool) -> None:
     listen, folder = box.listen, box.folder
+    addresses = [str(each) for each in box.heard_at().reachable]
     greeting = {
         "host": box.name,
-        "addresses": [str(each) for each in box.heard_at().reachable],
+        "addresses": addresses,
         "http_port": listen.http_port,
         "https_port": listen.https_port,
         "claim_code": code,
@@ -59,7 +60,7 @@ def _greet(box: Box, code: str, *, headless: bool) -> None:
         "data": str(folder.data),
     }
     if headless:
-        host = greeting["addresses"][0] if greeting["addresses"] else f"{box.name}.local"
+        host = addresses[0] if addresses else f"{box.name}.local"
         shown = f"[{host}]" if ":" in host else host
         said = {"http": f"http://{shown}", "https": f"https://{shown}"}
         if listen.http_port != 80:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import json
 import logging
 import os
@@ -47,11 +48,13 @@ async def main() -> None:
     front = _front(keys, asked.run, listening := Listening(), hosts)
     listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
     _tell_ready(asked.ready_fd, {"http": listening.http_port, "https": listening.https_port})
+    libc = ctypes.CDLL(None)
     while not stop.is_set():
         try:
             await asyncio.wait_for(stop.wait(), _LEAF_LOOK_SECONDS)
         except TimeoutError:
             leaf.reload()
+            libc.malloc_trim(0)
     await listening.close()
 
 
