@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import sys
 import unicodedata
-from typing import Any, Final
+from typing import Final
 
 from firmware.errors import Misused, TooLarge, WeakPassphrase
 from firmware.limits import PASSPHRASE_BITS, PASSPHRASE_BYTES
@@ -38,29 +36,14 @@ def guess_bits(text: str) -> float:
 
 
 def _estimate(text: str) -> tuple[float, str]:
+    from zxcvbn import zxcvbn  # here, because its word lists take memory that only this check needs
+
     judged = text[:_ESTIMATED_CHARS]
     if not judged.strip():
         return 0.0, _NO_WARNING
-    try:
-        answer = _guessed(judged)
-    finally:
-        _forget_lists()
+    answer = zxcvbn(judged, user_inputs=list(_KNOWN_TO_ALL))
     warning = str(answer["feedback"]["warning"] or "")
     return math.log2(max(1, int(answer["guesses"]))), warning[:1].lower() + warning[1:] or _NO_WARNING
-
-
-def _guessed(text: str) -> dict[str, Any]:
-    from zxcvbn import zxcvbn  # here, because its word lists take memory that only this check needs
-
-    answer: dict[str, Any] = zxcvbn(text, user_inputs=list(_KNOWN_TO_ALL))
-    return answer
-
-
-def _forget_lists() -> None:
-    """Give back what the word lists took (about 10 MiB): the process that checked may hold a locker open for weeks."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
-        del sys.modules[name]
-    gc.collect()
 
 
 def check_passphrase(text: str) -> None:

@@ -24,7 +24,6 @@ from firmware.seal import (
     add_public_slot,
     add_secret_slot,
     calibrate,
-    check_passphrase,
     destroy_epoch,
     drop_slots,
     new_epoch,
@@ -36,6 +35,7 @@ from firmware.seal import (
     secret_public,
     slot_states,
 )
+from services.lockerd.strength import require_strong
 
 _NAMES = _FILE, _COPY = "key", "key.copy"
 """Written one after the other: one bad sector must not cost a locker. The first one counts while it is whole."""
@@ -55,7 +55,7 @@ class Keys:
 
         ``guardian`` is the public key of the way in of a guardian's locker (``secret_public``).
         """
-        check_passphrase(passphrase)
+        require_strong(passphrase)
         entropy = self._home.entropy
         file, secrets = new_key_file(entropy)
         words = new_words(entropy)
@@ -73,13 +73,13 @@ class Keys:
     def recover(self, words: str, passphrase: str) -> LockerSecrets:
         """Open with the words and replace every passphrase; raises what typed words raise, WeakPassphrase."""
         file, secrets = self._opened(lambda file: open_with_words(file, words))
-        check_passphrase(passphrase)
+        require_strong(passphrase)
         return self._new_passphrase(file, secrets, passphrase)
 
     def passwd(self, old: str, new: str) -> LockerSecrets:
         """Replace the passphrase; raises WrongPassphrase, WeakPassphrase."""
         file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(old)))
-        check_passphrase(new)
+        require_strong(new)
         return self._new_passphrase(file, secrets, new)
 
     def open_with(self, kind: SlotKind, secret: bytes) -> LockerSecrets:
