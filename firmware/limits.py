@@ -89,6 +89,9 @@ CA_DAYS, LEAF_DAYS = 3650, 90
 HOST_NAMES = 9
 """``locker-ab12``, ``locker-ab12-2`` ...: bounds what a hostile neighbour who answers for every name can cost."""
 
+HSTS_SECONDS = 365 * 86_400
+"""How long a browser that trusts the box insists on the private connection."""
+
 LEAF_RENEW_DAYS = 30
 """A leaf with less left is issued again; leaves time for a box that was in a cupboard."""
 

@@ -16,6 +16,7 @@ from webui.dav import handler, names
 from webui.dav.request import METHODS
 from webui.pages import (
     activity,
+    app_shell,
     assets,
     claim,
     details,
@@ -61,6 +62,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/ca.mobileconfig", porch.AppleProfile, _BOTH, _NOTHING, _LOOK),
     Route("/favicon.ico", assets.Favicon, _BOTH, _NOTHING, _LOOK),
     Route("/static/([a-z0-9.-]{1,64})", assets.Asset, _BOTH, _NOTHING, _LOOK),
+    Route("/manifest.webmanifest", app_shell.Manifest, _TLS, _NOTHING, _LOOK),
+    Route("/sw.js", app_shell.Worker, _TLS, _NOTHING, _LOOK),
+    Route("/away", app_shell.Away, _TLS, _NOTHING, _LOOK),
+    Route("/trusted", app_shell.Trusted, _TLS, _NOTHING, _ACT, json=True),
     Route("/.*", porch.Onward, _OPEN, _NOTHING, ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
     Route("/", door.Start, _TLS, _NOTHING, _LOOK),
     Route("/claim", claim.ClaimCode, _TLS, _NOTHING, _FORM),

@@ -21,7 +21,10 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
     ".woff2": "font/woff2",
+    ".png": "image/png",
 }
+_TIGHT = frozenset({".woff2", ".png"})
+"""Files that are compressed as they are."""
 _GZIP_LEVEL = 9
 _IMPORT = re.compile(r'(?<=from )"\./([a-z0-9.-]+\.js)"')
 
@@ -85,5 +88,5 @@ def _tight(sheet: str) -> str:
 
 def _loaded(body: bytes, suffix: str) -> StaticFile:
     tag = hashlib.blake2b(body, digest_size=6).hexdigest()
-    packed = b"" if suffix == ".woff2" else gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    packed = b"" if suffix in _TIGHT else gzip.compress(body, _GZIP_LEVEL, mtime=0)
     return StaticFile(body, packed, _TYPES[suffix], tag)

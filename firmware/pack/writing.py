@@ -48,7 +48,7 @@ class Codec:
         """Hold nothing yet."""
         self._made: zstandard.ZstdCompressor | None = None
 
-    def compress(self, payload: bytes | memoryview) -> bytes:
+    def compress(self, payload: bytes | bytearray | memoryview) -> bytes:
         """Return ``payload`` as one zstd frame."""
         if self._made is None:
             self._made = zstandard.ZstdCompressor(level=ZSTD_LEVEL)

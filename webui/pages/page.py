@@ -19,6 +19,7 @@ from firmware import limits
 from firmware.errors import BoxError, Locked, Misused, Refused, StepUpNeeded
 from services.api.client import Client
 from services.api.types import Status
+from webui.hosts import host_name
 from webui.language import Language
 from webui.route import Connection, Front, Proof, Route
 from webui.session import COOKIE, Session
@@ -27,9 +28,9 @@ from webui.village import Scene, draw
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "media-src 'self'; connect-src 'self'; "
-    "font-src 'self'; "
+    "font-src 'self'; worker-src 'self'; manifest-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "require-trusted-types-for 'script'; trusted-types sw"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -42,11 +43,14 @@ HEADERS = {
 }
 LANGUAGE_COOKIE = "__Host-language"
 LOOK_COOKIE = "__Host-look"
+TRUST_COOKIE = "__Host-trusted"
+"""Set in browsers that showed that they trust this box's certificate (`/trusted`)."""
 LOOKS = ("light", "dark")
 """What a member may choose; without the cookie the pages follow the device."""
 FORM = "application/x-www-form-urlencoded"
 _SECRET_FIELDS = frozenset({"passphrase", "code", "once", "new"})
 _GZIP_LEVEL = 6
+_HTTPS_PORT = 443
 _log = logging.getLogger("webd")
 
 
@@ -89,6 +93,8 @@ class Page(RequestHandler):
     async def prepare(self) -> None:
         """Check method, proof and form encoding, in this order, before any handler code runs."""
         self._current_user = None
+        if self.get_cookie(TRUST_COOKIE):
+            self.insist()
         if self.request.method not in self.route.methods:
             raise HTTPError(405)
         if self.is_private:
@@ -106,6 +112,16 @@ class Page(RequestHandler):
         answering = self.get(*args)
         if answering is not None:
             await answering
+
+    def insist(self) -> None:
+        """Ask the browser to come by the private way alone from now on (HSTS), by the box's own name on the usual port.
+
+        Never for ``localhost``, which other servers share, nor where the open porch has another port: a browser would
+        look for TLS on that very port.
+        """
+        name = host_name(self.request.host) or ""
+        if self.is_private and self.front.https_port() == _HTTPS_PORT and self.front.hosts.knows(name):
+            self.set_header("Strict-Transport-Security", f"max-age={limits.HSTS_SECONDS}")
 
     def _to_claim(self) -> None:
         if self.request.method == "POST" and not self.route.json:
@@ -227,7 +243,7 @@ class Page(RequestHandler):
         self._send(self.front.templates.load(template).generate(**{**names, **values}))
 
     def _send(self, page: bytes) -> None:
-        """Send a page, compressed for strangers only: in pages of members the length would tell about what is secret."""
+        """Send a page, compressed for strangers only: in pages of members the length would tell what is secret."""
         if self.session is None and "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
             page = gzip.compress(page, _GZIP_LEVEL, mtime=0)
