@@ -1,13 +1,12 @@
 """A bare Tornado server over TLS that throws every body away: what the box's uploads are held against.
 
-``python -m tests.bench.sink LEAF KEY`` listens on a free port of 127.0.0.1 and prints it.
+``serve(leaf, key)`` listens on a free port of 127.0.0.1, prints it and never returns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -26,6 +25,11 @@ class Sink(RequestHandler):
         self.set_status(204)
 
 
+def serve(leaf: str, key: str) -> None:
+    """Serve with this certificate until somebody ends the process."""
+    asyncio.run(_serve(leaf, key))
+
+
 async def _serve(leaf: str, key: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -35,7 +39,3 @@ async def _serve(leaf: str, key: str) -> None:
     server.add_sockets(sockets)
     print(sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1], sys.argv[2]))

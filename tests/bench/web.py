@@ -22,7 +22,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -44,7 +43,7 @@ _PIECE: Final = 8 * MIB
 """What webui/static/transfer.js sends at once on a fast network."""
 _EDGE: Final = (4000, 3000)
 _QUALITY: Final = 79
-_GRAIN: Final = 0.22
+_GRAIN: Final = 0.66
 _TICK: Final = 0.01
 _PATIENCE_S: Final = 60
 _LOOK_S: Final = 0.01
@@ -201,7 +200,9 @@ def to_box(member: Visitor, name: str, pieces: list[bytes]) -> str:
     cookie = "; ".join(f"{key}={value}" for key, value in member.cookies.items())
     said = {"Cookie": cookie, "Tus-Resumable": "1.0.0"}
     size = str(sum(map(len, pieces)))
-    made = _ask(wire, "POST", "/uploads", None, {**said, "Upload-Length": size, "Upload-Metadata": pairs(filename=name)})
+    made = _ask(
+        wire, "POST", "/uploads", None, {**said, "Upload-Length": size, "Upload-Metadata": pairs(filename=name)}
+    )
     where, answer, offset = made["Location"], made, 0
     for piece in pieces:
         answer = _ask(wire, "PATCH", where, piece, {**said, "Upload-Offset": str(offset), "Content-Type": STREAMED})
@@ -234,7 +235,8 @@ def _ask(
 def _sink(box: Running) -> Iterator[tuple[int, int]]:
     """Run the sink with the box's own certificate; yields its process id and port."""
     keys = box.data / "box"
-    command = [sys.executable, "-m", "tests.bench.sink", str(keys / "leaf.pem"), str(keys / "leaf.key")]
+    program = "import sys; from tests.bench.sink import serve; serve(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, str(keys / "leaf.pem"), str(keys / "leaf.key")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         try:

@@ -1,6 +1,6 @@
-"""How much a newcomer has to do: ``python -m tests.web.first_run`` sets a box up by touch and prints what it took.
+"""How much a newcomer has to do: a box set up by touch (``./box bench first_run`` prints it).
 
-JSON: ``taps`` on our pages, counted by the browser as trusted pointer events; ``os_taps``, what a phone asks around
+``taps`` on our pages, counted by the browser as trusted pointer events; ``os_taps``, what a phone asks around
 them (camera, the one warning about the certificate, the picture chooser), counted from what those screens ask for;
 ``seconds_to_first_photo``, from the scanned label to a thumbnail on the screen, typing left out as the browser types at
 once.
@@ -8,17 +8,15 @@ once.
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
+from tests.bench.web import photograph
 from tests.services.running import Running
 from tests.web.front import PASSPHRASE, start
 
@@ -95,22 +93,16 @@ def _wait_for_photo(page: Page, box: Running) -> None:
     raise AssertionError("no photo appeared within a minute")
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        photo = Path(folder) / "Strand am Abend.jpg"
-        Image.effect_noise((4000, 3000), 60).convert("RGB").save(photo, quality=82)
+def newcomer(folder: Path) -> Measured:
+    """Measure on a new box in ``folder``, with a photograph of 3 MB."""
+    photo = folder / "Strand am Abend.jpg"
+    photo.write_bytes(photograph("first-run", 1))
+    with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=path, args=list(_CHROMIUM))
-        box = start(Path(folder))
+        box = start(folder)
         try:
-            context = browser.new_context(**PHONE)
-            found = measure(box, context, photo)
+            return measure(box, browser.new_context(**PHONE), photo)
         finally:
             browser.close()
             box.stop()
-    print(json.dumps({name: getattr(found, name) for name in Measured.__slots__}))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 import time
 import urllib.parse
-
-from PIL import Image
+from datetime import UTC, datetime
 
 from services.api.blocking import Blocking
 from tests.services import reader_files as files
 from tests.services.running import Running
 from tests.web.front import PASSPHRASE, Visitor
+from tests.web.scenery import photograph
 
 JULY_MS, MARCH_MS = 1_752_580_800_000, 1_741_521_600_000
 """15 July and 9 March 2025, at noon."""
@@ -20,12 +19,9 @@ SECONDS = 60
 
 
 def photo(when: str, colour: str) -> bytes:
-    """A small photo taken at ``when`` (EXIF)."""
-    exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9003] = when
-    out = io.BytesIO()
-    Image.linear_gradient("L").resize((640, 480)).convert("RGB").save(out, "JPEG", exif=exif)
-    return out.getvalue() + colour.encode()
+    """A photo taken at ``when`` (EXIF); each ``colour`` is another place."""
+    taken = datetime.strptime(when, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    return photograph(sum(colour.encode()), taken) + colour.encode()
 
 
 def put(member: Visitor, name: str, data: bytes, changed_ms: int) -> None:

@@ -147,8 +147,9 @@ class LockerUploads extends HTMLElement {
     this.piece("sum").hidden = !jobs.length;
     this.piece("more").hidden = !more;
     this.piece("more").textContent = more ? sentence(words, "more", { count: more }) : "";
-    this.piece("trouble").hidden = !troubles.length;
-    this.piece("trouble-said").textContent = troubles.length ? sentence(words, "trouble", { count: troubles.length }) : "";
+    const hitch = this.hitch(troubles.length);
+    this.piece("trouble").hidden = !hitch;
+    this.piece("trouble-said").textContent = hitch;
     this.headings(sums, troubles.length);
     this.choices(sums);
   }
@@ -185,7 +186,12 @@ class LockerUploads extends HTMLElement {
   state(troubles) {
     const { words, sender } = this;
     if (sender.locked) return words.locked;
-    if (sender.paused) return words.paused;
+    return sender.paused ? words.paused : this.hitch(troubles);
+  }
+
+  /** What the network, or single files, hold up. */
+  hitch(troubles) {
+    const { words, sender } = this;
     if (sender.isBusy && sender.isOffline) return words.offline;
     if (sender.isBusy && sender.away) return words.unreachable;
     return troubles ? sentence(words, "trouble", { count: troubles }) : "";
