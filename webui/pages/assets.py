@@ -24,8 +24,8 @@ class Asset(Page):
         self.set_header("Content-Type", found.mime)
         self.set_header("Vary", "Accept-Encoding")
         if found.mime.startswith(_PARTS):
-            for name in _OF_DOCUMENTS:
-                self.clear_header(name)
+            for header in _OF_DOCUMENTS:
+                self.clear_header(header)
         self.set_header("ETag", f'"{found.tag}"')
         if self.check_etag_header():
             self.set_status(304)
