@@ -2,7 +2,8 @@
 
     python mdns_query.py MODE NAME TYPE INTERFACE-ADDRESS SECONDS
 MODE: multicast (from port 5353, answer by multicast), qu (from port 5353 with the unicast bit), oneshot (legacy: any
-port, as Android's resolver does). Written from RFC 6762 and RFC 1035 without the library under test.
+port, as Android's resolver does), oneshot6 (the same over IPv6; INTERFACE-ADDRESS is then the interface's name).
+Written from RFC 6762 and RFC 1035 without the library under test.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import struct
 import sys
 import time
 
-_GROUP, _PORT, _ID = "224.0.0.251", 5353, 0x1234
+_GROUP, _GROUP6, _PORT, _ID = "224.0.0.251", "ff02::fb", 5353, 0x1234
 
 
 def main(mode: str, name: str, kind: str, interface: str, seconds: str) -> None:
@@ -24,7 +25,8 @@ def main(mode: str, name: str, kind: str, interface: str, seconds: str) -> None:
     again = 0.0
     while time.monotonic() < deadline:
         if time.monotonic() >= again:
-            sock.sendto(_question(mode, name, int(kind)), (_GROUP, _PORT))
+            group = _GROUP6 if mode == "oneshot6" else _GROUP
+            sock.sendto(_question(mode, name, int(kind)), (group, _PORT))
             again = time.monotonic() + 1.0
         try:
             packet, sender = sock.recvfrom(9000)
@@ -45,6 +47,11 @@ def main(mode: str, name: str, kind: str, interface: str, seconds: str) -> None:
 
 
 def _socket(mode: str, interface: str) -> socket.socket:
+    if mode == "oneshot6":
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sock.settimeout(0.1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex(interface))
+        return sock
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(0.1)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
@@ -60,7 +67,7 @@ def _socket(mode: str, interface: str) -> socket.socket:
 
 def _question(mode: str, name: str, kind: int) -> bytes:
     labels = b"".join(bytes([len(each)]) + each.encode() for each in name.split(".")) + b"\0"
-    head = struct.pack(">6H", _ID if mode == "oneshot" else 0, 0, 1, 0, 0, 0)
+    head = struct.pack(">6H", _ID if mode.startswith("oneshot") else 0, 0, 1, 0, 0, 0)
     return head + labels + struct.pack(">2H", kind, 0x8001 if mode == "qu" else 1)
 
 

@@ -32,9 +32,9 @@ class Wire:
     phone_address: str
     other: list[str] = field(default_factory=list)
 
-    def ask(self, mode: str, name: str, kind: str = A, seconds: float = 15) -> dict[str, object] | None:
+    def ask(self, mode: str, name: str, kind: str = A, seconds: float = 15, via: str = "") -> dict[str, object] | None:
         """Ask as the phone and return what was answered."""
-        command = [*self.phone, sys.executable, str(QUERY), mode, name, kind, self.phone_address, str(seconds)]
+        command = [*self.phone, sys.executable, str(QUERY), mode, name, kind, via or self.phone_address, str(seconds)]
         done = subprocess.run(command, capture_output=True, check=True, timeout=seconds + 20)
         answer = json.loads(done.stdout)
         assert answer is None or isinstance(answer, dict)
@@ -139,6 +139,17 @@ def test_ipv6_addresses_are_answered_too(wire: Wire) -> None:
     answer = wire.ask("oneshot", "locker-7f3a.local", AAAA if wire.phone else A)
     assert answer is not None
     assert ("fd77::1" if wire.phone else "127.0.0.1") in answer["addresses"]  # type: ignore[operator]
+
+
+@pytest.mark.usefixtures("peerd")
+@pytest.mark.parametrize("kind", [A, AAAA])
+def test_a_one_shot_question_over_ipv6_is_answered_straight_back(wire: Wire, kind: str) -> None:
+    if not wire.phone:
+        pytest.skip("needs network namespaces")
+    answer = wire.ask("oneshot6", "locker-7f3a.local", kind, via="eth0")
+    assert answer is not None
+    assert ({A: "10.77.0.1", AAAA: "fd77::1"}[kind]) in answer["addresses"]  # type: ignore[operator]
+    assert (answer["id"], answer["port"]) == (0x1234, 5353)
 
 
 @pytest.mark.usefixtures("peerd")
