@@ -15,35 +15,45 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from playwright.sync_api import sync_playwright
+
 from tests import npm
 from tests.bench.measure import run
 from tests.bench.options import Figures, Options, main, workplace
 from tests.services.running import Running
 from tests.web.front import Visitor
 from tests.web.scenery import photograph
+from tests.web.things import cookies
 
 CATEGORIES: Final = ("performance", "accessibility", "best-practices")
 PHOTOS: Final = 24
 _TODAY: Final = datetime(2026, 10, 21, 18, 0, tzinfo=UTC)
-_CHROMIUM: Final = "--headless=new --no-sandbox --disable-gpu --disable-quic --ignore-certificate-errors"
+_WORDS: Final = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--ignore-certificate-errors",
+    "--remote-debugging-port=0",
+)  # fmt: skip
 _PATIENCE_S: Final = 60
 
 
 def bench(options: Options) -> Figures:
-    """Judge three pages."""
-    with workplace(options) as folder:
+    """Judge three pages in one browser, which is logged in for the last two."""
+    with workplace(options) as folder, sync_playwright() as playwright:
         box = Running(folder / "box" / "data")
+        context = playwright.chromium.launch_persistent_context(
+            folder / "profile", executable_path=_chromium(), args=list(_WORDS), ignore_https_errors=True
+        )
         try:
-            first = judged(folder, "first", f"{box.hello['https']}/claim", {}, options)
+            port = (folder / "profile" / "DevToolsActivePort").read_text().split()[0]
+            figures = judged(folder, "first", f"{box.hello['https']}/claim", port, options)
             member = Visitor(box)
             member.claim()
             fill(member)
-            cookie = "; ".join(f"{name}={value}" for name, value in member.cookies.items())
-            pages = {name: f"{box.hello['https']}/{name}" for name in ("home", "photos")}
-            told = [judged(folder, name, url, {"Cookie": cookie}, options) for name, url in pages.items()]
+            context.add_cookies(cookies(box, member))  # type: ignore[arg-type]
+            for name in ("home", "photos"):
+                figures |= judged(folder, name, f"{box.hello['https']}/{name}", port, options)
         finally:
+            context.close()
             box.stop()
-    figures = {**first, **told[0], **told[1]}
     return {**figures, "lighthouse_least": min(figures.values())}
 
 
@@ -61,22 +71,23 @@ def fill(member: Visitor) -> None:
         items = json.loads(member.get("/photos/items?from=2020-01-01&to=2030-01-01").body)["items"]
 
 
-def judged(folder: Path, name: str, url: str, headers: dict[str, str], options: Options) -> dict[str, int]:
-    """Run Lighthouse on ``url``; returns its scores by name of page and category."""
-    said, sent = folder / f"{name}.json", folder / f"{name}-headers.json"
-    sent.write_text(json.dumps(headers))
-    sent.chmod(0o600)
+def judged(folder: Path, name: str, url: str, port: str, options: Options) -> dict[str, int]:
+    """Run Lighthouse on ``url`` in the browser that listens on ``port``; returns the scores by page and category."""
+    said = folder / f"{name}.json"
     program = npm.package("lighthouse") / "cli" / "index.js"
     command: list[str | Path] = [
-        *("node", program, url, "--quiet", "--output=json", f"--output-path={said}", f"--chrome-flags={_CHROMIUM}"),
-        *(f"--only-categories={','.join(CATEGORIES)}", f"--extra-headers={sent}", "--disable-storage-reset"),
+        *("node", program, url, "--quiet", "--output=json", f"--output-path={said}", f"--port={port}"),
+        *(f"--only-categories={','.join(CATEGORIES)}", "--disable-storage-reset"),
     ]
-    chromium = os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
-    run(command, env={"CHROME_PATH": chromium, "LIGHTHOUSE_CHROMIUM_PATH": chromium}, cwd=folder)
+    run(command, cwd=folder)
     report: dict[str, Any] = json.loads(said.read_text())
     for sentence in lost(report):
         options.say(f"{name}: {sentence}")
     return {f"{name}_{each.replace('-', '_')}": round(100 * report["categories"][each]["score"]) for each in CATEGORIES}
+
+
+def _chromium() -> str:
+    return os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
 
 
 def lost(report: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Every screen and state as a picture: ``python -m tests.web.screens [--only WORD] [--to FOLDER]``.
 
-Writes ``build/screens/<name>-<phone|laptop>-<light|dark>.png``. One real box is walked through; at every stop the same
+Writes ``build/screens/<name>-<phone|laptop>-<light|dark>.png``; ``--readme`` also renews ``docs/screens``. One real box is walked through; at every stop the same
 page is drawn in all four ways. Whoever adds a screen adds a stop to ``tests/web/walks.py``.
 """
 
@@ -11,6 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.house.tree import ROOT
@@ -19,6 +20,7 @@ from tests.web.walk import Judge, Walk, page_of
 from tests.web.walks import WALKS
 
 FOLDER = ROOT / "build" / "screens"
+README = {"home": "15-home-safe-phone-light", "photos": "16-photos-phone-dark", "find": "find-words-phone-light"}
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--font-render-hinting=none")
 
 
@@ -40,13 +42,23 @@ def draw(folder: Path = FOLDER, only: str = "", judges: tuple[Judge, ...] = ()) 
     return walk.met
 
 
+def for_readme(folder: Path) -> None:
+    """Renew the pictures of the README, small: a few of those in ``folder`` as WebP."""
+    for name, picture in README.items():
+        with Image.open(folder / f"{picture}.png") as drawn:
+            drawn.convert("RGB").save(ROOT / "docs" / "screens" / f"{name}.webp", quality=84, method=6)
+
+
 def main() -> None:
     """Draw what was asked for."""
     parser = argparse.ArgumentParser(prog="tests.web.screens", description="Pictures of every screen and state.")
     parser.add_argument("--only", default="", help="only pictures whose name holds this")
     parser.add_argument("--to", type=Path, default=FOLDER, help="where to (default: build/screens)")
+    parser.add_argument("--readme", action="store_true", help="renew the pictures of the README as well")
     asked = parser.parse_args()
     draw(asked.to, asked.only)
+    if asked.readme:
+        for_readme(asked.to)
 
 
 if __name__ == "__main__":

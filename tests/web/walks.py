@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from services.api.blocking import Blocking
 from tests.services.reader_files import film, pdf
 from tests.services.running import until
 from tests.web.front import PASSPHRASE, Visitor
@@ -38,6 +39,7 @@ STOPS: tuple[str, ...] = (
     "14-locked", "14-locked-wrong", "31-sure", "30-invite", "32-invited", "33-join", "34-members", "35-member",
     "36-leaving", "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
     "43-recover",
+    "44-members-child", "45-child", "46-guarding", "47-away",
 )  # fmt: skip
 """Every stop, in order."""
 
@@ -274,6 +276,30 @@ def finding(walk: Walk) -> None:
     visitor.post("/bin/undelete", id=booking)
 
 
+def guarding(walk: Walk) -> None:
+    """A child's locker and the one who looks after it; the page of a box that is out of reach."""
+    run = (walk.box.data / "run").resolve()
+    opened = Blocking(run).call("open", member="Marta Novak", passphrase=PASSPHRASE)
+    owner = Blocking(run, opened.token, opened.member)
+    owner.call("step_up", proof=PASSPHRASE)
+    until_day = (datetime.now(UTC) + timedelta(days=400)).date().isoformat()
+    words = {
+        "passphrase": "purple lantern wobbles eleven cactus",
+        "guardian": "Marta Novak",
+        "guardian_until": until_day,
+    }
+    child = owner.call("add_member", name="Mila", role="child", **words).member
+    walk.go("/members")
+    walk.snap("44-members-child")
+    walk.go(f"/members/{child}")
+    walk.snap("45-child")
+    walk.press("form[action$='/open'] .button")
+    walk.go("/home")
+    walk.snap("46-guarding")
+    walk.go("/away")
+    walk.snap("47-away")
+
+
 def _type_word(page: Page, word: str) -> None:
     field = page.locator("input[name=word]")
     field.fill(word)
@@ -296,5 +322,5 @@ def _all_drawn(page: Page) -> None:
     until(lambda: page.evaluate("[...document.images].filter((one) => one.src).every((one) => one.complete)"))
 
 
-WALKS: list[Callable[[Walk], None]] = [first_run, pictures, adding, finding, inside, people]
+WALKS: list[Callable[[Walk], None]] = [first_run, pictures, adding, finding, inside, people, guarding]
 """In this order, on one box and in one browser."""
