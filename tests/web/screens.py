@@ -1,7 +1,8 @@
 """Every screen and state as a picture: ``python -m tests.web.screens [--only WORD] [--to FOLDER]``.
 
-Writes ``build/screens/<name>-<phone|laptop>-<light|dark>.png``; ``--readme`` also renews ``docs/screens``. One real box is walked through; at every stop the same
-page is drawn in all four ways. Whoever adds a screen adds a stop to ``tests/web/walks.py``.
+Writes ``build/screens/<name>-<phone|laptop>-<light|dark>.png``; ``--readme`` renews ``docs/screens`` as well. One real
+box is walked through; at every stop the same page is drawn in all four ways. Whoever adds a screen adds a stop to
+``tests/web/walks.py``.
 """
 
 from __future__ import annotations

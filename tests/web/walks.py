@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from services.api.blocking import Blocking
 from tests.services.reader_files import film, pdf
@@ -93,6 +93,10 @@ def first_run(walk: Walk) -> None:
     walk.snap("07-kit-check-done")
     page.locator(".foot .button").first.click()
     page.wait_for_url("**/guide?first=1")
+
+
+def arriving(walk: Walk) -> None:
+    """The guide as every system sees it, then a home with nothing in it."""
     walk.snap("08-guide", whole=True)
     for system, agent in AGENTS.items():
         walk.page.set_extra_http_headers({"User-Agent": agent})
@@ -101,7 +105,7 @@ def first_run(walk: Walk) -> None:
     walk.page.set_extra_http_headers({})
     walk.go("/guide?first=1")
     walk.press()
-    page.wait_for_timeout(700)
+    walk.page.wait_for_timeout(700)
     walk.snap("09-home-empty")
     for name, path in (("11-photos-empty", "/photos"), ("12-find-empty", "/find"), ("13-files-empty", "/files")):
         walk.go(path)
@@ -148,9 +152,9 @@ def adding(walk: Walk) -> None:
     page = walk.page
     walk.go("/home")
     page.route("**/uploads/*", lambda route: None if route.request.method == "PATCH" else route.continue_())
-    film = {"name": "Harbour at dawn.mov", "mimeType": "video/quicktime", "buffer": b"film" * 2_000_000}
-    paper = {"name": "Insurance 2026.pdf", "mimeType": "application/pdf", "buffer": pdf()}
-    page.locator("[data-files]").set_input_files([film, paper])  # type: ignore[list-item]
+    film: FilePayload = {"name": "Harbour at dawn.mov", "mimeType": "video/quicktime", "buffer": b"film" * 2_000_000}
+    paper: FilePayload = {"name": "Insurance 2026.pdf", "mimeType": "application/pdf", "buffer": pdf()}
+    page.locator("[data-files]").set_input_files([film, paper])
     expect(page.locator("[data-rows] .badge:visible")).to_have_count(1, timeout=30_000)
     walk.snap("23-upload-sheet")
     page.locator("[data-hide]").click()
@@ -158,8 +162,7 @@ def adding(walk: Walk) -> None:
     walk.snap("24-upload-bar")
     page.locator("[data-show]").click()
     page.context.set_offline(True)
-    page.wait_for_timeout(300)
-    print("ONLINE", page.evaluate("navigator.onLine"), page.locator("[data-trouble]").is_visible())
+    expect(page.locator("[data-trouble]")).to_be_visible()
     walk.snap("25-upload-offline")
     page.context.set_offline(False)
     page.unroute("**/uploads/*")
@@ -283,12 +286,10 @@ def guarding(walk: Walk) -> None:
     owner = Blocking(run, opened.token, opened.member)
     owner.call("step_up", proof=PASSPHRASE)
     until_day = (datetime.now(UTC) + timedelta(days=400)).date().isoformat()
-    words = {
-        "passphrase": "purple lantern wobbles eleven cactus",
-        "guardian": "Marta Novak",
-        "guardian_until": until_day,
-    }
-    child = owner.call("add_member", name="Mila", role="child", **words).member
+    secret, guardian = "purple lantern wobbles eleven cactus", "Marta Novak"
+    child = owner.call(
+        "add_member", name="Mila", passphrase=secret, role="child", guardian=guardian, guardian_until=until_day
+    ).member
     walk.go("/members")
     walk.snap("44-members-child")
     walk.go(f"/members/{child}")
@@ -322,5 +323,5 @@ def _all_drawn(page: Page) -> None:
     until(lambda: page.evaluate("[...document.images].filter((one) => one.src).every((one) => one.complete)"))
 
 
-WALKS: list[Callable[[Walk], None]] = [first_run, pictures, adding, finding, inside, people, guarding]
+WALKS: list[Callable[[Walk], None]] = [first_run, arriving, pictures, adding, finding, inside, people, guarding]
 """In this order, on one box and in one browser."""
