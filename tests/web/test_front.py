@@ -88,7 +88,7 @@ def test_find_bin_and_back(member: Visitor) -> None:
     record = _json(member.put("Segelboot Rechnung.txt", b"Wind und Wellen am Bodensee").text, "id")
     assert "<mark>Segel</mark>boot" in member.get("/find?q=Segel").text
     gone = member.post(f"/record/{record}/delete")
-    assert gone.leads_to == f"/days?deleted={record}"
+    assert gone.leads_to == f"/files?deleted={record}"
     assert "Segelboot" not in member.get("/find?q=segelboot").text.replace('value="segelboot"', "")
     assert "Segelboot Rechnung.txt" in member.get("/bin").text
     assert member.post("/bin/undelete", id=record).leads_to == "/bin"
@@ -129,7 +129,7 @@ def test_locking_ends_every_browser_of_the_member(member: Visitor, box: Running)
     assert "Locked, and still on watch." in other.get("/open").text
     wrong = member.open("not the passphrase at all")
     assert (wrong.status, "does not open" in wrong.text) == (403, True)
-    assert member.open().leads_to == "/home"
+    assert member.open().leads_to == "/home?lit=1"
 
 
 def test_leaving_ends_this_browser_alone(member: Visitor, box: Running) -> None:
