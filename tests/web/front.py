@@ -128,3 +128,8 @@ def hidden(page: str, name: str) -> str:
 def start(folder: Path) -> Running:
     """Start an unclaimed box."""
     return Running(folder / "data")
+
+
+def is_expected(complaint: str) -> bool:
+    """Whether a browser's console says only what a test provoked: a no of the box, or its certificate not trusted."""
+    return "the server responded with a status of" in complaint or "SSL certificate error" in complaint

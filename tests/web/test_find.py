@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.services.running import Running
-from tests.web.front import PASSPHRASE, Visitor
+from tests.web.front import PASSPHRASE, Visitor, is_expected
 from tests.web.things import cookies, fill, record_of
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -38,7 +38,7 @@ def page(request: pytest.FixtureRequest, box: Running, full: Visitor, browser: B
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()
-    assert [one for one in said if "server responded with a status of" not in one and "ERR_" not in one] == []
+    assert [one for one in said if not is_expected(one) and "ERR_" not in one] == []
 
 
 def fits(page: Page) -> None:
