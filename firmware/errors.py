@@ -160,7 +160,7 @@ class WrongClaimCode(Refused):
 
     code = "wrong-claim-code"
     sentence = "This is not the claim code of this box."
-    advice = "It stands on the label and in the terminal that started the box; {left} tries are left this minute."
+    advice = "It stands on the label and in the terminal that started the box. Tries left this minute: {left}."
 
 
 class TooManyTries(Refused):
@@ -192,7 +192,7 @@ class TooLarge(Misused):
 
     code, http = "too-large", 413
     sentence = "This is larger than the box takes in one piece ({limit})."
-    advice = "Split it, or raise the limit in the settings."
+    advice = "Split it into smaller parts."
 
 
 class NewerFormat(Conflict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from firmware.errors import NoSuchRecord
+from firmware.linux.bloom import Bloom
 from firmware.linux.finding import Finding, folder_range, record_of
 from firmware.linux.schema import (
     MAKE_RECORD,
@@ -24,6 +25,9 @@ from firmware.model.kinds import KIND_NUMBERS, kind_of
 class SqliteCatalog(Finding, UploadRows):
     """The Catalog port on SQLite."""
 
+    _seen: Bloom | None = None
+    """The ids of all chunks, made when the first one is looked for: nearly all that come are new."""
+
     # --- small facts, packs, chunks, links ---
 
     def meta(self, key: str) -> str | None:
@@ -35,9 +39,9 @@ class SqliteCatalog(Finding, UploadRows):
         """Write one named fact."""
         self._do("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
 
-    def packs(self) -> list[PackRow]:
-        """All packs, in the order they were begun."""
-        rows = self._all("SELECT * FROM pack ORDER BY no")
+    def packs(self, state: PackState | None = None) -> list[PackRow]:
+        """All packs (or those of one state), in the order they were begun."""
+        rows = self._all("SELECT * FROM pack WHERE ?1 IS NULL OR state=?1 ORDER BY no", state)
         return [PackRow(r[0], r[1], r[2], r[3], r[4], r[5], PackState(r[6]), r[7], r[8], r[9]) for r in rows]
 
     def save_pack(self, row: PackRow) -> None:
@@ -60,10 +64,17 @@ class SqliteCatalog(Finding, UploadRows):
 
     def add_chunks(self, rows: Iterable[tuple[bytes, Place]]) -> None:
         """Say where chunks lie; a later place replaces an earlier one."""
-        self._many(
-            "INSERT OR REPLACE INTO chunk VALUES(?,?,?,?,?,?,?)",
-            ((c, p.pack, p.frame, p.at, p.sealed_len, p.offset, p.length) for c, p in rows),
-        )
+        placed = [(c, p.pack, p.frame, p.at, p.sealed_len, p.offset, p.length) for c, p in rows]
+        if self._seen is not None:
+            self._seen.add(row[0] for row in placed)
+        self._many("INSERT OR REPLACE INTO chunk VALUES(?,?,?,?,?,?,?)", placed)
+
+    def has_chunk(self, chunk: bytes) -> bool:
+        """Whether the chunk lies anywhere; for a new one the disk is hardly ever asked."""
+        if self._seen is None or self._seen.count > self._seen.room:
+            self._seen = Bloom(self._one("SELECT count(*) FROM chunk"))
+            self._seen.add(row[0] for row in self._each("SELECT id FROM chunk"))
+        return chunk in self._seen and self._one("SELECT 1 FROM chunk WHERE id=?", chunk) is not None
 
     def place(self, chunk: bytes) -> Place | None:
         """Where a chunk lies, or None."""

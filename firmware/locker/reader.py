@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from firmware.errors import BadName, Misused, NoSuchRecord
+from firmware.errors import BadName, Missing, Misused, NoSuchRecord
 from firmware.limits import GRID_ITEMS, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
 from firmware.locker import folders
 from firmware.locker.home import Home
-from firmware.locker.packs import PackShelf
-from firmware.locker.rows import Catalog, Pending, UploadRow
+from firmware.locker.packs import PackShelf, file_name
+from firmware.locker.rows import Catalog, PackState, Pending, UploadRow
 from firmware.locker.texts import kept_text
 from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
@@ -204,7 +205,11 @@ class LockerReader:
 
     def stats(self) -> dict[str, int]:
         """Counts and sums: records, bytes, bin, packs, stored_bytes, chunks, catalog_bytes, head_seq."""
-        return self._catalog.stats()
+        counts = self._catalog.stats()
+        for row in self._catalog.packs(PackState.OPEN):
+            with contextlib.suppress(Missing):  # cut and dropped since
+                counts["stored_bytes"] += self._shelf.home.disk.size(file_name(row))
+        return counts
 
     def close(self) -> None:
         """Close the catalog connection and drop opened payloads."""

@@ -55,7 +55,11 @@ def _tell(error: BoxError, data: Path) -> None:
     if isinstance(error, Unreachable) and not (data / "run").exists():
         error = NotRunning(where=str(data))
     told = error.as_dict()
-    advice = "Open it with `./box locker open`, then repeat this." if isinstance(error, Locked) else told["advice"]
+    advice = told["advice"]
+    if isinstance(error, Locked):
+        advice = "Open it with `./box locker open`, then repeat this."
+    elif type(error) is Misused:
+        advice = "`./box locker COMMAND --help` says what a command takes."
     print(f"{told['sentence']}\n{advice}", file=sys.stderr)
 
 

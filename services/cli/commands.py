@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
             _JSON,
         ),
     ),
-    "ls": (records.ls, (_word("folder", nargs="?", metavar="FOLDER"), _IDS, _JSON)),
+    "ls": (records.ls, (_word("folder", nargs="?", metavar="FOLDER|NAME|ID"), _IDS, _JSON)),
     "search": (records.search, (_word("words", nargs="+", metavar="WORD"), _IDS, _JSON)),
     "history": (records.history, (_word("what", metavar="NAME|ID"), _JSON)),
     "rm": (records.rm, (_WHAT, _word("-r", "--recursive", action="store_true", help="folders with all in them"))),

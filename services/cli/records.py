@@ -21,6 +21,10 @@ _DAMAGE_FOUND = 3
 def ls(shell: Shell, args: argparse.Namespace) -> int:
     """List what is in the locker or in one of its folders."""
     folder = text(args.folder).rstrip("/") if args.folder else None
+    if folder:
+        here = shell.mine.call("look", path=folder)
+        if not here.folder:
+            return _listed([shell.find(folder)], args)
     return _listed(shell.pages("list", folder=folder, order="name"), args)
 
 

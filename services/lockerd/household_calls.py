@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from firmware import events, limits
-from firmware.errors import Conflict, GuardianOver, Locked, Misused, Refused
+from firmware.errors import BoxError, Conflict, GuardianOver, Locked, Misused, Refused
 from services.api import household_types as h
 from services.api import types as t
 from services.api.server import Call, Handler
@@ -68,7 +68,11 @@ class HouseholdCalls:
         public = ""
         if guardian is not None:
             public = (await self._desk.workers.order(guardian.id, "ward_key", ward=member.id))["public"]
-        found = await self._desk.workers.enter(member, "create", passphrase=passphrase, guardian=public)
+        try:
+            found = await self._desk.workers.enter(member, "create", passphrase=passphrase, guardian=public)
+        except (BoxError, TimeoutError):
+            await asyncio.to_thread(_erase, self._desk.data / "lockers" / member.id)  # it never was anybody's
+            raise
         return member, found["words"]
 
     async def _add_member(self, call: Call) -> t.NewMember:
@@ -198,6 +202,8 @@ def _erase(folder: Path) -> None:
     """Destroy a locker: its keys first, so that what a power cut leaves opens with nothing."""
     for name in ("key", "key.copy"):
         (folder / name).unlink(missing_ok=True)
+    if not folder.exists():
+        return
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fsync(fd)
     os.close(fd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
 import socket
 
@@ -11,6 +13,7 @@ from services.supervisor.settings import Settings
 
 _HTTPS_ABOVE_HTTP = 443 - 80
 _FALL_BACK = {80: 8080, 443: 8443}
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def choose(settings: Settings, port: int | None, host: str | None, headless: bool) -> Listen:
@@ -19,7 +22,8 @@ def choose(settings: Settings, port: int | None, host: str | None, headless: boo
     ``port`` N means HTTP on N and HTTPS on N + 363 (as 80 and 443, 8080 and 8443); 0 means any two free ports,
     and then a headless box listens on loopback only.
     """
-    addresses = (host,) if host else settings.addresses
+    addresses = (_address(host),) if host else settings.addresses
+    _one_here(addresses)
     if port == 0:
         return Listen(("127.0.0.1", "::1") if headless and not addresses else addresses, 0, 0)
     if port is not None:
@@ -51,4 +55,28 @@ def _probe(addresses: tuple[str, ...], port: int) -> None:
             try:
                 trial.bind((address, port))
             except OSError as error:
-                raise PortTaken(port=port, why=os.strerror(error.errno or 0)) from None
+                if error.errno not in _NOT_HERE:
+                    raise PortTaken(port=port, why=os.strerror(error.errno or 0)) from None
+
+
+def _address(word: str) -> str:
+    """Return ``word`` as an IP address is written; raises Misused."""
+    try:
+        return str(ipaddress.ip_address(word))
+    except ValueError:
+        raise Misused(why=f"“{word}” is no IP address; 0.0.0.0 means all.") from None
+
+
+def _one_here(addresses: tuple[str, ...]) -> None:
+    """Raise Misused when this machine has none of ``addresses``; one of several may come and go."""
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as trial:
+                trial.bind((address, 0))
+        except OSError as error:
+            if error.errno in _NOT_HERE:
+                continue
+        return
+    if addresses:
+        raise Misused(why=f"this machine has no address {' or '.join(addresses)}; `ip address` lists those it has.")

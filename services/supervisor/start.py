@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from firmware.errors import BoxError
+from firmware.errors import BoxError, Misused
 from firmware.linux.netlink import addresses
 from services.api.place import default_data
 from services.supervisor.authority import Authority
@@ -38,7 +38,8 @@ def main(words: list[str]) -> int:
             folder.leave()
     except BoxError as error:
         told = error.as_dict()
-        print(f"{told['sentence']}\n{told['advice']}", file=sys.stderr)
+        advice = "`./box run --help` says what it takes." if type(error) is Misused else told["advice"]
+        print(f"{told['sentence']}\n{advice}", file=sys.stderr)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = "Free some space on that disk." if full else "Choose a folder you may write to with `--data DIR`."

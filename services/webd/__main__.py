@@ -46,7 +46,10 @@ async def main() -> None:
     leaf = Leaf(keys, lambda names: hosts.learn((host, f"{host}.local", *names)))
     loop.add_signal_handler(signal.SIGHUP, leaf.reload)
     front = _front(keys, asked.run, listening := Listening(), hosts)
-    listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
+    try:
+        listen(listening, Pages(front, Connection.OPEN), Pages(front, Connection.PRIVATE), leaf, asked)
+    except OSError as error:
+        raise SystemExit(f"webd: the box cannot be asked from the network: {error.strerror}") from None
     _tell_ready(asked.ready_fd, {"http": listening.http_port, "https": listening.https_port})
     libc = ctypes.CDLL(None)
     while not stop.is_set():

@@ -21,6 +21,7 @@ from services.cli.secrets_io import Tokens, WordsOut, read_passphrase
 from services.cli.sending import Outcome, Sending
 from services.cli.showing import shown, size
 from services.cli.walk import Found, Skipped, walk
+from tests.services.hasty import python
 from tests.services.running import DEADLINE_SECONDS, HOUSE, Running, until
 
 PASSPHRASE = "seven brave otters ate 91 pickles"
@@ -32,7 +33,7 @@ class Locker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.box = Running(folder / "box")
+        self.box = Running(folder / "box", python=python())
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(PASSPHRASE + "\n")
         self.words = folder / "words"
@@ -250,7 +251,7 @@ def test_search_rename_and_gone(locker: Locker, tmp_path: Path) -> None:
     locker.ok("put", tmp_path / "pumpkin soup.txt")
     assert locker.listed("search", "pumpk") == ["pumpkin soup.txt"]
     locker.ok("rename", "pumpkin soup.txt", "kitchen/soup.txt")
-    assert locker.listed("ls", "kitchen") == ["kitchen/soup.txt"]
+    assert locker.listed("ls", "kitchen") == locker.listed("ls", "kitchen/soup.txt") == ["kitchen/soup.txt"]
     locker.ok("gone", "kitchen/soup.txt")
     assert locker.listed("search", "soup") == []
     assert "kitchen/soup.txt" in locker.refused("history", "kitchen/soup.txt")
@@ -259,6 +260,7 @@ def test_search_rename_and_gone(locker: Locker, tmp_path: Path) -> None:
 def test_verify_rebuild_stats_and_export(locker: Locker, tmp_path: Path) -> None:
     (tmp_path / "kept").write_bytes(b"kept" * 100)
     locker.ok("put", tmp_path / "kept", "--into", "export")
+    assert json.loads(locker.ok("stats", "--json").splitlines()[-1])["stored_bytes"] > 0, "open packs count too"
     report = json.loads(locker.ok("verify", "--json").splitlines()[-1])
     assert report["ok"] is True
     assert report["records"] > 0
@@ -359,6 +361,7 @@ def test_a_weak_passphrase_leaves_no_empty_file_of_words(tmp_path: Path) -> None
         assert done.returncode == 1
         assert "too easy to guess" in done.stderr
         assert not (tmp_path / "words").exists()
+        assert not list((box.data / "lockers").iterdir()), "what was refused leaves an empty locker"
     finally:
         box.kill()
 
@@ -373,6 +376,7 @@ def test_a_box_that_does_not_run_is_said_so(tmp_path: Path) -> None:
 def test_missing_things_are_named(locker: Locker, tmp_path: Path) -> None:
     assert "there is no" in locker.refused("put", tmp_path / "not here")
     assert "no record" in locker.refused("get", "not/here", tmp_path / "out")
+    assert "no record" in locker.refused("ls", "no such folder")
     assert "say which records" in locker.refused("get", tmp_path / "out")
     assert "no terminal" in locker.refused("open")
     (tmp_path / "a").mkdir()

@@ -215,9 +215,21 @@ def test_a_taken_port_is_named() -> None:
 def test_port_0_of_a_headless_box_stays_on_loopback() -> None:
     assert choose(Settings(), 0, None, headless=True) == Listen(("127.0.0.1", "::1"), 0, 0)
     assert choose(Settings(), 0, None, headless=False) == Listen((), 0, 0)
-    assert choose(Settings(), 0, "192.0.2.1", headless=True) == Listen(("192.0.2.1",), 0, 0)
+    assert choose(Settings(), 0, "127.0.0.2", headless=True) == Listen(("127.0.0.2",), 0, 0)
     with pytest.raises(Misused):
         choose(Settings(), 65535, None, headless=False)
+
+
+@pytest.mark.parametrize("port", [0, 8080])
+@pytest.mark.parametrize(("host", "said"), [("foo bar", "no IP address"), ("192.0.2.1", "has no address 192.0.2.1")])
+def test_an_address_that_is_none_of_this_machine_is_named(port: int, host: str, said: str) -> None:
+    with pytest.raises(Misused, match=said):
+        choose(Settings(), port, host, headless=True)
+
+
+def test_of_several_addresses_one_is_enough() -> None:
+    several = Settings(addresses=("192.0.2.1", "127.0.0.1"))
+    assert choose(several, None, None, headless=True).addresses == several.addresses
 
 
 def test_the_claim_code_is_crockford_base_32() -> None:
