@@ -392,3 +392,27 @@ class PasskeyOpensNothing(Locked):
     code = "passkey-opens-nothing"
     sentence = "The locker is locked, and this passkey cannot open it."
     advice = "Open it with its passphrase once; after that the passkey is enough until it is locked again."
+
+
+class PeerAway(Unreachable):
+    """Nobody answered for a peer's key at any address tried."""
+
+    code = "peer-away"
+    sentence = "That box does not answer right now."
+    advice = "Nothing needs to be done: the box keeps trying. If it lasts, ask whether it is switched on over there."
+
+
+class PeerRefused(Refused):
+    """The other box closed the link: it does not know our key, or has as many links as it takes."""
+
+    code = "peer-refused"
+    sentence = "That box answers, but takes no connection from this one."
+    advice = "Ask its owner whether this box is still in their circle."
+
+
+class LinkLost(Unreachable):
+    """A connection between two boxes, or one request on it, ended before it was done."""
+
+    code = "link-lost"
+    sentence = "The connection to the other box broke off."
+    advice = "The box connects again by itself and goes on from where it stopped."

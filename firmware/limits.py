@@ -238,3 +238,36 @@ LINES_RECORDS = 24
 
 NEAR_TERMS = 20_000
 """Indexed words compared with one that was not found; bounds the CPU of a typing mistake."""
+
+PEER_HANDSHAKES, PEER_HANDSHAKES_CALM = 256, 50
+PEER_HANDSHAKE_SECONDS = 5
+"""Handshakes of strangers at once; beyond the calm number an address must first prove that it is no forgery (another
+round trip, and no amplification). Guards the CPU and the memory of peerd against a flood."""
+
+PEER_LINKS, PEER_LINKS_EACH, PEER_LINKS_INVITED = 64, 3, 1
+"""Connections at once: in all, of one peer (two boxes may dial each other in the same moment), of somebody who is
+only invited. Each may park 119 MiB of unread bytes before peerd can act; MemoryMax of the unit is the last word."""
+
+PEER_REQUESTS = 16
+"""Requests of one link answered at the same time; the next ones wait in the other box."""
+
+PEER_READ_BYTES = 1 * MIB
+PEER_WRITE_BYTES, PEER_WRITE_SLOW_BYTES = 1 * MIB, 16 * KIB
+"""Read or written at once on a stream; measured best at 1 MiB. Without the copy patch 16 KiB keep one write below
+5 ms, so that a slow library makes a slow backup and not a box that does not answer."""
+
+PEER_DIAL_SECONDS, PEER_PING_SECONDS, PEER_CLOSE_SECONDS = 8, 5, 5
+"""Longest wait for a connection, for the answer to a ping, for the goodbye to all peers."""
+
+PEER_PING_EVERY_SECONDS, PEER_PINGS_MISSED = 15, 3
+"""How often a link is asked whether it lives, and how many answers may be missing before it is given up: a router
+that restarts (10 s) costs no connection, a peer that was unplugged is noticed within half a minute."""
+
+PEER_PAUSES_SECONDS = (1, 2, 5, 15, 60)
+"""Pauses between attempts to reach a peer; the last one repeats. Guards the networks of friends who are away."""
+
+PEER_ADDRESSES, PEER_ADDRESS_CHARS = 16, 64
+"""Addresses of one peer, and the length of one; guards against a card that makes this box knock at a thousand doors."""
+
+NEIGHBOURS = 64
+"""Boxes remembered from the home network's announcements; a hostile neighbour may invent any number."""

@@ -1,8 +1,10 @@
-"""What the pure core asks of the world: a disk, a clock, randomness. ``firmware.linux`` implements these."""
+"""What the pure core asks of the world: disk, clock, randomness, other boxes; ``firmware.linux`` implements it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, TypeVar
 
 _T = TypeVar("_T")
@@ -104,3 +106,120 @@ def at_once(job: Callable[[], _T], /) -> Callable[[], _T]:
     """The Lane of simulations and small tools: the job runs before this returns."""
     result = job()
     return lambda: result
+
+
+class Standing(Enum):
+    """What a key that proved itself in the handshake is to this box; only the caller of a transport knows."""
+
+    PINNED = "pinned"
+    INVITED = "invited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPath:
+    """The way bytes take to a peer now: its address (or the relay's), the round trip in milliseconds."""
+
+    address: str
+    rtt_ms: int
+    relayed: bool
+
+
+class PeerStream(Protocol):
+    """Both directions of one request. An end is no proof that everything came: senders state length and hash."""
+
+    async def read(self, most: int) -> bytes:
+        """Return 1 to ``most`` bytes, or none at the end the other side declared; raises LinkLost.
+
+        A caller may give up waiting (``asyncio.wait_for``): what arrives meanwhile is returned by the next read.
+        """
+        ...
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data``, as fast as the other side reads; raises LinkLost. Cancelled, the stream is reset."""
+        ...
+
+    async def finish(self) -> None:
+        """Declare that nothing more will be written; reading goes on. Raises LinkLost."""
+        ...
+
+    async def reset(self, code: int = 1) -> None:
+        """Give up both directions; the other side reads LinkLost. Harmless on a stream that ended."""
+        ...
+
+
+class PeerLink(Protocol):
+    """One connection to the holder of a key, dialled by either side; streams may be opened from both."""
+
+    @property
+    def peer(self) -> bytes:
+        """The key (32 bytes, the endpoint id) that the other side proved to hold."""
+        ...
+
+    @property
+    def standing(self) -> Standing:
+        """What the judge said when the link began."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing can be sent any more."""
+        ...
+
+    async def open(self) -> PeerStream:
+        """Open a stream; the other side notices it with its first byte. Raises LinkLost."""
+        ...
+
+    async def ping(self) -> float:
+        """Return the seconds until the other process answered; raises LinkLost when it does not in time."""
+        ...
+
+    def path(self) -> PeerPath | None:
+        """Tell the way the bytes take; None when there is none at the moment."""
+        ...
+
+    def close(self, code: int = 0) -> None:
+        """End the link and all its streams now."""
+        ...
+
+    async def ended(self) -> None:
+        """Return when the link is closed, by whomever."""
+        ...
+
+
+Judge = Callable[[bytes], Standing]
+"""Says what a key is; asked right after every handshake."""
+
+Answer = Callable[[PeerLink, PeerStream], Awaitable[None]]
+"""Serves one request; a stream that was not finished when it returns or raises is reset."""
+
+Arrived = Callable[[PeerLink], None]
+"""Is told of every link a peer dialled, before its first stream."""
+
+
+class Transport(Protocol):
+    """Links to other boxes, by key. An address is a hint (``192.0.2.7:4433``, ``[2001:db8::7]:4433``)."""
+
+    @property
+    def key(self) -> bytes:
+        """This box's own endpoint id (32 bytes)."""
+        ...
+
+    async def dial(self, peer: bytes, addresses: Sequence[str], relay: str | None = None) -> PeerLink:
+        """Open a link, all addresses at once, and prove with a ping that the peer takes it.
+
+        Links to the same peer that were open before are closed. Raises PeerAway or PeerRefused.
+        """
+        ...
+
+    async def serve(self, judge: Judge, answer: Answer, arrived: Arrived) -> None:
+        """Answer streams on links of either side until ``close``; keys the judge does not know get nothing."""
+        ...
+
+    def addresses(self) -> tuple[str, ...]:
+        """Where this transport can be dialled, as far as it knows."""
+        ...
+
+    async def close(self) -> None:
+        """Tell every peer and give the sockets back; returns within a few seconds."""
+        ...
