@@ -181,7 +181,7 @@ class Locker(LockerReader):
 
     def add_chunk(self, kind: Kind, identity: bytes, data: bytes | memoryview, *, compress: bool) -> bool:
         """Queue a chunk unless the locker has it; returns whether it was new. Raises Full."""
-        if identity in self.packs.staged or self.catalog.place(identity) is not None:
+        if identity in self.packs.staged or self.catalog.has_chunk(identity):
             return False
         self._unchecked_bytes += len(data)
         if self._unchecked_bytes >= _FREE_CHECK_EVERY:
