@@ -271,3 +271,61 @@ PEER_ADDRESSES, PEER_ADDRESS_CHARS = 16, 64
 
 NEIGHBOURS = 64
 """Boxes remembered from the home network's announcements; a hostile neighbour may invent any number."""
+
+SHARD_LEAF_BYTES = 16 * KIB
+"""Leaf of a shard's hash tree; what one audit question costs its host to read."""
+
+PEER_HEAD_BYTES, PEER_HEAD_ITEMS = 64 * KIB, 8192
+"""Longest head of a request or an answer between boxes, and most values in it; guards a box against a peer that makes
+it set aside or take apart more than a question is worth."""
+
+PEER_BODY_BYTES = 16 * MIB + 64 * KIB
+"""Longest body that follows a head (a whole pack as one shard); it is passed on in pieces and never held."""
+
+PEER_PIECE_BYTES = 1 * MIB
+"""Longest body that is held whole: a piece of a shard on its way back, a part of a manifest. Guards memory."""
+
+PEER_STRANGER_BYTES = 4 * KIB
+"""Longest head of a box that only has an invitation."""
+
+PEER_PUTS = 4
+"""Shards one peer sends at the same time, of its PEER_REQUESTS; each keeps a file open."""
+
+PEER_SHARDS_ASKED, PEER_AUDIT_LEAVES, PEER_PROOF_LEAVES, PEER_LOCKERS = 1000, 512, 32, 64
+"""Shards in one question, leaves in one audit, leaves given with their proofs, lockers in one request; each costs the
+host a look-up or a read of 16 KiB, and a peer that asks for more is not in a hurry but wants to hurt."""
+
+PEER_SHARD_COUNT, PEER_HOSTS = 64, 4
+"""Most shards of one pack and hosts of one shard in a request to rebuild; the largest layout has 14."""
+
+PEER_MANIFEST_PARTS, PEER_MANIFEST_ROWS = 64, 4096
+"""Parts of one manifest and packs in one part; a quarter of a million packs are four terabytes."""
+
+PEER_CAPSULE_BYTES = 64 * KIB
+"""A capsule has exactly this size, so that it says nothing by its length."""
+
+PEER_SIGNED_BYTES = 2 * KIB
+"""Longest card, custody record, permit or receipt."""
+
+PEER_NOTICE_BYTES, PEER_SAY_BYTES = 500, 200
+"""Longest words of another household, and of another box that says no; a page shows them as text."""
+
+PEER_LABEL_BYTES = 63
+"""Longest name a box gives itself; as long as a name in DNS may be."""
+
+PEER_TRIES = 5
+"""How often one shard is begun again after the line broke or the peer said otherwise; then it waits for its next turn."""
+
+PAIR_WORD_SECONDS, PAIR_TICKET_SECONDS, PAIR_COMPARE_SECONDS = 600, 72 * 3600, 600
+"""Life of six words, of a ticket, and of two codes waiting for two owners; guards against an invitation left lying
+about, and against an owner who confirms what she no longer remembers."""
+
+PAIR_TRIES, PAIR_OPENS, PAIR_STALE_SECONDS = 5, 64, 30
+"""Wrong proofs that end an invitation, attempts begun in all (each costs SPAKE2, some ten ms), and how long an attempt
+keeps others waiting; guards six words against guessing and the CPU against a neighbour who only knocks."""
+
+PAIR_INVITATIONS = 4
+"""Invitations to the circle open at once."""
+
+PAIR_TICKET_CHARS = 4096
+"""Longest text read as an invitation; guards the page against pasted books."""
