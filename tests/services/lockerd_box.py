@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from firmware.errors import Unreachable
 from services.api import bulk
 from services.api.blocking import Blocking
 from services.api.types import NewMember
+from tests.services.hasty import python
 
 CODE = "7Q2M-XK4D-9TAB-0W1R"
 PASSPHRASE = "violet tractor humming nineteen pillows"
@@ -37,7 +37,7 @@ class LockerdBox:
 
     def start(self, *extra: str) -> None:
         read, write = os.pipe()
-        command = [sys.executable, "-m", "services.lockerd", "--data", str(self.data), "--run", str(self.run)]
+        command = [python(), "-m", "services.lockerd", "--data", str(self.data), "--run", str(self.run)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--ready-fd", str(write), *extra], cwd=HOUSE, pass_fds=[write], stderr=log

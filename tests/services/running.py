@@ -23,13 +23,13 @@ DEADLINE_SECONDS = 60.0
 class Running:
     """One `./box run --headless --port 0` on loopback."""
 
-    def __init__(self, data: Path, *words: str) -> None:
+    def __init__(self, data: Path, *words: str, python: str = sys.executable) -> None:
         """Start it and wait for its line; fails with what it said on stderr when it ends before that."""
         self.data = data
         self.log = data.parent / f"{data.name}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         words = words or ("--port", "0")
-        command = [sys.executable, "-m", "services.supervisor", "--data", str(data), "--headless", *words]
+        command = [python, "-m", "services.supervisor", "--data", str(data), "--headless", *words]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=log)
         self.hello = json.loads(self._line())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.services import hasty
 from tests.services.running import Running
 from tests.web.front import Visitor, start
 
@@ -24,8 +26,8 @@ _CHROMIUM = (
 )
 
 
-def _box(folder: Path) -> Iterator[Running]:
-    box = start(folder)
+def _box(folder: Path, python: str) -> Iterator[Running]:
+    box = start(folder, python)
     try:
         yield box
     finally:
@@ -38,14 +40,14 @@ def _box(folder: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def new_box(tmp_path: Path) -> Iterator[Running]:
-    """An unclaimed box of its own."""
-    yield from _box(tmp_path)
+    """An unclaimed box of its own, as people have it."""
+    yield from _box(tmp_path, sys.executable)
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A box that all tests of one module share."""
-    yield from _box(tmp_path_factory.mktemp("box"))
+    """A box that all tests of one module share; passphrases cost little."""
+    yield from _box(tmp_path_factory.mktemp("box"), hasty.python())
 
 
 @pytest.fixture(scope="module")

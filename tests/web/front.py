@@ -6,6 +6,7 @@ import base64
 import http.client
 import re
 import ssl
+import sys
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,9 +126,9 @@ def hidden(page: str, name: str) -> str:
     return found[1]
 
 
-def start(folder: Path) -> Running:
+def start(folder: Path, python: str = sys.executable) -> Running:
     """Start an unclaimed box."""
-    return Running(folder / "data")
+    return Running(folder / "data", python=python)
 
 
 def is_expected(complaint: str) -> bool:

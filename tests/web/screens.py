@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.house.tree import ROOT
+from tests.services.hasty import python
 from tests.web.front import start
 from tests.web.walk import Judge, Walk, page_of
 from tests.web.walks import WALKS
@@ -32,7 +33,7 @@ def draw(folder: Path = FOLDER, only: str = "", judges: tuple[Judge, ...] = ()) 
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(CHROMIUM)
         )
-        box = start(Path(home))
+        box = start(Path(home), python())
         try:
             walk = Walk(box, page_of(browser), folder, only, judges)
             for each in WALKS:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from services.api.bulk import END, block_prefix, encode_start
+from tests.services.hasty import python
 from tests.services.running import Running, until
 from tests.web.device import PASSPHRASE, Device, Owner
 from tests.web.front import Visitor, start
@@ -267,7 +268,7 @@ def _answers(device: Device) -> bool:
 @pytest.fixture
 def own_box(tmp_path: Path) -> Iterator[Running]:
     """A box whose locker may be locked."""
-    box = start(tmp_path)
+    box = start(tmp_path, python())
     yield box
     assert box.stop() == 0
 
