@@ -335,6 +335,12 @@ PASSKEY_REFUSED = Event(
     "A passkey was refused for member {member} ({why}).",
     ("member", "why"),
 )
+WIRE_SLOW = Event(
+    "wire_slow",
+    "ef9e404880304217b49934df285451cd",
+    Severity.WARNING,
+    "The library that talks to other boxes is not the one this release was made for; backups go on, slowly.",
+)
 
 ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))
 """The catalogue, in the order of this file."""
