@@ -50,6 +50,7 @@ class StaticFiles:
         """
         known = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
         self._files: dict[str, StaticFile] = {}
+        self._imports: dict[str, list[str]] = {}
         for name in list(known):
             self._load(name, known)
         sheet = "".join(path.read_text("utf-8") for path in sorted(styles.glob("*.css")))
@@ -63,7 +64,8 @@ class StaticFiles:
             return
         body = path.read_bytes()
         if path.suffix == ".js":
-            for imported in _IMPORT.findall(body.decode()):
+            self._imports[name] = _IMPORT.findall(body.decode())
+            for imported in self._imports[name]:
                 self._load(imported, known)
             body = _IMPORT.sub(lambda found: f'"{self.url(found[1])}"', body.decode()).encode()
         self._files[name] = _loaded(body, path.suffix)
@@ -79,6 +81,19 @@ class StaticFiles:
     def url(self, name: str) -> str:
         """Return the address of ``name``; it changes with the content, so it may be cached for ever."""
         return f"/static/{name}?v={self._files[name].tag}"
+
+    def modules(self, *names: str) -> list[str]:
+        """Return the addresses of these modules, each after those it imports: all can be asked for at once."""
+        found: dict[str, None] = {}
+
+        def add(name: str) -> None:
+            for imported in self._imports[name]:
+                add(imported)
+            found[self.url(name)] = None
+
+        for name in names:
+            add(name)
+        return list(found)
 
 
 def _tight(sheet: str) -> str:

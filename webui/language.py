@@ -91,6 +91,14 @@ class Language:
         key = "day.date" if when.year == now.year else "day.date-year"
         return self.say(key, day=when.day, month=self.words[f"month.{when.month}"], year=when.year)
 
+    def day_of(self, iso: str, now_ms: int) -> str:
+        """Write the day ``iso`` (2027-12-26) as ``date`` does; what is no such day stays as it is."""
+        try:
+            noon = datetime.datetime.fromisoformat(iso).replace(hour=12)
+        except ValueError:
+            return iso
+        return self.date(int(noon.timestamp() * _THOUSAND), now_ms)
+
     def duration(self, milliseconds: int) -> str:
         """Write a length as 0:42 or 1:03:20."""
         seconds = round(milliseconds / _THOUSAND)

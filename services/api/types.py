@@ -99,6 +99,7 @@ class Claim:
     household: str = arg("What the household calls itself.", shortest=1, longest=80, pattern=_NO_CONTROL)
     name: str = arg("The first member's name.", shortest=1, longest=80, pattern=_NO_CONTROL)
     passphrase: str = arg("Her passphrase, at least 50 bits by zxcvbn.", longest=_LONGEST_PASSPHRASE)
+    device: str = arg("Where the session is used, shown in the list of sessions.", default="", longest=80)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,14 @@ def init(shell: Shell, args: argparse.Namespace) -> int:
     passphrase = read_new_passphrase(args.passphrase_file, "Passphrase of the new locker")
     out = WordsOut(args.words_out)
     try:
-        made = shell.box.call("claim", code=code, household=args.household, name=args.name, passphrase=passphrase)
+        made = shell.box.call(
+            "claim",
+            code=code,
+            household=args.household,
+            name=args.name,
+            passphrase=passphrase,
+            device=shell.device,
+        )
     except BoxError:
         out.discard()
         raise

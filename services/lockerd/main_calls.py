@@ -112,7 +112,7 @@ class MainCalls:
             self._desk.household.found(args.household, member)
             (self._data / "box" / "claim").unlink(missing_ok=True)
         self._desk.tell(events.BOX_CLAIMED, member=member.id)
-        token = await self._desk.mint(member, "the one that claimed the box", Terms(proven=True))
+        token = await self._desk.mint(member, args.device, Terms(proven=True))
         return t.NewMember(member.id, words, token)
 
     async def _open(self, call: Call) -> t.Opened:

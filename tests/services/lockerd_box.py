@@ -57,7 +57,14 @@ class LockerdBox:
         self.process.wait()
 
     def claim(self) -> tuple[Blocking, NewMember]:
-        new = self.free.call("claim", code=CODE.lower(), household="Elm Street", name="Ada", passphrase=PASSPHRASE)
+        new = self.free.call(
+            "claim",
+            code=CODE.lower(),
+            household="Elm Street",
+            name="Ada",
+            passphrase=PASSPHRASE,
+            device="a first phone",
+        )
         return self.free.as_session(new.token, new.member), new
 
     def open(self, member: str = "Ada", passphrase: str = PASSPHRASE) -> Blocking:

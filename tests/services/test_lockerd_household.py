@@ -74,7 +74,7 @@ def test_other_sessions_end_at_once(lockerd: LockerdBox) -> None:
     ada, _ = lockerd.claim()
     others = [lockerd.open() for _ in range(2)]
     listed = ada.call("sessions").sessions
-    assert [one.device for one in listed] == ["a test", "a test", "the one that claimed the box"]
+    assert [one.device for one in listed] == ["a test", "a test", "a first phone"]
     assert ada.call("end_others").count == 2
     for other in others:
         with pytest.raises(Refused):

@@ -6,6 +6,7 @@ from typing import Any
 
 from firmware.errors import AlreadyClaimed, ClaimExpired, Misused, TooManyTries, WeakPassphrase, WrongClaimCode
 from services.api.types import NewMember
+from webui.pages.door import device
 from webui.pages.page import Page
 from webui.session import Session
 
@@ -116,7 +117,12 @@ class Passphrase(Household):
             return "/household"
         passphrase = self.field("passphrase").strip()
         made: NewMember = await self.front.box.call(
-            "claim", code=session.code, household=session.household, name=session.name, passphrase=passphrase
+            "claim",
+            code=session.code,
+            household=session.household,
+            name=session.name,
+            passphrase=passphrase,
+            device=device(self),
         )
         session.code, session.member, session.token = "", made.member, made.token or ""
         self.front.sessions.give_words(session, made.words)

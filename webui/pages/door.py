@@ -66,13 +66,6 @@ class Entering(Page):
         then = self.get_argument("then", "/home")
         return then if of_this_box(then) else "/home"
 
-    def device(self) -> str:
-        """Return what the list of log-ins calls this browser."""
-        agent = self.request.headers.get("User-Agent", "")
-        system = next((name for sign, name in _DEVICES if sign in agent), "")
-        browser = next((name for sign, name in _BROWSERS if sign in agent), "browser")
-        return f"{browser}, {system}" if system else browser
-
 
 class Open(Entering):
     """``/open``: who are you, and your passphrase."""
@@ -93,7 +86,7 @@ class Open(Entering):
         member, passphrase = self.field("member"), self.field("passphrase")
         try:
             opened: Opened = await self.front.box.call(
-                "open", member=member, passphrase=passphrase, device=self.device()
+                "open", member=member, passphrase=passphrase, device=device(self)
             )
         except (WrongPassphrase, TooManyTries, NoSuchMember, Misused) as error:
             status = await self.status_of_box()
@@ -196,3 +189,11 @@ class ChooseLook(Page):
 def of_this_box(path: str) -> bool:
     """Say whether ``path`` is a path of this box and can be nothing else (no ``//host``, no backslash)."""
     return path[:1] == "/" and path[1:2] != "/" and "\\" not in path and path.isascii() and path.isprintable()
+
+
+def device(page: Page) -> str:
+    """Return what the list of log-ins calls the browser that asks."""
+    agent = page.request.headers.get("User-Agent", "")
+    system = next((name for sign, name in _DEVICES if sign in agent), "")
+    browser = next((name for sign, name in _BROWSERS if sign in agent), "browser")
+    return f"{browser}, {system}" if system else browser

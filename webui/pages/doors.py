@@ -7,7 +7,7 @@ import json
 from firmware import limits
 from firmware.errors import Misused, TooManyTries, WeakPassphrase, WrongPassphrase
 from services.api.types import Opened
-from webui.pages.door import Entering
+from webui.pages.door import Entering, device
 from webui.pages.page import Page
 from webui.pages.rp import is_by_name
 
@@ -106,7 +106,7 @@ class PasskeyOpen(Entering):
             member=self.field("member"),
             credential=_json(self.field("credential")),
             prf=self.get_body_argument("prf", "") or None,
-            device=self.device(),
+            device=device(self),
         )
         await self.welcome(opened)
         self.finish({"go": self.then() + ("?lit=1" if self.then() == "/home" else "")})
@@ -120,7 +120,8 @@ class Apps(Page):
         session = self.member()
         made, session.app_password = session.app_password, None
         found = (await self.ask("app_passwords")).app_passwords
-        self.show("apps.html", found=found, made=made, address=f"https://{self.request.host}/dav/", place="box")
+        typed, address = self.kept("/box/apps"), f"https://{self.request.host}/dav/"
+        self.show("apps.html", found=found, made=made, typed=typed, address=address, place="box")
 
     async def post(self) -> None:
         """Make one, or drop one."""

@@ -11,7 +11,7 @@ from firmware.errors import Conflict, Locked, Misused, Refused, TooManyTries, We
 from services.api.household_types import MemberCard
 from services.api.types import NewMember, Opened, Role
 from webui.invitations import Invitation
-from webui.pages.door import Entering
+from webui.pages.door import Entering, device
 from webui.pages.page import Page, SessionGone
 from webui.pages.porch import private_address
 from webui.session import Session
@@ -64,7 +64,8 @@ class MemberPage(Household):
             self.go("/members")
             return
         guardian = cards.get(card.guardian or "")
-        self.show("member.html", card=card, me=me, guardian=guardian, place="box")
+        typed = self.kept(f"/members/{member}")
+        self.show("member.html", card=card, me=me, guardian=guardian, typed=typed, place="box")
 
     async def post(self, member: str) -> None:
         """Give another role."""
@@ -114,7 +115,7 @@ class Invite(Household):
         elif invitation is not None and self.get_query_argument("again", "") != "1":
             self._wait(invitation)
         else:
-            self.show("invite.html", me=await self.me(), place="box")
+            self.show("invite.html", me=await self.me(), typed=self.kept("/members/invite"), place="box")
 
     async def post(self) -> None:
         """Make the invitation; the right to add is proven now, so that nothing is missing on the other phone."""
@@ -244,7 +245,7 @@ class JoinPassphrase(Entering):
         made: NewMember = await box.call("add_member", name=session.name, passphrase=passphrase, role=role, **more)
         invitation.joined = session.name
         opened: Opened = await self.front.box.call(
-            "open", member=made.member, passphrase=passphrase, device=self.device()
+            "open", member=made.member, passphrase=passphrase, device=device(self)
         )
         await self.welcome(opened)
         self.front.sessions.give_words(self.member(), made.words)

@@ -48,6 +48,7 @@ TRUST_COOKIE = "__Host-trusted"
 LOOKS = ("light", "dark")
 """What a member may choose; without the cookie the pages follow the device."""
 FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
 _SECRET_FIELDS = frozenset({"passphrase", "code", "once", "new"})
 _GZIP_LEVEL = 6
 _HTTPS_PORT = 443
@@ -89,6 +90,11 @@ class Page(RequestHandler):
     def is_private(self) -> bool:
         """True over TLS."""
         return self.request.protocol == Connection.PRIVATE.value
+
+    @property
+    def wants_json(self) -> bool:
+        """True when a module or a program asks: it gets facts, and a no with its reason, instead of a page."""
+        return self.route.json or self.request.headers.get("Accept", "") == _JSON
 
     async def prepare(self) -> None:
         """Check method, proof and form encoding, in this order, before any handler code runs."""
@@ -224,6 +230,8 @@ class Page(RequestHandler):
             "languages": self.front.languages.known.values(),
             "icon": self._icon,
             "static": self.front.files.url,
+            "modules": self.front.files.modules,
+            "later": (),
             "scene": self._scene,
             "session": self.session,
             "private": self.is_private,
@@ -270,16 +278,16 @@ class Page(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with a sentence, the next step and, in small print, the code; a lost session leads to the door."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, SessionGone) and not self.route.json:
+        if isinstance(error, SessionGone) and not self.wants_json:
             self._to_door()
             return
-        if isinstance(error, StepUpNeeded) and not self.route.json:
+        if isinstance(error, StepUpNeeded) and not self.wants_json:
             self.to_sure()
             return
         said = self._said_of(status_code, error)
         if isinstance(error, BoxError):
             self.set_status(error.http)
-        if self.route.json:
+        if self.wants_json:
             self.set_header("Content-Type", "application/json")
             self.finish({"error": said})
             return
@@ -299,15 +307,22 @@ class Page(RequestHandler):
             typed = {name: self.get_body_argument(name, "") for name in self.request.body_arguments}
             self.session.waiting = (self.request.path, typed)
         self.set_status(303)
-        self.set_header("Location", f"/sure?then={quote(self.request.path)}")
+        self.set_header("Location", f"/sure?then={quote(self.stands_on)}")
         self.finish()
+
+    @property
+    def stands_on(self) -> str:
+        """The page that leads here, to which the door and the passphrase lead back."""
+        return self.request.path
 
     def _to_door(self) -> None:
         """Lead to the door; what was typed is kept and stands in its form again after opening."""
-        then = self.request.path
+        then = self.stands_on
         if self.request.method == "POST":
             self.session = self._begin(self.session)
             self._keep_typed()
+        elif self.request.query and then == self.request.path:
+            then = f"{then}?{self.request.query}"[: limits.WEB_FORM_FIELD_CHARS]
         self.set_status(303)
         self.set_header("Location", "/open" + (f"?then={quote(then)}" if then != "/" else ""))
         self.finish()

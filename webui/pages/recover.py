@@ -16,7 +16,7 @@ from firmware.errors import (
     WrongWordCount,
 )
 from services.api.types import Opened
-from webui.pages.door import Entering
+from webui.pages.door import Entering, device
 
 _LONGEST_WORDS: Final = 4096
 _SHOWN_AGAIN = (
@@ -48,7 +48,7 @@ class Recover(Entering):
         member = self.field("member")
         try:
             opened: Opened = await self.front.box.call(
-                "recover", member=member, words=words, passphrase=passphrase, device=self.device()
+                "recover", member=member, words=words, passphrase=passphrase, device=device(self)
             )
         except _SHOWN_AGAIN as error:
             await self._ask(chosen=member, words=words, passphrase=passphrase, error=error)

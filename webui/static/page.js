@@ -2,10 +2,43 @@
 
 import { codeInFragment } from "./claim-code.js";
 
+const DAY_MS = 86_400_000;
+const LOOKED_MS = 1500;
+
+/** Modules the first look at a page does without come one by one, once the pictures in sight are there. */
+function later() {
+  const addresses = document.body.dataset.later?.match(/\S+/g) ?? [];
+  let begun = false;
+  const next = () => {
+    const address = addresses.shift();
+    if (!address) return;
+    import(address);
+    setTimeout(next);
+  };
+  const begin = () => {
+    if (!begun) next();
+    begun = true;
+  };
+  const looked = () => requestAnimationFrame(() => setTimeout(begin));
+  setTimeout(begin, LOOKED_MS);
+  if (document.readyState === "complete") looked();
+  else addEventListener("load", looked, { once: true });
+}
+
 /** Take the code in the fragment along to the private connection, still only as a fragment. */
 function carryFragment(link) {
   const found = codeInFragment();
   if (found) link.href = new URL("/claim", link.href).href + "#" + encodeURIComponent(found);
+}
+
+/** A device whose clock is a day or more away from the box's is refused by its own browser; say so before. */
+function compareClocks(line) {
+  const [here, box] = [performance.timeOrigin, Number(line.dataset.clock)];
+  if (Math.abs(here - box) < DAY_MS) return;
+  const { lang } = document.documentElement;
+  const dates = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "long" });
+  line.querySelector("span").textContent = line.dataset.said.replace("{here}", dates.format(here)).replace("{box}", dates.format(box));
+  line.hidden = false;
 }
 
 /** A button that shows what is typed into a passphrase field. */
@@ -52,7 +85,9 @@ function busy(form) {
   });
 }
 
+later();
 for (const link of document.querySelectorAll("[data-carry-fragment]")) carryFragment(link);
+for (const line of document.querySelectorAll("[data-clock]")) compareClocks(line);
 for (const input of document.querySelectorAll("[data-eye]")) eye(input);
 for (const form of document.querySelectorAll("form[method=post]")) busy(form);
 document.querySelector(".said.risk[role=alert]")?.scrollIntoView({ block: "center" });

@@ -4,6 +4,7 @@ import { exposure } from "./exposure.js";
 import { send } from "./select.js";
 
 const SAVE_MS = 900;
+const draft = (id) => `locker.note.${id}`; // what was typed until the box has it; shared with record.js
 
 export class Sheet {
   constructor(viewer) {
@@ -11,19 +12,19 @@ export class Sheet {
     this.words = JSON.parse(this.piece("words").textContent);
     const note = this.piece("note");
     note.addEventListener("input", () => {
+      if (this.facts) sessionStorage.setItem(draft(this.facts.id), note.value);
       clearTimeout(this.saving);
       this.saving = setTimeout(() => this.#keepNote(), SAVE_MS);
     });
     note.addEventListener("change", () => this.#keepNote());
+    for (const [whose, back] of [[document, "locker:opened"], [window, "online"]]) whose.addEventListener(back, () => this.#keepNote());
     this.piece("note-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#keepNote();
     });
     this.piece("tag-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      const field = this.piece("tag");
-      if (field.value.trim()) this.#annotate({ add: field.value });
-      field.value = "";
+      this.#addTag(this.piece("tag"));
     });
     this.piece("tags").addEventListener("click", (event) => {
       const button = event.target.closest("button");
@@ -56,16 +57,19 @@ export class Sheet {
   adopt(facts) {
     this.facts = facts;
     this.#camera(facts);
+    this.#drafted();
   }
 
   #show(facts) {
+    const isSame = this.facts?.id === facts.id;
     this.facts = facts;
     this.piece("title").textContent = facts.title;
     this.piece("when").textContent = facts.when;
     this.piece("take").href = `/record/${facts.id}/file`;
     this.piece("more").href = `/record/${facts.id}`;
     const note = this.piece("note");
-    if (document.activeElement !== note) note.value = facts.note;
+    if (!isSame || document.activeElement !== note) note.value = facts.note;
+    this.#drafted();
     this.piece("facts").replaceChildren(...facts.facts.map(([label, value]) => row(label, value)));
     this.#tags(facts);
     this.#camera(facts);
@@ -97,10 +101,28 @@ export class Sheet {
 
   async #keepNote() {
     clearTimeout(this.saving);
+    const { facts } = this;
     const note = this.piece("note").value;
-    if (!this.facts || note.trim() === this.facts.note) return;
-    this.facts.note = note.trim();
-    await this.#annotate({ note }, this.words.kept);
+    if (!facts || facts.in_bin || note.trim() === facts.note || note === this.sending) return;
+    this.sending = note;
+    const isKept = await this.#annotate({ note }, this.words.kept);
+    this.sending = null;
+    if (isKept && sessionStorage.getItem(draft(facts.id)) === note) sessionStorage.removeItem(draft(facts.id));
+  }
+
+  /** What was typed here before and never reached the box stands in its field again, and goes now. */
+  #drafted() {
+    const typed = sessionStorage.getItem(draft(this.facts.id));
+    if (typed === null || this.facts.in_bin) return;
+    this.piece("note").value = typed;
+    this.saving = setTimeout(() => this.#keepNote(), SAVE_MS);
+  }
+
+  /** A tag the box did not get stays in its field. */
+  async #addTag(field) {
+    const add = field.value;
+    field.value = "";
+    if (add.trim() && !(await this.#annotate({ add }))) field.value ||= add;
   }
 
   async #annotate(fields, done = "") {
@@ -108,12 +130,14 @@ export class Sheet {
     const { facts } = this;
     try {
       const now = await send(`/photo/${facts.id}/annotate`, fields);
-      if (this.facts?.id !== facts.id) return;
+      if (this.facts?.id !== facts.id) return true;
       Object.assign(this.facts, { tags: now.tags, note: now.note });
       this.#tags(now);
       said.textContent = done;
+      return true;
     } catch (error) {
       said.textContent = error.message;
+      return false;
     }
   }
 }

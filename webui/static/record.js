@@ -12,6 +12,7 @@ async function annotate(fields, more = {}) {
   const body = new URLSearchParams(fields);
   const options = { method: "POST", body, headers: { Accept: "application/json" }, ...more };
   const answer = await fetch(`/record/${id}/annotate`, options).catch(() => null);
+  if (answer?.status === 401) document.dispatchEvent(new Event("locker:ended"));
   if (!answer?.ok || answer.redirected) return null; // away, or the door: what was typed stays here
   return answer.json().catch(() => null);
 }
@@ -72,6 +73,7 @@ if (!note.readOnly) {
     if (note.value !== kept) annotate({ note: note.value }, { keepalive: true });
   });
   addEventListener("online", keep);
+  document.addEventListener("locker:opened", keep);
   const typed = sessionStorage.getItem(draft);
   if (typed !== null && typed !== note.value) {
     note.value = typed;

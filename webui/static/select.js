@@ -77,11 +77,12 @@ function paintAll() {
   for (const record of document.querySelectorAll("[data-selectable] [data-record]")) paint(record);
 }
 
-/** POST a form to the box; raises what a person should read. */
+/** POST a form to the box; raises what a person should read. A session that ended can be opened again in place. */
 export async function send(address, fields) {
   const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields), headers: { Accept: "application/json" } }).catch(() => null);
   const found = await answer?.json().catch(() => null);
-  if (answer?.ok) return found;
+  if (answer?.ok && found) return found;
+  if (answer?.status === 401) document.dispatchEvent(new Event("locker:ended"));
   throw new Error(found?.error ? `${found.error.sentence} ${found.error.advice}` : words.away);
 }
 
@@ -152,6 +153,7 @@ function takeHome(ids) {
   field.value = ids.join(",");
   form.append(field);
   document.body.append(form);
+  document.dispatchEvent(new Event("locker:download"));
   form.submit();
   form.remove();
   toast(fill("zip", ids.length));

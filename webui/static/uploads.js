@@ -26,12 +26,12 @@ class LockerUploads extends HTMLElement {
     this.rows = new Rows(this.piece("rows"), this.piece("row"), this.words, (what, job) => this.act(what, job));
     this.sender.addEventListener("change", () => this.soon());
     this.sender.addEventListener("locked", () => this.askToOpen());
+    document.addEventListener("locker:ended", () => this.askToOpen());
     this.takeFiles();
     this.takeButtons();
     this.takeDoor();
     this.stayAwake();
     keepWalking(() => this.sender.isBusy, this);
-    addEventListener("beforeunload", (event) => this.sender.isBusy && event.preventDefault());
     document.addEventListener("locker:page", () => {
       this.offer();
       this.tellElsewhere();
@@ -220,8 +220,12 @@ class LockerUploads extends HTMLElement {
     });
   }
 
+  /** The locker was locked under what is sent; or the session of this page ended. */
   askToOpen() {
     this.draw();
+    const [title, text] = this.sender.locked ? ["locked-title", "locked-text"] : ["ended-title", "ended-text"];
+    this.piece("locked-heading").textContent = this.words[title];
+    this.piece("locked-text").textContent = this.words[text];
     const dialog = this.piece("locked");
     if (!dialog.open) dialog.showModal();
   }
@@ -236,6 +240,7 @@ class LockerUploads extends HTMLElement {
       field.value = "";
       this.piece("locked").close();
       this.sender.unlocked();
+      document.dispatchEvent(new Event("locker:opened"));
       return;
     }
     const { error } = (await answer?.json().catch(() => null)) ?? {};
