@@ -18,6 +18,9 @@ from webui.pages.page import Page
 KINDS = "photo,video"
 _FIRST_SCREEN = 45
 """Pictures the server draws itself: more than fit on a phone or a laptop at first sight."""
+_IN_SIGHT = 12
+"""Of these a phone shows the first at once: they are asked for early, the others when somebody comes near."""
+_MODULES = ("photos.js",)
 _MOST_ITEMS, _MOST_PAGES = 2000, 50
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ID = re.compile("[0-9a-f]{32}")
@@ -75,6 +78,8 @@ class Photos(Page):
         self.show(
             "photos.html",
             sections=sections,
+            in_sight={tile.id for tile in [tile for section in sections for tile in section.tiles][:_IN_SIGHT]},
+            later=_MODULES,
             earlier=_earlier(counts, sections, start, skip),
             first=not start,
             total=sum(count for _, count in counts),

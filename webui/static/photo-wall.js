@@ -40,20 +40,22 @@ export class Wall {
   #words;
   #shown = new Map();
   #spare = [];
+  #drawn = new Map();
   #names = new Map();
   #left = 0;
   #above = 0;
   #screen = 0;
 
-  /** Hang the days of `model` into `host`; pictures that are there already (`ready`: id -> img) are used. */
-  constructor(host, model, words, ready) {
+  /** Hang the days of `model` into `host`; what the server drew there stays where it is, so that nothing flickers. */
+  constructor(host, model, words) {
     this.#host = host;
     this.#model = model;
     this.#words = words;
-    this.ready = ready;
+    this.ready = new Map();
     this.pictures = new Pictures();
+    for (const element of host.querySelectorAll(".day")) this.#drawn.set(element.id, element);
+    host.style.setProperty("height", `${host.offsetHeight}px`); // or the page would jump to its top
     host.classList.add("virtual");
-    host.replaceChildren();
   }
 
   /** Lay out anew from the counts. */
@@ -103,7 +105,7 @@ export class Wall {
    * Returns true when there is more to do: call it again in the next frame.
    */
   update(racing = false) {
-    if (!this.#model.days.length) return false;
+    if (!this.#model.days.length) return this.#forget();
     this.#left = racing ? 0 : TILES_A_FRAME;
     const [from, to] = this.#stretch;
     const first = this.grid.dayAt(from);
@@ -116,7 +118,15 @@ export class Wall {
       before = shown.element;
     }
     if (this.#left > 0) this.ready.clear();
+    this.#forget();
     return this.#left <= 0 && !racing;
+  }
+
+  /** Drop what the server drew of days that are not in sight. */
+  #forget() {
+    for (const element of this.#drawn.values()) element.remove();
+    this.#drawn.clear();
+    return false;
   }
 
   /** A day and how far down in it the top of the screen is; null at the very top. */
@@ -154,11 +164,13 @@ export class Wall {
 
   #enter(at, before) {
     const day = this.#model.days[at];
-    const element = make("section", "day");
+    const drawn = this.#drawn.get(day.day);
+    const element = drawn ?? make("section", "day");
+    this.#drawn.delete(day.day);
     element.id = day.day;
     element.style.setProperty("top", `${this.grid.tops[at]}px`);
     element.style.setProperty("height", `${this.grid.tops[at + 1] - this.grid.tops[at]}px`);
-    const head = make("div", "head");
+    const head = drawn?.querySelector(".head") ?? make("div", "head");
     const title = make("h2", "voice-day");
     const named = this.title(day.day);
     title.textContent = named;
@@ -168,14 +180,34 @@ export class Wall {
     all.setAttribute("aria-label", this.#words["select-day"].replace("{day}", named));
     const count = make("span", "label");
     count.textContent = this.#words[day.count === 1 ? "count.one" : "count.many"].replace("{count}", number.format(day.count));
-    head.append(title, count, all);
-    element.append(head, make("div", "tiles"));
-    if (before) before.after(element);
-    else this.#host.prepend(element);
+    head.replaceChildren(title, count, all);
     const shown = { element, named, tiles: new Map() };
+    if (drawn) this.#adopt(shown, day);
+    else {
+      element.append(head, make("div", "tiles"));
+      if (before) before.after(element);
+      else this.#host.prepend(element);
+    }
     this.#shown.set(at, shown);
     this.#names.set(at, day.day);
     return shown;
+  }
+
+  /** Take over the pictures the server drew of a day: they are its first ones, and stay the same elements. */
+  #adopt(shown, day) {
+    const holder = shown.element.lastElementChild;
+    holder.className = "tiles";
+    [...holder.children].forEach((tile, index) => {
+      const id = tile.dataset.record;
+      const picture = tile.querySelector("img");
+      const edge = this.#lie(tile, day, index);
+      const bring = () => this.#bring(tile, id, edge);
+      picture?.removeAttribute("loading");
+      if (!picture || (picture.complete && !picture.naturalWidth)) bring();
+      else if (!picture.complete) picture.addEventListener("error", () => tile.dataset.record === id && bring(), { once: true });
+      shown.tiles.set(index, tile);
+      this.onhang?.(tile);
+    });
   }
 
   #leave(at) {
@@ -189,7 +221,7 @@ export class Wall {
     const day = this.#model.days[at];
     const items = day.items ?? day.before;
     if (!items) {
-      shown.element.classList.add("ghost");
+      shown.element.classList.toggle("ghost", shown.tiles.size < day.count);
       return;
     }
     const [first, last] = this.grid.between(at, Math.min(day.count, items.length), from, to);
@@ -217,40 +249,41 @@ export class Wall {
 
   #hang(shown, day, item, index, before) {
     this.#left -= 1;
-    const tile = this.#spare.pop() ?? blank();
-    const { left, top, side, span } = this.grid.place(index, day.count);
-    tile.className = ["tile", ...this.grid.corners(index, day.count)].join(" ");
-    tile.style.setProperty("transform", `translate(${left}px, ${top}px)`);
-    tile.style.setProperty("width", `${side}px`);
-    tile.style.setProperty("height", `${side}px`);
+    const tile = this.#spare.pop() ?? document.createElement("a");
+    const edge = this.#lie(tile, day, index);
     tile.href = `/photo/${item.id}`;
     tile.dataset.record = item.id;
-    tile.dataset.day = day.day;
     tile.setAttribute("aria-label", this.#words[item.video ? "video" : "photo"].replace("{day}", shown.named));
     if (item.video) tile.append(plate(item.length));
     shown.tiles.set(index, tile);
     if (before) before.after(tile);
     else shown.element.lastElementChild.prepend(tile);
-    this.#bring(tile, item.id, span > 1 ? MIDDLE : SMALL);
+    this.#bring(tile, item.id, edge);
     this.onhang?.(tile);
     return tile;
   }
 
+  /** Lay `tile` where picture `index` of `day` belongs; returns how large a preview it takes. */
+  #lie(tile, day, index) {
+    const { left, top, side, span } = this.grid.place(index, day.count);
+    tile.className = ["tile", ...this.grid.corners(index, day.count)].join(" ");
+    tile.style.setProperty("left", `${left}px`);
+    tile.style.setProperty("top", `${top}px`);
+    tile.style.setProperty("width", `${side}px`);
+    tile.style.setProperty("height", `${side}px`);
+    tile.dataset.day = day.day;
+    tile.draggable = false;
+    return span > 1 ? MIDDLE : SMALL;
+  }
+
   #bring(tile, id, edge) {
     const ready = this.ready.get(id);
-    if (ready?.complete && Math.max(ready.naturalWidth, ready.naturalHeight) >= (edge > SMALL ? edge / 2 : 1)) {
-      ready.removeAttribute("loading");
+    if (ready?.complete && ready.naturalWidth && ready.src.endsWith(`/${edge}?soon`)) {
       tile.prepend(ready);
     } else {
       this.pictures.want(tile, `/preview/${id}/${edge}?soon`);
     }
   }
-}
-
-function blank() {
-  const tile = make("a", "tile");
-  tile.draggable = false;
-  return tile;
 }
 
 function plate(length) {

@@ -54,10 +54,8 @@ class LockerPhotos extends HTMLElement {
 
   #begin(host) {
     document.querySelector("[data-earlier]")?.remove();
-    const drawn = [...host.querySelectorAll("[data-record] > img")];
-    const ready = new Map(drawn.map((img) => [img.parentElement.dataset.record, img]));
     this.scrubber = new Scrubber(this.querySelector("[data-scrubber]"), (y) => this.wall.scrollTo(y));
-    this.wall = new Wall(host, this.model, this.words, ready);
+    this.wall = new Wall(host, this.model, this.words);
     this.wall.onhang = paint;
     this.viewer = Viewer.over(this.model, (id, day) => this.#reveal(id, day));
     this.#lay();

@@ -65,7 +65,8 @@ export function keepWalking(isBusy, stays) {
     for (const dialog of stays.querySelectorAll("dialog[open].sheet")) dialog.close();
     const old = [...document.body.children].filter((child) => child !== stays);
     const fresh = [...page.body.children].filter((child) => child.localName !== stays.localName && child.localName !== "script");
-    const scripts = [...page.querySelectorAll("script[type=module][src]")].map((script) => new URL(script.getAttribute("src"), location.href).href);
+    const named = [...page.querySelectorAll("script[type=module][src]")].map((script) => script.getAttribute("src"));
+    const scripts = [...named, ...(page.body.dataset.later?.match(/\S+/g) ?? [])].map((address) => new URL(address, location.href).href);
     const kept = document.body.classList.contains("with-bar");
     document.title = page.title;
     document.body.className = page.body.className;
