@@ -157,10 +157,10 @@ def test_from_the_label_to_the_bin_and_back(phone: Phone, tmp_path: Path) -> Non
         found.first.click()
         page.wait_for_url(re.compile("/(record|photo)/"))
         phone.fits()
-        where = page.get_by_role("link", name="Take home").get_attribute("href")
-        taken = phone.context.request.get(phone.url(str(where)))
-        assert taken.headers["content-disposition"].startswith("attachment; ")
-        assert hashlib.sha256(taken.body()).digest() == hashlib.sha256(path.read_bytes()).digest()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Take home").click()
+        assert download.value.suggested_filename == path.name
+        assert hashlib.sha256(download.value.path().read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
 
     page.goto(phone.url("/find?q=Sonnenblumen"))
     page.locator("a.row").first.click()

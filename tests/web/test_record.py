@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.services import reader_files as files
-from tests.web.front import Visitor
+from tests.web.front import PASSPHRASE, Visitor
 from tests.web.test_find import PHONE, fits, full, page
 from tests.web.things import record_of, version
 
@@ -40,6 +40,31 @@ def test_a_paper_shows_its_first_page_and_its_words(page: Page, booking: str) ->
     with page.expect_download() as download:
         page.get_by_role("link", name="Take home").click()
     assert download.value.suggested_filename == "Booking.pdf"
+
+
+def test_a_browser_that_was_told_to_go_on_takes_files_home_over_a_new_connection(page: Page, booking: str) -> None:
+    """Who passed the warning by hand is trusted for addresses the page leads to, not for requests of the browser itself
+    (the `download` attribute): those break off whenever no kept connection is free."""
+    page.goto(f"/record/{booking}")
+    page.evaluate(
+        """() => Promise.all([1, 2, 3, 4].map(() => new Promise((resolve) => {
+            new EventSource("/live").addEventListener("state", resolve);
+        })))"""
+    )
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Take home").click()
+    assert download.value.failure() is None
+    assert download.value.suggested_filename == "Booking.pdf"
+    assert page.evaluate("!document.querySelector('a[download]')")
+
+
+def test_taking_home_after_the_session_ended_leads_back_to_the_record(page: Page, booking: str) -> None:
+    page.goto(f"/record/{booking}")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Take home").click()
+    page.locator("#passphrase").fill(PASSPHRASE)
+    page.locator(".foot .button").click()
+    page.wait_for_url(f"**/record/{booking}")
 
 
 def test_the_note_keeps_itself_and_is_found(page: Page, full: Visitor, booking: str) -> None:

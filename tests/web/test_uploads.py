@@ -187,6 +187,30 @@ def test_walking_through_the_pages_does_not_end_it(box: Running, page: Page, tmp
     assert _kept(box, path)
 
 
+def test_taking_home_asks_nothing_while_files_are_sent(
+    box: Running, member: Visitor, page: Page, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type))
+    assert member.put("Rezept.txt", b"Mehl und Zucker").status == 201
+    path = _file(tmp_path, "Umzug.mp4", 9 * _MIB)
+    gate = _Gate(page, 1)
+    _choose(page, path)
+    expect(page.locator("[data-rows] [data-line]")).to_have_text(re.compile("does not answer"), timeout=30_000)
+    page.locator("[data-hide]").click()
+    page.get_by_role("navigation").get_by_role("link", name="Find", exact=True).click()
+    page.locator("#q").fill("Rezept")
+    page.locator(".found-papers .row").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Take home").click()
+    assert download.value.suggested_filename == "Rezept.txt"
+    page.locator("[data-show]").click()
+    gate.open()
+    _arrived(page, 1)
+    assert _kept(box, path)
+    assert asked == []
+
+
 def test_a_file_that_changes_meanwhile_is_said_and_not_kept(box: Running, page: Page, tmp_path: Path) -> None:
     path = _file(tmp_path, "Entwurf.bin", 9 * _MIB)
     gate = _Gate(page, 1)

@@ -35,6 +35,11 @@ _VERSION_DIGITS = 9
 class SandboxedBytes(Page):
     """Passes bytes of a locker on while they arrive."""
 
+    @property
+    def stands_on(self) -> str:
+        """The page with the link: who was led to the door instead shall not stay there while a file is saved."""
+        return self.request.path.removesuffix("/file")
+
     async def pass_on(self, operation: str, headers: dict[str, str], **arguments: Any) -> None:
         """Stream the answer of ``operation``; a browser that stops reading stops the locker too."""
         session = self.member()

@@ -3,6 +3,19 @@
 
 const LEAVING = new Set(["/lock", "/leave", "/language"]);
 const HEADERS_RECEIVED = 2;
+const SAVING_MS = 1000;
+
+/** Ask before the page is left while `isBusy()`. What the browser saves (links with data-download, "locker:download")
+ * is an address like any other to it, but leaves the page where it is: no question then. */
+function askBeforeLeaving(isBusy) {
+  let saving = -SAVING_MS;
+  const saves = () => (saving = performance.now());
+  addEventListener("click", (event) => event.target.closest?.("a[data-download]") && saves());
+  document.addEventListener("locker:download", saves);
+  addEventListener("beforeunload", (event) => {
+    if (isBusy() && performance.now() - saving > SAVING_MS) event.preventDefault();
+  });
+}
 
 /** Walk softly while `isBusy()`; `stays` is the element that outlives pages. */
 export function keepWalking(isBusy, stays) {
@@ -13,7 +26,7 @@ export function keepWalking(isBusy, stays) {
   addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     const plain = !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-    if (!link || !plain || !isBusy() || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (!link || !plain || !isBusy() || link.target || "download" in link.dataset || link.origin !== location.origin) return;
     if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
     event.preventDefault();
     walk("GET", link.href);
@@ -35,6 +48,7 @@ export function keepWalking(isBusy, stays) {
     else if (soft) location.reload();
   };
   addEventListener("popstate", back, { capture: true });
+  askBeforeLeaving(isBusy);
 
   function walk(method, url, body = null, forward = true) {
     const request = new XMLHttpRequest();
