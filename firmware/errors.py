@@ -152,7 +152,7 @@ class OtherKit(Refused):
 
     code = "other-kit"
     sentence = "These words are a valid recovery kit, but not of this locker."
-    advice = "Each member has a kit of their own; the page carries the name."
+    advice = "Each member has a kit of their own, and a new one ends the old: look for the newest page with the name."
 
 
 class WrongClaimCode(Refused):
@@ -616,3 +616,11 @@ class TooFewShards(Unreachable):
     code = "too-few-shards"
     sentence = "Of the {need} shards this takes, the box has {have}."
     advice = "One more box of the circle has to come back; then it goes on by itself."
+
+
+class InvitationsOpen(Conflict):
+    """As many invitations are open as may be at once."""
+
+    code = "invitations-open"
+    sentence = "{count} invitations are open already."
+    advice = "Withdraw one of them, or wait until it expires."

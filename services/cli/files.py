@@ -46,11 +46,13 @@ def put(shell: Shell, args: argparse.Namespace) -> int:
     finally:
         progress.clear()
     _tell(outcome.problems, "was not kept")
+    for advice in filter(None, outcome.advice):
+        print(advice, file=sys.stderr)
     counts = {"files": outcome.stored + outcome.same, "stored": outcome.stored, "same": outcome.same}
     if args.json:
         last_line(started, {**counts, "left_out": len(outcome.problems), "bytes": outcome.size})
         return 0
-    known = f" ({outcome.same} of them were there already)" if outcome.same else ""
+    known = f" (there already: {outcome.same})" if outcome.same else ""
     print(f"{counted(counts['files'], 'file')} kept{known}, {size(outcome.size)}; {len(outcome.problems)} left out.")
     return SOME_LEFT if outcome.problems else 0
 
@@ -87,7 +89,7 @@ def _told_written(written: Written, args: argparse.Namespace, started: float) ->
         counts = {"files": written.files, "same": written.same, "left_out": len(written.problems)}
         last_line(started, {**counts, "bytes": written.size})
         return 0
-    known = f" ({written.same} of them were there already)" if written.same else ""
+    known = f" (there already: {written.same})" if written.same else ""
     print(f"{counted(written.files, 'file')}{known}, {size(written.size)}; {len(written.problems)} left out.")
     return SOME_LEFT if written.problems else 0
 

@@ -33,6 +33,8 @@ class Outcome:
     size: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     """Shown path and why it was not kept."""
+    advice: dict[str, None] = field(default_factory=dict)
+    """What the box advises about those it refused, each once, in the order they came."""
     waiting: dict[int, bytes] = field(default_factory=dict)
     """Paths sent and not acknowledged yet, by their number in the stream."""
     sent: int = 0
@@ -51,6 +53,7 @@ class Outcome:
         error = line.get("error")
         if isinstance(error, dict):
             self.skip(path, str(error.get("sentence", "the box refused it")))
+            self.advice[str(error.get("advice", ""))] = None
         elif isinstance(counted := line.get("size"), int):
             self.stored += line.get("state") != "same"
             self.same += line.get("state") == "same"

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from firmware.errors import Missing, Misused, NoSuchRecord, StepUpNeeded
+from firmware.errors import Misused, NoSuchMember, NoSuchRecord, StepUpNeeded
 from firmware.limits import PAGE_RECORDS
 from firmware.model import RecordState
 from services.api.blocking import Blocking
@@ -58,7 +58,7 @@ class Shell:
             for each in members:
                 if self._wanted in (each.id, each.name):
                     return each
-            raise Missing(what=f"member called “{self._wanted}”")
+            raise NoSuchMember(name=self._wanted)
         known = [each for each in members if self.tokens.of(each.id)] or list(members)
         if not known:
             raise Misused(why="nobody owns this box yet; `./box locker init` makes the first member.")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.errors import Full
 from services.api.blocking import Blocking
 from services.api.bulk import END, encode_data, encode_start
 from services.cli.fetching import Receiving
@@ -377,6 +378,7 @@ def test_missing_things_are_named(locker: Locker, tmp_path: Path) -> None:
     assert "there is no" in locker.refused("put", tmp_path / "not here")
     assert "no record" in locker.refused("get", "not/here", tmp_path / "out")
     assert "no record" in locker.refused("ls", "no such folder")
+    assert "No member “Nobody”" in locker.refused("ls", "--member", "Nobody")
     assert "say which records" in locker.refused("get", tmp_path / "out")
     assert "no terminal" in locker.refused("open")
     (tmp_path / "a").mkdir()
@@ -442,6 +444,12 @@ class TestWithoutABox:
             with path.open("ab") as more:
                 more.write(b"y")
         assert pieces[-1] == b"\xff\xff\xff\xff"
+
+    def test_an_advice_is_said_once_however_many_were_refused(self) -> None:
+        outcome = Outcome(waiting={0: b"a", 1: b"b"})
+        for number in (0, 1):
+            outcome.acknowledge({"n": number, "error": Full(need_mib=2, free_mib=1).as_dict()})
+        assert len(outcome.problems) == 2 and list(outcome.advice) == [Full(need_mib=2, free_mib=1).as_dict()["advice"]]
 
     def test_a_file_that_vanishes_is_named(self, tmp_path: Path) -> None:
         outcome = Outcome()
