@@ -10,7 +10,14 @@ import os
 import pytest
 
 WORKERS = 2
-LONG = ("tests/web/test_screens.py",)
+LONG = (
+    "tests/bench/test_web_smoke.py", "tests/services/test_supervisor.py", "tests/services/test_peerd.py",
+    "tests/web/test_screens.py", "tests/services/test_cli.py", "tests/web/test_journey.py", "tests/web/test_uploads.py",
+    "tests/web/test_record.py", "tests/services/test_lockerd_household.py", "tests/services/test_lockerd_locks.py",
+    "tests/services/test_lockerd_openapi.py", "tests/house/test_linters.py", "tests/sim/test_kill.py",
+    "tests/web/test_find.py", "tests/bench/test_bench_smoke.py", "tests/sim/test_kill_browser.py",
+    "tests/sim/test_bit_rot.py", "tests/property/test_seal_properties.py", "tests/services/test_home_network.py",
+)  # fmt: skip
 """What takes longest, to be begun first: at the end both processes have small files left. The rest keeps its order."""
 
 

@@ -57,6 +57,7 @@ class Size:
 
     photos: int = PHOTOS
     idle_seconds: float = IDLE_SECONDS
+    settle_ms: int = web_grid.SETTLE_MS
 
 
 def bench(options: Options, size: Size | None = None) -> Figures:
@@ -79,7 +80,7 @@ def bench(options: Options, size: Size | None = None) -> Figures:
             figures |= idle(box)
         finally:
             box.stop()
-    return {**figures, **web_grid.bench(options)}
+    return {**figures, **web_grid.bench(options, size.settle_ms)}
 
 
 # -- what pages weigh ------------------------------------------------------------------------------------------------

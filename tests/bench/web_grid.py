@@ -36,7 +36,7 @@ _PALETTE: Final = 80
 _EDGES: Final = (1600, 768, 256)
 _COMMIT_EVERY: Final = 1000
 _FIRST_MS: Final = 1_230_000_000_000
-_SETTLE_MS: Final = 1200
+SETTLE_MS: Final = 1200
 _FRAME_MS: Final = 16
 _RUN_MS: Final = 350
 _PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
@@ -48,8 +48,8 @@ new PerformanceObserver((list) => {
 """
 
 
-def bench(options: Options) -> Figures:
-    """Fill a box, scroll, count."""
+def bench(options: Options, settle_ms: int = SETTLE_MS) -> Figures:
+    """Fill a box, scroll, count; ``settle_ms`` is how long the page is left alone before its long tasks are counted."""
     with workplace(options) as folder:
         data = folder / "data"
         _claimed(data)
@@ -59,7 +59,7 @@ def bench(options: Options) -> Figures:
         options.say(f"laid out in {time.monotonic() - began:.0f} s; scrolling ...")
         box = Running(data)
         try:
-            return _scrolled(box, options)
+            return _scrolled(box, options, settle_ms)
         finally:
             box.stop()
 
@@ -77,7 +77,7 @@ def _fill(folder: Path, count: int, seed: int) -> None:
     home = linux_home(folder)
     locker = Locker.open(home, Keys(home).open(PASSPHRASE))
     dice = random.Random(f"grid-{seed}")
-    palette = [_previews(dice) for _ in range(min(_PALETTE, count))]
+    palette = [_previews(dice) for _ in range(max(1, min(_PALETTE, count // 25)))]
     moments = enumerate(_moments(dice, count))
     while batch := list(itertools.islice(moments, _COMMIT_EVERY)):
         ids = []
@@ -117,7 +117,7 @@ def _previews(dice: random.Random) -> tuple[Preview, ...]:
     return tuple(made)
 
 
-def _scrolled(box: Running, options: Options) -> Figures:
+def _scrolled(box: Running, options: Options, settle_ms: int) -> Figures:
     visitor = Visitor(box)
     visitor.open()
     with sync_playwright() as playwright:
@@ -133,8 +133,8 @@ def _scrolled(box: Running, options: Options) -> Figures:
         first_s = time.monotonic() - began
         session = context.new_cdp_session(page)
         session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
-        page.wait_for_timeout(_SETTLE_MS)
-        took, tiles = _rounds(page, session, options.rounds)
+        page.wait_for_timeout(settle_ms)
+        took, tiles = _rounds(page, session, options.rounds, settle_ms)
         height = page.evaluate("document.querySelector('.days').offsetHeight")
         browser.close()
     return {
@@ -149,7 +149,7 @@ def _scrolled(box: Running, options: Options) -> Figures:
     }
 
 
-def _rounds(page: Page, session: CDPSession, rounds: int) -> tuple[list[float], int]:
+def _rounds(page: Page, session: CDPSession, rounds: int, settle_ms: int) -> tuple[list[float], int]:
     """Scroll in every way ``rounds`` times; returns the long tasks of each scroll (ms) and the most tiles seen."""
     took: list[float] = []
     most = 0
@@ -157,7 +157,7 @@ def _rounds(page: Page, session: CDPSession, rounds: int) -> tuple[list[float], 
         for scroll in _scrolls():
             page.evaluate("globalThis.longTasks.length = 0")
             _do(page, session, scroll)
-            page.wait_for_timeout(_SETTLE_MS)
+            page.wait_for_timeout(settle_ms)
             tasks, tiles = page.evaluate("[globalThis.longTasks, document.querySelectorAll('.tile').length]")
             took.append(sum(tasks))
             most = max(most, tiles)

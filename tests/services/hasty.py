@@ -2,8 +2,8 @@
 
 ``calibrate`` looks for parameters that take a second; here it is told to aim at nothing and stays at the floor every
 reader insists on, whatever else this machine does. Nothing in ``firmware`` or ``services`` knows of it: a box is hasty
-only because the interpreter it was started with is, and so are the processes it starts. Simulations, benches and the
-tests of whole journeys take the real one.
+only because the interpreter it was started with is, and so are the processes it starts. Simulations, benches and
+`tests/web/test_first_run.py` take the real one.
 """
 
 from __future__ import annotations

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.services import hasty
+from tests.services.hasty import python
 from tests.services.running import Running
 from tests.web.front import Visitor, start
 
@@ -24,10 +23,11 @@ _CHROMIUM = (
     "--disable-component-update",
     "--disable-sync",
 )
+expect.set_options(timeout=30_000)  # the machine may be busy; no test depends on how long anything takes
 
 
-def _box(folder: Path, python: str) -> Iterator[Running]:
-    box = start(folder, python)
+def _box(folder: Path) -> Iterator[Running]:
+    box = start(folder, python())
     try:
         yield box
     finally:
@@ -40,14 +40,14 @@ def _box(folder: Path, python: str) -> Iterator[Running]:
 
 @pytest.fixture
 def new_box(tmp_path: Path) -> Iterator[Running]:
-    """An unclaimed box of its own, as people have it."""
-    yield from _box(tmp_path, sys.executable)
+    """An unclaimed box of its own; passphrases cost little."""
+    yield from _box(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A box that all tests of one module share; passphrases cost little."""
-    yield from _box(tmp_path_factory.mktemp("box"), hasty.python())
+    yield from _box(tmp_path_factory.mktemp("box"))
 
 
 @pytest.fixture(scope="module")

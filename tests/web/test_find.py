@@ -31,7 +31,6 @@ def page(request: pytest.FixtureRequest, box: Running, full: Visitor, browser: B
         ignore_https_errors=True, base_url=str(box.hello["https"]), locale="en-GB", **request.param
     )
     context.add_cookies(cookies(box, full))  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
@@ -138,7 +137,6 @@ def test_without_javascript_it_is_a_form(box: Running, full: Visitor, browser: B
         ignore_https_errors=True, base_url=str(box.hello["https"]), java_script_enabled=False, **PHONE
     )
     context.add_cookies(cookies(box, full))  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
     page = context.new_page()
     page.goto("/find")
     page.locator("#q").fill("photos lake")
