@@ -27,18 +27,17 @@ def main(words: list[str]) -> int:
     wish = Announcement(
         str(box["host"]), args.http_port, args.https_port, (("product", "Locker Box"), ("format", str(box["format"])))
     )
-    asyncio.run(_live(wish, frozenset(args.bind), args.ready_fd))
+    asyncio.run(_live(wish, frozenset(args.bind), _Reports(args.ready_fd, args.name)))
     return 0
 
 
-async def _live(wish: Announcement, binds: frozenset[str], ready_fd: int) -> None:
+async def _live(wish: Announcement, binds: frozenset[str], reports: _Reports) -> None:
     stop, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = AddressWatch()
     loop.add_reader(watch, _noticed(watch, changed))
-    reports = _Reports(ready_fd)
 
     def renamed(host: str) -> None:
         _say(f"this name is taken on the network; the box is {host}.local now")
@@ -99,11 +98,11 @@ def _noticed(watch: AddressWatch, changed: asyncio.Event) -> Callable[[], None]:
 
 
 class _Reports:
-    """Tells the supervisor the name of the box: once when it is found, and whenever it changes later."""
+    """Tells the name of the box to whoever makes its certificates: once when it is found, and when it changes later."""
 
-    def __init__(self, fd: int) -> None:
-        """``fd`` stays open (negative: nobody listens)."""
-        self._fd, self._told = fd, ""
+    def __init__(self, fd: int, name: Path | None = None) -> None:
+        """``fd`` is the supervisor's and stays open (negative: nobody listens); ``name`` is the certifier's file."""
+        self._fd, self._name, self._told = fd, name, ""
 
     def tell(self, host: str) -> None:
         """The box has this name (or could not get one yet); said once."""
@@ -120,6 +119,11 @@ class _Reports:
         if self._fd >= 0:
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._fd, (json.dumps({"host": host}) + "\n").encode())
+        if self._name is not None:
+            fresh = self._name.with_name(f".new-{self._name.name}")
+            fresh.write_text(host, "ascii")
+            fresh.chmod(0o640)
+            fresh.replace(self._name)
 
 
 def _say(line: str) -> None:
@@ -133,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--https-port", type=int, required=True)
     parser.add_argument("--bind", action="append", default=[], help="an address the web front listens on")
+    parser.add_argument("--name", type=Path, help="a file that always holds the name the box has now")
     parser.add_argument("--ready-fd", type=int, default=-1, help="where to write one JSON line when announced")
     return parser
 

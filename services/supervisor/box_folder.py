@@ -30,15 +30,19 @@ def prepare(data: Path) -> BoxFolder:
     Nothing is changed in a folder that is not ours, or that a newer version wrote.
     """
     data = data.absolute()
-    identity = _look(data)
+    _look(data)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock_fd = _lock(data)
     data.chmod(0o700)
-    keys = data / "box"
-    keys.mkdir(mode=0o700, exist_ok=True)
-    if identity is None:
-        identity = _look(data) or _new_identity(data)
-    return BoxFolder(data, _new_run(data), identity[0], identity[1], lock_fd)
+    box_id, host = identify(data)
+    return BoxFolder(data, _new_run(data), box_id, host, lock_fd)
+
+
+def identify(data: Path) -> tuple[str, str]:
+    """Return box id and host name of the box in ``data``, made now if it is new; raises like ``prepare``."""
+    found = _look(data)
+    (data / "box").mkdir(mode=0o700, exist_ok=True)
+    return found or _new_identity(data)
 
 
 def _look(data: Path) -> tuple[str, str] | None:
