@@ -5,9 +5,14 @@ from __future__ import annotations
 import io
 import math
 import random
+import subprocess
+import tempfile
 from datetime import datetime
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
+
+from tests.services.reader_files import pdf_of
 
 SIZE = (1600, 1200)
 _SKIES = (
@@ -44,6 +49,38 @@ def photograph(seed: int, taken: datetime) -> bytes:
     exif.get_ifd(0x8769)[0x9003] = f"{taken:%Y:%m:%d %H:%M:%S}"
     picture.filter(ImageFilter.GaussianBlur(1.2)).save(out, "JPEG", quality=84, exif=exif)
     return out.getvalue()
+
+
+def clip(seed: int, taken: datetime, seconds: int = 5) -> bytes:
+    """Return an MP4: a slow look along one such place, with the lapping of a low tone; by ffmpeg."""
+    with tempfile.TemporaryDirectory() as folder:
+        still, film = Path(folder, "still.jpg"), Path(folder, "clip.mp4")
+        still.write_bytes(photograph(seed, taken))
+        subprocess.run(
+            [
+                "ffmpeg", "-nostdin", "-v", "error", "-framerate", "15", "-loop", "1", "-i", str(still),
+                "-f", "lavfi", "-i", "sine=f=98", "-t", str(seconds), "-vf", "crop=1280:720:n*4:300,format=yuv420p",
+                "-preset", "ultrafast", "-crf", "30", "-metadata", f"creation_time={taken:%Y-%m-%dT%H:%M:%SZ}",
+                "-movflags", "+faststart", str(film),
+            ],
+            check=True,
+        )  # fmt: skip
+        return film.read_bytes()
+
+
+def letter(title: str, lines: tuple[str, ...]) -> bytes:
+    """Return a PDF of one page: a rule of colour, a title, lines of text."""
+    text = [f"1 0 0 1 72 {640 - 24 * number} Tm ({line}) Tj" for number, line in enumerate(lines)]
+    drawn = f"0.11 0.3 0.24 rg 72 742 56 6 re f BT 0.11 0.13 0.12 rg /F2 26 Tf 1 0 0 1 72 694 Tm ({title}) Tj "
+    stream = f"{drawn}/F1 15 Tf {' '.join(text)} ET".encode("cp1252")
+    fonts = b"/F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>/F2<</Type/Font/Subtype/Type1/BaseFont/Times-Bold>>"
+    return pdf_of(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<<%b>>>>>>" % fonts,
+        b"<</Length %d>>stream\n%b\nendstream" % (len(stream), stream),
+        b"<</Title(%b)>>" % title.encode("cp1252"),
+    )
 
 
 def _sky(top: tuple[int, int, int], bottom: tuple[int, int, int]) -> Image.Image:

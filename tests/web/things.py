@@ -11,11 +11,29 @@ from services.api.blocking import Blocking
 from tests.services import reader_files as files
 from tests.services.running import Running
 from tests.web.front import PASSPHRASE, Visitor
-from tests.web.scenery import photograph
+from tests.web.scenery import letter, photograph
 
 JULY_MS, MARCH_MS = 1_752_580_800_000, 1_741_521_600_000
 """15 July and 9 March 2025, at noon."""
 SECONDS = 60
+_BOOKING = (
+    "The house by the water, 12 to 19 July 2025",
+    "",
+    "Dear Marta,",
+    "",
+    "we look forward to your week with us. Please plan your",
+    "arrival at the lake side gate after 15:00. If nobody is at home,",
+    "the key lies under the third flowerpot.",
+    "",
+    "Two canoes and the paddles are in the shed. Bread comes",
+    "every morning at eight; tell us by evening what you would like.",
+    "",
+    "With kind regards",
+    "Anna and Pekka",
+    "",
+    "Seven nights, four persons          980.00 EUR",
+    "Paid on 2 March 2025                 490.00 EUR",
+)
 
 
 def photo(when: str, colour: str) -> bytes:
@@ -36,8 +54,7 @@ def fill(member: Visitor) -> None:
     for number in range(3):
         put(member, f"Camera/lake {number}.jpg", photo(f"2025:07:1{number} 12:00:00", "red" * number), JULY_MS)
     put(member, "Camera/snow.jpg", photo("2024:01:05 12:00:00", "blue"), JULY_MS)
-    words = "Dear Marta, arrival at the lake side gate after 15:00, the key lies under the third flowerpot"
-    put(member, "Papers/Booking.pdf", files.pdf(words, "Booking"), JULY_MS)
+    put(member, "Papers/Booking.pdf", letter("Booking", _BOOKING), JULY_MS)
     covers = "<w:p><w:r><w:t>The policy covers canoe and paddles on every lake.</w:t></w:r></w:p>"
     put(member, "Papers/Home/Insurance 2024.docx", files.docx(covers), MARCH_MS)
     put(member, "Papers/Packing list lake.txt", b"Life vests\n\nthe blue towel", JULY_MS)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from playwright.sync_api import FilePayload, Page, expect
 
 from services.api.blocking import Blocking
-from tests.services.reader_files import film, pdf
+from tests.services.reader_files import pdf
 from tests.services.running import until
 from tests.web.front import PASSPHRASE, Visitor
-from tests.web.scenery import photograph
+from tests.web.scenery import clip, photograph
 from tests.web.things import fill, put, record_of
 from tests.web.walk import Walk
 
@@ -28,6 +26,7 @@ AGENTS = {
 }
 """What the systems call themselves; the browser of the walk is a Linux."""
 TODAY = datetime(2026, 10, 21, 18, 0, tzinfo=UTC)
+FILMED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 STOPS: tuple[str, ...] = (
     "01-porch", "02-claim", "02-claim-wrong", "03-household", "04-passphrase", "04-passphrase-weak",
     "04-passphrase-own", "05-kit", "10-home-needs-you", "06-kit-paper", "07-kit-check", "07-kit-check-order",
@@ -119,7 +118,7 @@ def pictures(walk: Walk) -> None:
         taken = TODAY - timedelta(days=number * number // 9, minutes=17 * number)
         data = photograph(number, taken)
         put(visitor, f"Camera/IMG_{number:04}.jpg", data, int(taken.timestamp() * 1000))
-    put(visitor, "Camera/Harbour.mp4", _film(), int(TODAY.timestamp() * 1000))
+    put(visitor, "Camera/Harbour.mp4", clip(2, FILMED), int(TODAY.timestamp() * 1000))
     until(lambda: _drawn(visitor))
     walk.go("/home")
     _all_drawn(page)
@@ -307,11 +306,6 @@ def _type_word(page: Page, word: str) -> None:
     with page.expect_response("**/kit/check"):
         field.press("Enter")
     page.locator(".field.ok, .field.bad").last.wait_for()
-
-
-def _film() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return film(Path(folder), "harbour.mp4", "-pix_fmt", "yuv420p")
 
 
 def _drawn(visitor: Visitor) -> bool:
