@@ -112,6 +112,18 @@ def test_an_earlier_life_cannot_touch_a_later_one() -> None:
         new.close()
 
 
+def test_no_database_outlives_the_simulation() -> None:
+    """One that did would be closed after its VFS, at the end of the process, and crash it."""
+    disk = SimDisk(random.Random(1))
+    with vfs.quiet():
+        left = _database(disk)
+        left.execute("create table t(x)")
+        disk.restarted()
+    assert vfs.VFS not in {connection.open_vfs for connection in apsw.connections()}
+    with pytest.raises(apsw.ConnectionClosedError):
+        left.execute("select 1")
+
+
 def test_nothing_is_written_in_the_clear() -> None:
     disk = SimDisk(random.Random(1))
     database = _database(disk)
