@@ -4,6 +4,20 @@ const AT_ONCE = 400;
 const MOST_ITEMS = 2000;
 const IN_FLIGHT = 2;
 
+const language = document.documentElement.lang;
+const named = (style, days) => days.map((day) => new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" }).format(day));
+const weekdays = named({ weekday: "long" }, [...Array(7).keys()].map((at) => new Date(Date.UTC(2023, 0, 1 + at))));
+const months = named({ month: "long" }, [...Array(12).keys()].map((at) => new Date(Date.UTC(2023, at, 1))));
+const thisYear = new Date().getFullYear();
+
+/** What a day is called over its pictures; `words`: "day" and "day-year". */
+export function titleOf(day, words) {
+  const [year, month, date] = day.split("-").map(Number);
+  const weekday = weekdays[new Date(Date.UTC(year, month - 1, date)).getUTCDay()];
+  const fields = { weekday, day: date, month: months[month - 1], year };
+  return words[year === thisYear ? "day" : "day-year"].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+}
+
 /** One picture or video as the server lists it. */
 function item([id, day, video, length, preview]) {
   return { id, day, video: Boolean(video), length, preview: Boolean(preview) };

@@ -1,5 +1,6 @@
 // The wall the photos hang on: of a page as tall as the whole locker only the days and pictures in sight exist.
 
+import { titleOf } from "./photo-days.js";
 import { Grid } from "./photo-grid.js";
 import { Pictures } from "./pictures.js";
 
@@ -7,7 +8,9 @@ const HEAD_REM = 3.625;
 const AFTER_REM = 0.25;
 const SPARE = 0.7;
 const SPARE_TILES = 80;
-const TILES_A_FRAME = 9;
+const TILES_A_FRAME = 6;
+const LEAST_A_FRAME = 3;
+const FRAME_MS = 4;
 const SMALL = 256;
 const MIDDLE = 768;
 
@@ -27,12 +30,7 @@ function icon(name, extra = "") {
   return svg;
 }
 
-const language = document.documentElement.lang;
-const number = new Intl.NumberFormat(language);
-const named = (style, days) => days.map((day) => new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" }).format(day));
-const weekdays = named({ weekday: "long" }, [...Array(7).keys()].map((at) => new Date(Date.UTC(2023, 0, 1 + at))));
-const months = named({ month: "long" }, [...Array(12).keys()].map((at) => new Date(Date.UTC(2023, at, 1))));
-const thisYear = new Date().getFullYear();
+const number = new Intl.NumberFormat(document.documentElement.lang);
 
 export class Wall {
   #host;
@@ -43,6 +41,7 @@ export class Wall {
   #drawn = new Map();
   #names = new Map();
   #left = 0;
+  #until = 0;
   #above = 0;
   #screen = 0;
 
@@ -78,7 +77,7 @@ export class Wall {
     this.#host.style.setProperty("--cell", `${this.grid.cell}px`);
   }
 
-  /** Note how far down the timeline the screen is: once a frame, before anything changes, so that no layout is forced. */
+  /** Note how far down the timeline the screen is: when it scrolls, before anything changes, so that no layout is forced. */
   look() {
     this.y = scrollY - this.#above;
     this.#screen = innerHeight;
@@ -107,19 +106,32 @@ export class Wall {
   update(racing = false) {
     if (!this.#model.days.length) return this.#forget();
     this.#left = racing ? 0 : TILES_A_FRAME;
+    this.#until = performance.now() + FRAME_MS;
     const [from, to] = this.#stretch;
     const first = this.grid.dayAt(from);
     const last = this.grid.dayAt(to);
     for (const at of this.#shown.keys()) if (at < first || at > last) this.#leave(at);
     let before = null;
+    let more = false;
     for (let at = first; at <= last; at += 1) {
-      const shown = this.#shown.get(at) ?? this.#enter(at, before);
-      this.#fill(shown, at, from, to);
-      before = shown.element;
+      const shown = this.#shown.get(at) ?? (this.#late && before && !this.#isDrawn(at) ? null : this.#enter(at, before));
+      if (shown) this.#fill(shown, at, from, to);
+      else more = true;
+      before = shown?.element ?? before;
     }
-    if (this.#left > 0) this.ready.clear();
+    more ||= this.#left <= 0 && !racing;
+    if (!more) this.ready.clear();
     this.#forget();
-    return this.#left <= 0 && !racing;
+    return more;
+  }
+
+  /** Whether this frame has taken as long as one may: on a slow phone fewer pictures come at a time. */
+  get #late() {
+    return performance.now() > this.#until;
+  }
+
+  #isDrawn(at) {
+    return this.#drawn.has(this.#model.days[at].day);
   }
 
   /** Drop what the server drew of days that are not in sight. */
@@ -155,13 +167,6 @@ export class Wall {
     return null;
   }
 
-  title(day) {
-    const [year, month, date] = day.split("-").map(Number);
-    const weekday = weekdays[new Date(Date.UTC(year, month - 1, date)).getUTCDay()];
-    const fields = { weekday, day: date, month: months[month - 1], year };
-    return this.#words[year === thisYear ? "day" : "day-year"].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
-  }
-
   #enter(at, before) {
     const day = this.#model.days[at];
     const drawn = this.#drawn.get(day.day);
@@ -172,7 +177,7 @@ export class Wall {
     element.style.setProperty("height", `${this.grid.tops[at + 1] - this.grid.tops[at]}px`);
     const head = drawn?.querySelector(".head") ?? make("div", "head");
     const title = make("h2", "voice-day");
-    const named = this.title(day.day);
+    const named = titleOf(day.day, this.#words);
     title.textContent = named;
     const all = make("button", "check-day");
     all.type = "button";
@@ -212,8 +217,8 @@ export class Wall {
 
   #leave(at) {
     const shown = this.#shown.get(at);
+    shown.element.remove(); // first: what is done to its pictures then costs no style and no layout
     for (const [index, tile] of shown.tiles) this.#drop(shown, index, tile);
-    shown.element.remove();
     this.#shown.delete(at);
   }
 
@@ -232,6 +237,7 @@ export class Wall {
     let missing = 0;
     for (let index = first; index <= last; index += 1) {
       const tile = shown.tiles.get(index) ?? (this.#left > 0 ? this.#hang(shown, day, items[index], index, before) : null);
+      if (this.#left <= TILES_A_FRAME - LEAST_A_FRAME && this.#late) this.#left = 0;
       before = tile ?? before;
       if (!tile) missing += 1;
     }

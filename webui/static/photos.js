@@ -95,7 +95,7 @@ class LockerPhotos extends HTMLElement {
 
   /** News of the locker, told by the live line of the page; without one this looks again now and then. */
   #hear() {
-    this.model.addEventListener("change", (event) => (event.moved ? this.#relay() : this.#update()));
+    this.model.addEventListener("change", (event) => (event.moved ? this.#relay() : this.#soon(false)));
     this.model.addEventListener("away", () => this.#away());
     const look = () => {
       this.looking ||= setTimeout(() => this.look(), performance.now() - this.looked > LOOKS_APART_MS ? SOON_MS : LOOKS_APART_MS);
@@ -141,28 +141,33 @@ class LockerPhotos extends HTMLElement {
 
   #scrolled() {
     const now = performance.now();
-    const speed = Math.abs(scrollY - this.#last.y) / Math.max(1, now - this.#last.at);
-    this.#last = { y: scrollY, at: now };
+    this.wall.look();
+    const { y } = this.wall;
+    const speed = Math.abs(y - this.#last.y) / Math.max(1, now - this.#last.at);
+    this.#last = { y, at: now };
     this.racing = speed > RACING_PX_PER_MS;
     if (this.racing) this.wall.pictures.hold(true);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.#settled(), SETTLED_MS);
-    this.#frame ||= requestAnimationFrame(() => this.#update(true));
+    this.#soon(true);
   }
 
   #settled() {
     this.racing = false;
     this.wall.pictures.hold(false);
     this.model.want(...this.wall.inSight);
-    this.#update(true);
+    this.#soon(true);
+  }
+
+  /** Change the page in the next frame, and never between frames: who scrolls then finds the layout done. */
+  #soon(moved) {
+    this.#frame ||= requestAnimationFrame(() => this.#update(moved));
   }
 
   #update(moved = false) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    this.wall.look();
-    const more = this.wall.update(this.racing);
-    if (more) this.#frame = requestAnimationFrame(() => this.#update(moved));
+    if (this.wall.update(this.racing)) this.#soon(moved);
     this.scrubber.show(this.wall.y, moved, this.racing);
     if (this.model.days.length) this.#wantSoon();
   }

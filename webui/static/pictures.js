@@ -3,6 +3,7 @@
 // A request that left is let finish: cancelling it would cost the box a new TLS connection, and the answer is small.
 
 const IN_FLIGHT = 6;
+const A_FRAME = 2;
 const MOST_FRESH = 500;
 const TRY_AGAIN_MS = [500, 900, 1500, 2500, 4000, 8000, 15000, 30000];
 
@@ -12,6 +13,8 @@ export class Pictures {
   #held = false;
   #waiting = new Map();
   #fresh = new Set();
+  #turns = [];
+  #frame = 0;
 
   /** Bring the picture at `address` into `tile`, unless `drop(tile)` comes first. */
   want(tile, address, tries = 0) {
@@ -23,7 +26,6 @@ export class Pictures {
     this.#queue.delete(tile);
     clearTimeout(this.#waiting.get(tile)?.timer);
     this.#waiting.delete(tile);
-    tile.querySelector("img")?.remove();
   }
 
   /** While somebody races through the years nothing is worth asking for. */
@@ -69,11 +71,25 @@ export class Pictures {
       this.#later(tile, id, address, tries);
       return;
     }
+    await this.#turn();
     if (tile.dataset.record !== id || !tile.isConnected) return;
     tile.querySelector("img")?.remove();
     tile.prepend(picture);
     tile.classList.remove("coming");
     tile.dispatchEvent(new CustomEvent("shown", { bubbles: true, detail: { id } }));
+  }
+
+  /** Wait for a frame in which few others are shown: none takes long, and nothing changes between frames. */
+  #turn() {
+    return new Promise((resolve) => {
+      this.#turns.push(resolve);
+      this.#frame ||= requestAnimationFrame(() => this.#give());
+    });
+  }
+
+  #give() {
+    for (const resolve of this.#turns.splice(0, A_FRAME)) resolve();
+    this.#frame = this.#turns.length ? requestAnimationFrame(() => this.#give()) : 0;
   }
 
   /** Not made yet: the box makes asked-for ones first, so ask again soon, then ever more seldom, then not at all. */
