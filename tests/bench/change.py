@@ -9,9 +9,10 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from tests.bench.dataset import mail, plain_files
+from tests.bench.dataset import mail
 from tests.bench.photos import photos
 from tests.bench.words import Prose
+from tests.folders import plain_files
 
 MIB: Final = 1 << 20
 NOTE_EDITS, ROW_UPDATES, NEW_PHOTOS = 200, 300, 2

@@ -6,7 +6,7 @@ import filecmp
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.dataset import plain_files
+from tests.folders import plain_files
 
 
 @dataclass(frozen=True)

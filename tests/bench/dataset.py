@@ -19,6 +19,7 @@ from typing import Final
 from tests.bench.measure import folder_bytes
 from tests.bench.photos import photos
 from tests.bench.words import Prose
+from tests.folders import plain_files
 
 FORMAT: Final = 3
 """Raised whenever the generator changes, so that an old cache is never taken for a new data set."""
@@ -80,11 +81,6 @@ def survey(folder: Path) -> tuple[int, int, str]:
         whole.update(os.fsencode(path.relative_to(folder)) + b"\0" + digest)
         count, size = count + 1, size + path.stat().st_size
     return count, size, whole.hexdigest()
-
-
-def plain_files(folder: Path) -> list[Path]:
-    """List the regular files under ``folder`` in one fixed order; links and special files are left out."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def copy_tree(source: DataSet, target: Path, *, ours: bool) -> None:

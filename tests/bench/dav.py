@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from tests.bench.boxrun import BoxRun
 from tests.bench.compare import compare
-from tests.bench.dataset import plain_files
 from tests.bench.measure import run
 from tests.bench.options import Figures, Options, main, workplace
 from tests.bench.relay import relay
+from tests.folders import plain_files
 
 FILES: Final = 1000
 SUITES: Final = ("basic", "copymove", "props", "locks", "http")

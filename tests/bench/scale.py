@@ -19,11 +19,12 @@ from blake3 import blake3
 from firmware.limits import BULK_BLOCK_BYTES
 from services.api.bulk import block_prefix, encode_end, encode_start
 from tests.bench.boxrun import BoxRun, packs_folder
-from tests.bench.dataset import note, plain_files
+from tests.bench.dataset import note
 from tests.bench.measure import MIB, folder_bytes, median, percentile
 from tests.bench.options import Figures, Options, main, workplace
 from tests.bench.photos import photos
 from tests.bench.words import Prose
+from tests.folders import plain_files
 
 GB: Final = 10**9
 SMALL_SHARE: Final = 0.9

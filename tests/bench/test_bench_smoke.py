@@ -11,9 +11,10 @@ import pytest
 from tests.bench import locker, scale, wear
 from tests.bench.change import change_generated
 from tests.bench.compare import compare
-from tests.bench.dataset import copy_tree, generate, plain_files, survey
+from tests.bench.dataset import copy_tree, generate, survey
 from tests.bench.options import Figures, main, parse
 from tests.bench.rivals import Borg, Program, Restic
+from tests.folders import plain_files
 
 TINY = ["--gib", "0.004", "--photo-divide", "8", "--rounds", "1"]
 

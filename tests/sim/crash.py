@@ -1,12 +1,16 @@
 """Pull the plug on a locker at thousands of random moments; nothing acknowledged may be lost.
 
-    python -m tests.sim.crash --cuts 10000 --seed 1 --json
+    python -m tests.sim.crash --cuts 10000 --seed 1 --json [--data FOLDER] [--keep DIR]
 
 Every run gives a locker a random household life on a simulated disk (``tests.sim.disk``), cuts the power at a random
 I/O operation (in the middle of recovery too), lets the disk forget what was not synced, and opens the locker again:
 each acknowledged record must be there in all its versions byte for byte, ``verify`` and the catalog's own check must
 find nothing, the chain must not end before what was acknowledged. Three controls leave out one ingredient each and
 must lose: a harness that cannot fail proves nothing.
+
+``--data`` puts the heads of a folder's files (``PIECE_BYTES``: all sizes here are small) instead of made-up bytes.
+``--keep`` leaves, of the first runs and of every run that lost, what was promised and what was found after the last
+cut, version by version: ``diff -r DIR/RUN/promised DIR/RUN/found``.
 
 JSON: ``cuts`` power cuts made (beside them ``kills`` of the process alone), ``lost`` runs that lost or damaged
 something acknowledged, ``acked_puts`` and ``acked_bytes`` promised meanwhile, ``generations`` openings checked,
@@ -24,11 +28,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
+from firmware.errors import BoxError
 from firmware.locker import Home, Locker
+from tests.folders import new_folder, pieces
 from tests.sim import vfs
 from tests.sim.disk import Op, SimDisk
 from tests.sim.ledger import Ledger
@@ -36,6 +43,9 @@ from tests.sim.workload import Workload
 from tests.sim.world import SOUND, Counting, Weakness, home, secrets, small_sizes
 
 CONTROL_CUTS = 1_000
+PIECE_BYTES = 20_000
+_KEPT_RUNS = 5
+"""Runs of each process that are left in --keep although they lost nothing."""
 
 CONTROLS = {
     "no_pack_fsync": Weakness(no_pack_fsync=True),
@@ -86,8 +96,12 @@ class Tally:
 class Run:
     """One locker from its creation through up to three power cuts."""
 
-    def __init__(self, seed: str, weakness: Weakness = SOUND, *, lives: int | None = None) -> None:
-        """Everything that follows is decided by ``seed``; ``lives``: number of cuts, random when None."""
+    def __init__(
+        self, seed: str, weakness: Weakness = SOUND, *, lives: int | None = None, real: Sequence[bytes] = ()
+    ) -> None:
+        """Everything that follows is decided by ``seed``; ``lives``: number of cuts, random when None; ``real``: what
+        is put, made up when empty."""
+        self._real = real
         self.rng = random.Random(seed)
         vfs.seed(self.rng.getrandbits(32))
         self._weakness = weakness
@@ -113,6 +127,23 @@ class Run:
         trouble = self._last_look()
         self.tally.acked_puts, self.tally.acked_bytes = self.ledger.acked_puts, self.ledger.acked_bytes
         return trouble
+
+    def leave(self, folder: Path) -> None:
+        """Write what was promised, and what a further opening finds, version by version into ``folder``."""
+        for name in ("promised", "found"):
+            (folder / name).mkdir(parents=True)
+        for id, known in self.ledger.acked.items():
+            for number, content in enumerate(known.versions, 1):
+                (folder / "promised" / f"{id}-{number}").write_bytes(content)
+        try:
+            locker = self._open()
+            for id, known in self.ledger.acked.items():
+                for number in range(1, len(known.versions) + 1):
+                    found = b"".join(locker.read(id, version=number))
+                    (folder / "found" / f"{id}-{number}").write_bytes(found)
+            locker.close()
+        except BoxError as error:
+            (folder / "trouble").write_text(f"{error!r} {error}\n")
 
     def _end_life(self, *, last: bool) -> None:
         """Cut the power, or now and then kill the process alone: what it had not synced is seen again, but not safe."""
@@ -148,7 +179,7 @@ class Run:
                 self._plan_cut()
                 locker = self._open_or_create()
             trouble = self._check(locker)
-            work = Workload(locker, self.ledger, self.rng)
+            work = Workload(locker, self.ledger, self.rng, self._real)
             while trouble is None:
                 work.group()
         except BaseException as error:  # noqa: BLE001 a cut is one, and whatever else ends a life is a finding
@@ -207,14 +238,31 @@ def inspect(locker: Locker) -> str | None:
     return None if report.ok else f"verify: {report.problems[0]}"
 
 
-def play_many(seed: str, numbers: Iterator[int], weakness: Weakness, enough: Callable[[Tally], bool]) -> Tally:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line gives to all runs: a folder of real files, where to leave runs, the seed."""
+
+    seed: int = 1
+    data: Path | None = None
+    keep: Path | None = None
+
+
+NOTHING_GIVEN = Given()
+
+
+def play_many(
+    seed: str, numbers: Iterator[int], weakness: Weakness, enough: Callable[[Tally], bool], given: Given = NOTHING_GIVEN
+) -> Tally:
     """Play runs ``seed/number`` until ``enough``; tell on stderr about each that lost although nothing was left out."""
+    real = pieces(given.data, given.seed, PIECE_BYTES)
     total = Tally()
     with vfs.quiet(), small_sizes(), _collecting_later():
         for number in numbers:
-            run = Run(f"{seed}/{number}", weakness, lives=None if weakness == SOUND else 1)
+            run = Run(f"{seed}/{number}", weakness, lives=None if weakness == SOUND else 1, real=real)
             trouble = run.play()
             total += run.tally
+            if given.keep is not None and (trouble is not None or total.runs <= _KEPT_RUNS):
+                run.leave(given.keep / f"run-{number}")
             if trouble is not None:
                 total.lost += 1
                 if weakness == SOUND:
@@ -239,19 +287,27 @@ def _collecting_later() -> Iterator[None]:
         gc.collect()
 
 
-def _part(seed: int, part: int, parts: int, cuts: int, weakness: Weakness) -> Tally:
+def _part(given: Given, part: int, parts: int, cuts: int, weakness: Weakness) -> Tally:
     wanted = cuts // parts + (part < cuts % parts)
-    return play_many(str(seed), iter(range(part, 1 << 62, parts)), weakness, lambda total: total.cuts >= wanted)
+    numbers = iter(range(part, 1 << 62, parts))
+    return play_many(str(given.seed), numbers, weakness, lambda total: total.cuts >= wanted, given)
 
 
-def crash(cuts: int, control_cuts: int, seed: int, processes: int) -> dict[str, int | float | bool]:
+def crash(cuts: int, control_cuts: int, given: Given, processes: int) -> dict[str, int | float | bool]:
     """Make ``cuts`` cuts and ``control_cuts`` for each control; return the figures (see the module)."""
     started = time.monotonic()
     with ProcessPoolExecutor(processes) as pool:
-        main = [pool.submit(_part, seed, part, processes, cuts, SOUND) for part in range(processes)]
+        main = [pool.submit(_part, given, part, processes, cuts, SOUND) for part in range(processes)]
         controls = {
             name: [
-                pool.submit(_part, seed, part, processes, control_cuts // (5 if name == _HARMLESS else 1), weakness)
+                pool.submit(
+                    _part,
+                    replace(given, keep=None),
+                    part,
+                    processes,
+                    control_cuts // (5 if name == _HARMLESS else 1),
+                    weakness,
+                )
                 for part in range(processes)
             ]
             for name, weakness in CONTROLS.items()
@@ -262,7 +318,7 @@ def crash(cuts: int, control_cuts: int, seed: int, processes: int) -> dict[str, 
     for name, tally in lost.items():
         figures[f"control_{name}_lost_fraction"] = round(tally.lost / max(1, tally.runs), 3)
     figures["control_cuts"] = control_cuts
-    figures["seed"] = seed
+    figures["seed"] = given.seed
     figures["seconds"] = round(time.monotonic() - started, 1)
     return figures
 
@@ -280,10 +336,16 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=10_000)
     parser.add_argument("--control-cuts", type=int, default=CONTROL_CUTS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="put the heads of the files below FOLDER")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="leave promises and findings in DIR, which must be empty"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args()
-    figures = crash(options.cuts, options.control_cuts, options.seed, options.processes)
+    given = Given(options.seed, options.data, new_folder(options.keep) if options.keep else None)
+    pieces(given.data, given.seed, PIECE_BYTES)  # a folder without files is said before anything starts
+    figures = crash(options.cuts, options.control_cuts, given, options.processes)
     if options.json:
         print(json.dumps(figures))
     else:

@@ -34,6 +34,7 @@ from firmware.errors import BoxError, Locked, Unreachable
 from firmware.limits import KIB, MIB
 from services.api import bulk
 from services.api.blocking import Blocking
+from tests.folders import files_below
 from tests.services.running import Running, alive, over_unix, until
 
 TARGETS = ("worker", "main", "all")
@@ -49,10 +50,8 @@ class Source:
     def __init__(self, seed: int, folder: Path | None) -> None:
         """Make them up from ``seed``, or take those below ``folder`` round and round."""
         self._seed = seed
-        self._files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
+        self._files = files_below(folder) if folder else []
         self._folder = folder
-        if folder is not None and not self._files:
-            raise SystemExit(f"there are no files in {folder}")
 
     def name(self, number: int) -> str:
         """Every fifth file is a new version of an earlier name."""

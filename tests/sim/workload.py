@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from firmware.errors import Conflict, NoSuchUpload
 from firmware.locker import Locker
@@ -17,9 +17,9 @@ _WORDS = ["harbour", "letter", "summer", "kitchen", "bicycle", "grandmother", "i
 class Workload:
     """Draws one operation after the other and writes down in the ledger what was done and what was acknowledged."""
 
-    def __init__(self, locker: Locker, ledger: Ledger, rng: random.Random) -> None:
-        """Work on ``locker``; ``rng`` decides everything."""
-        self._locker, self._ledger, self._rng = locker, ledger, rng
+    def __init__(self, locker: Locker, ledger: Ledger, rng: random.Random, pieces: Sequence[bytes] = ()) -> None:
+        """Work on ``locker``; ``rng`` decides everything. What is put is one of ``pieces``, or made up without them."""
+        self._locker, self._ledger, self._rng, self._pieces = locker, ledger, rng, pieces
         self._jobs: dict[Callable[[], None], int] = {
             self._put: 40,
             self._put_version: 14,
@@ -55,6 +55,8 @@ class Workload:
             known = [content for one in self._ledger.now().values() for content in one.versions]
             if known:
                 return rng.choice(known)
+        if self._pieces:
+            return rng.choice(self._pieces)
         if kind < 0.4:
             return " ".join(rng.choices(_WORDS, k=rng.randint(0, 60))).encode()
         return rng.randbytes(rng.choice((0, 20, 700, 1500, 3000, 9000, 20_000)))
