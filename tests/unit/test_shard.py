@@ -219,7 +219,7 @@ def test_a_flipped_bit_never_comes_back_as_a_payload() -> None:
 def test_any_kind_of_buffer_will_do() -> None:
     layout = Layout(2, 4)
     payload, data, held = made(layout, 10_000)
-    kinds = {3: bytearray(held[3]), 2: memoryview(held[2])}
+    kinds: dict[int, bytes | bytearray | memoryview] = {3: bytearray(held[3]), 2: memoryview(held[2])}
     assert join(layout, 10_000, payload.digest, kinds) == data
     assert [bytes(row) for row in shards(Payload.of(bytearray(data)), layout)] == list(held.values())
     assert [bytes(row) for row in shards(Payload.of(memoryview(data), payload.digest), layout)] == list(held.values())

@@ -34,7 +34,7 @@ def noise(seed: str, size: int) -> bytes:
     return hashlib.shake_256(seed.encode()).digest(size)
 
 
-def leaf_of(data: bytes, number: int) -> bytes:
+def leaf_of(data: bytes | bytearray, number: int) -> bytes | bytearray:
     """Leaf ``number`` of a shard."""
     return data[number * LEAF_BYTES : (number + 1) * LEAF_BYTES]
 
