@@ -1,103 +1,80 @@
 """Every way the box says no, sorted by what the caller must do next.
 
-An error carries a stable ``code``, one ``sentence`` for a person and one ``advice`` (the next step). Families
-follow the caller's duty: fix the request (Misused), ask the owner (Refused), stop (Missing), reread and retry
-(Conflict), open the locker (Locked), free room (Full), come back later (Unreachable), never retry blindly (Damaged).
+An error carries a stable ``code``, one ``sentence`` for a person and one ``advice`` (the next step). The families are
+in ``firmware.families``, what can go wrong between boxes in ``firmware.circle_errors``; everybody imports from here.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from firmware.circle_errors import (
+    CustodyMissing,
+    CustodyMoved,
+    HeadForked,
+    InvitationEnded,
+    InvitationExpired,
+    InvitationMissing,
+    InvitationMistyped,
+    InvitationOwn,
+    InvitationsOpen,
+    InvitationUsed,
+    InvitationWord,
+    InvitationWrong,
+    LinkLost,
+    PairingRefused,
+    PeerAway,
+    PeerBusy,
+    PeerGarbled,
+    PeerOffersLess,
+    PeerOlder,
+    PeerQuota,
+    PeerRefused,
+    PeerUnpaired,
+    PeerVersion,
+    PeerWrongHash,
+    PermitWrong,
+    ShardMissing,
+    ShardWrong,
+)
+from firmware.families import BoxError, Conflict, Damaged, Full, Locked, Missing, Misused, Refused, Unreachable
 
-
-class BoxError(Exception):
-    """Root of all errors the box raises on purpose; ``fields`` fill the sentence's ``{placeholders}``."""
-
-    code: ClassVar[str] = "box-error"
-    http: ClassVar[int] = 500
-    sentence: ClassVar[str] = "Something the box did not expect happened."
-    advice: ClassVar[str] = "Try again; if it happens again, look at the journal of the box."
-
-    def __init__(self, **fields: str | int) -> None:
-        """Keep ``fields`` (plain words and numbers, never secrets) and format the sentence with them."""
-        self.fields = fields
-        super().__init__(self.sentence.format_map(_Fields(fields)))
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the wire form every API answers with: code, sentence, advice and the fields."""
-        advice = self.advice.format_map(_Fields(self.fields))
-        return {"code": self.code, "sentence": str(self), "advice": advice, "fields": self.fields}
-
-
-class _Fields(dict[str, str | int]):
-    """Formats a missing field as its own name, so that an error can never fail to be shown."""
-
-    def __missing__(self, key: str) -> str:
-        return key
-
-
-class Misused(BoxError):
-    """The request makes no sense; fix it."""
-
-    code, http = "misused", 400
-    sentence = "The box cannot do that: {why}"
-    advice = "Change the request and send it again."
-
-
-class Refused(BoxError):
-    """A clear question whose answer is no; ask the owner or prove more."""
-
-    code, http = "refused", 403
-    sentence = "That is not allowed here."
-    advice = "Open the locker first, or ask its owner."
-
-
-class Missing(BoxError):
-    """It is not here; stop asking."""
-
-    code, http = "missing", 404
-    sentence = "There is no {what} here."
-    advice = "Check the name; `ls` and `search` list what is there."
-
-
-class Conflict(BoxError):
-    """Somebody was faster; read again, then retry."""
-
-    code, http = "conflict", 409
-    sentence = "Something changed in the meantime: {why}"
-    advice = "Look again, then repeat what you wanted."
-
-
-class Locked(BoxError):
-    """The locker is sealed; open it, then go on."""
-
-    code, http = "locked", 423
-    sentence = "This locker is locked."
-    advice = "Open it with its passphrase; what was sent goes on from where it stopped."
-
-
-class Full(BoxError):
-    """No room; free some or raise the caps."""
-
-    code, http = "full", 507
-    sentence = "The disk has no room for this: {need_mib} MiB are needed, {free_mib} MiB are free."
-    advice = "Free some space or add a disk. Everything already kept stays readable."
-
-
-class Unreachable(BoxError):
-    """It may work later; back off and retry."""
-
-    code, http = "unreachable", 503
-    sentence = "The box cannot reach {what} right now."
-    advice = "Wait a moment and try again."
-
-
-class Damaged(BoxError):
-    """Bytes are not what they were; never retry blindly."""
-
-    code, http = "damaged", 500
-    sentence = "{what} is damaged on this disk."
-    advice = "Run `./box locker verify` to see everything that is touched; nothing else is affected."
+__all__ = [  # what comes from elsewhere; the errors of this page need no mention
+    "BoxError",
+    "Conflict",
+    "CustodyMissing",
+    "CustodyMoved",
+    "Damaged",
+    "Full",
+    "HeadForked",
+    "InvitationEnded",
+    "InvitationExpired",
+    "InvitationMissing",
+    "InvitationMistyped",
+    "InvitationOwn",
+    "InvitationUsed",
+    "InvitationWord",
+    "InvitationWrong",
+    "InvitationsOpen",
+    "LinkLost",
+    "Locked",
+    "Missing",
+    "Misused",
+    "PairingRefused",
+    "PeerAway",
+    "PeerBusy",
+    "PeerGarbled",
+    "PeerOffersLess",
+    "PeerOlder",
+    "PeerQuota",
+    "PeerRefused",
+    "PeerUnpaired",
+    "PeerVersion",
+    "PeerWrongHash",
+    "PermitWrong",
+    "Refused",
+    "ShardMissing",
+    "ShardWrong",
+    "Unreachable",
+]
 
 
 class BadSeal(Damaged):
@@ -394,214 +371,6 @@ class PasskeyOpensNothing(Locked):
     advice = "Open it with its passphrase once; after that the passkey is enough until it is locked again."
 
 
-class PeerAway(Unreachable):
-    """Nobody answered for a peer's key at any address tried."""
-
-    code = "peer-away"
-    sentence = "That box does not answer right now."
-    advice = "Nothing needs to be done: the box keeps trying. If it lasts, ask whether it is switched on over there."
-
-
-class PeerRefused(Refused):
-    """The other box closed the link: it does not know our key, or has as many links as it takes."""
-
-    code = "peer-refused"
-    sentence = "That box answers, but takes no connection from this one."
-    advice = "Ask its owner whether this box is still in their circle."
-
-
-class LinkLost(Unreachable):
-    """A connection between two boxes, or one request on it, ended before it was done."""
-
-    code = "link-lost"
-    sentence = "The connection to the other box broke off."
-    advice = "The box connects again by itself and goes on from where it stopped."
-
-
-class PeerGarbled(Damaged):
-    """What another box sent is not what the protocol says; guards against a faulty or hostile peer."""
-
-    code = "peer-garbled"
-    sentence = "What came from the other box makes no sense: {why}."
-    advice = "Nothing of it was kept. If it happens again, update both boxes, or let that box leave the circle."
-
-
-class PeerWrongHash(Damaged):
-    """Bytes between two boxes have another hash than was announced."""
-
-    code = "peer-wrong-hash"
-    sentence = "The bytes that arrived are not those that were announced."
-    advice = "They were thrown away and are fetched again. A peer that does this often has a bad disk or a bad will."
-
-
-class PeerVersion(Conflict):
-    """Two boxes have no version of the protocol in common."""
-
-    code = "peer-version"
-    sentence = "The other box speaks versions {low} to {high} of the circle's language, this one does not."
-    advice = "Update the older of the two boxes. What each keeps for the other stays where it is."
-
-
-class PeerOlder(Missing):
-    """The other box does not know this operation yet."""
-
-    code = "peer-older"
-    sentence = "The other box runs an older version and cannot do this yet ({what})."
-    advice = "Ask its owner to update it; everything else goes on working."
-
-
-class PeerUnpaired(Refused):
-    """A box asks for something before it is in the circle."""
-
-    code = "peer-unpaired"
-    sentence = "The two boxes are not in one circle."
-    advice = "Invite that household, or open the invitation it sent."
-
-
-class PeerBusy(Unreachable):
-    """A peer asks for more at once than a host serves."""
-
-    code = "peer-busy"
-    sentence = "The other box has its hands full."
-    advice = "It is asked again in a moment; nothing is lost."
-
-
-class PeerOffersLess(Full):
-    """A host sets aside less than was asked for."""
-
-    code = "peer-offers-less"
-    sentence = "The other household gives {offered_mib} MiB; {asked_mib} MiB were asked for."
-    advice = "The box uses what it gets. Ask them for more room, or invite one more household."
-
-
-class PeerQuota(Full):
-    """What a host has set aside for a peer is used up."""
-
-    code = "peer-quota"
-    sentence = "The room at the other household is used up: {need_mib} MiB are needed, {free_mib} MiB are left."
-    advice = "What is there stays there. Ask them for more room, or invite one more household."
-
-
-class CustodyMoved(Conflict):
-    """Another box acts for this locker among the peers."""
-
-    code = "custody-moved"
-    sentence = "Another box acts for this locker now."
-    advice = "If you moved it with its kit, all is well. If not, lock the locker and ask your circle which box it is."
-
-
-class CustodyMissing(Refused):
-    """A box acts for a locker without showing that it may."""
-
-    code = "custody-missing"
-    sentence = "The other box was not shown that this one may act for this locker."
-    advice = "Open the locker once and look at its kit; the box then introduces itself again."
-
-
-class PermitWrong(Refused):
-    """A delegate's permit is not for this, has expired, or was signed by somebody else."""
-
-    code = "permit-wrong"
-    sentence = "The permit to repair does not fit: {why}."
-    advice = "The owner's box gives out a new one by itself when both boxes meet."
-
-
-class ShardMissing(Missing):
-    """A host does not keep this shard."""
-
-    code = "shard-missing"
-    sentence = "The other box does not keep this piece."
-    advice = "The box makes it again from what it has, or from the other peers."
-
-
-class ShardWrong(Damaged):
-    """The bytes of a shard do not have the id they were sent under."""
-
-    code = "shard-wrong"
-    sentence = "A piece that arrived is not what it was called."
-    advice = "Nothing of it was kept; it is sent again. If it happens again, let the health page test both disks."
-
-
-class HeadForked(Damaged):
-    """Two different heads of one locker carry the same number."""
-
-    code = "head-forked"
-    sentence = "Two different histories of one locker are about."
-    advice = "An old copy of a box may be running somewhere. Find it and switch it off; the newest kit tells which is which."
-
-
-class InvitationMistyped(Misused):
-    """A text is no invitation, or one with a typing mistake."""
-
-    code = "invitation-mistyped"
-    sentence = "This is not a whole invitation: {why}."
-    advice = "Copy the whole link once more, or compare the six words one by one."
-
-
-class InvitationWord(Misused):
-    """A typed word is on no list."""
-
-    code = "invitation-word"
-    sentence = "Word {position}, “{word}”, is in no invitation."
-    advice = "It may be “{nearest}”. Ask the other household to read it out again."
-
-
-class InvitationExpired(Refused):
-    """The invitation is older than it may be."""
-
-    code = "invitation-expired"
-    sentence = "This invitation has expired."
-    advice = "Ask for a new one: six words live ten minutes, a link three days."
-
-
-class InvitationUsed(Refused):
-    """Somebody came with this invitation already."""
-
-    code = "invitation-used"
-    sentence = "This invitation was used already."
-    advice = "If that was not you, tell the other household not to confirm. Then ask for a new one."
-
-
-class InvitationMissing(Missing):
-    """No such invitation is open at the box that was asked."""
-
-    code = "invitation-missing"
-    sentence = "The other box has no such invitation open."
-    advice = "Ask the other household to open a new one and to leave the page open until you are through."
-
-
-class InvitationWrong(Refused):
-    """The secret that came with an invitation is not its secret."""
-
-    code = "invitation-wrong"
-    sentence = "These are not the words of this invitation."
-    advice = "Compare them once more; {left} tries are left."
-
-
-class InvitationEnded(Refused):
-    """Too many wrong tries ended the invitation."""
-
-    code = "invitation-ended"
-    sentence = "Too many wrong tries ended this invitation."
-    advice = "Ask for a new one. If nobody of you mistyped, somebody else was trying."
-
-
-class InvitationOwn(Misused):
-    """A household opened its own invitation."""
-
-    code = "invitation-own"
-    sentence = "This is an invitation of your own box."
-    advice = "Send it to the household you want in your circle."
-
-
-class PairingRefused(Refused):
-    """One of the two owners said that the codes differ."""
-
-    code = "pairing-refused"
-    sentence = "The other household did not confirm."
-    advice = "If the two codes were different, somebody stands between you: begin again, side by side."
-
-
 class BadShard(Damaged):
     """A shard, a leaf of one, or a pack joined from shards does not have the id, length or digest it must have."""
 
@@ -616,11 +385,3 @@ class TooFewShards(Unreachable):
     code = "too-few-shards"
     sentence = "Of the {need} shards this takes, the box has {have}."
     advice = "One more box of the circle has to come back; then it goes on by itself."
-
-
-class InvitationsOpen(Conflict):
-    """As many invitations are open as may be at once."""
-
-    code = "invitations-open"
-    sentence = "{count} invitations are open already."
-    advice = "Withdraw one of them, or wait until it expires."
