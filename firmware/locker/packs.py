@@ -220,7 +220,6 @@ class OpenPacks:
             size = sum(one.size + 3 * HEAD_BYTES for one in waiting)
             if writer.fits(payload_len + size, chunks + sum(len(one.ids) for one in waiting)):
                 return writer
-        self._settle_segments(0)
         return self.writer(kind, payload_len, chunks)
 
     def writer(self, kind: Kind, payload_len: int, chunks: int = 0) -> PackWriter:

@@ -72,6 +72,10 @@ class Analyst:
         """Begin to look."""
         self._thread.start()
 
+    def reap(self) -> None:
+        """A child process ended (SIGCHLD): readers end by themselves after a while of silence."""
+        self._reader.reap()
+
     def wake(self) -> None:
         """Something was stored; look soon."""
         self._wake.set()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ class _Worker:
         self._store.on_rest = self._readers.reset
         loop = asyncio.get_running_loop()
         self._analyst.on_previews = lambda ids: loop.call_soon_threadsafe(watch.previewed, ids)
+        loop.add_signal_handler(signal.SIGCHLD, self._analyst.reap)
         self._store.start()
         self._analyst.start()
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)

@@ -67,6 +67,11 @@ class Reader:
         del name
         return self._ask("previews", mime, source, size) if has_preview(mime) else Analysis()
 
+    def reap(self) -> None:
+        """Take leave of mothers that ended by themselves, so that they do not stay as zombies; from any thread."""
+        for mother in self._mothers.values():
+            mother.reap()
+
     def close(self) -> None:
         """End the mothers and whatever they are doing; a call that waits in another thread raises Unreachable."""
         self._closed = True

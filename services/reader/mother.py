@@ -29,7 +29,7 @@ class Gone(Exception):
 
 
 class Mother:
-    """Started when first asked; not safe for threads (Reader has the lock), except for ``kill``."""
+    """Started when first asked; not safe for threads (Reader has the lock), except for ``kill`` and ``reap``."""
 
     def __init__(self, command: list[str]) -> None:
         """Nothing is started yet."""
@@ -42,7 +42,8 @@ class Mother:
     @property
     def pid(self) -> int | None:
         """Its process id, None when it does not run."""
-        return None if self._process is None else self._process.pid
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
 
     def ask(self, job: bytes, handle: int) -> tuple[dict[str, Any], bytes]:
         """Hand over one job and its file; return head and body of the reply. Raises Gone, OSError or ValueError."""
@@ -55,6 +56,12 @@ class Mother:
         process = self._process
         if process is not None:
             process.kill()
+
+    def reap(self) -> None:
+        """Take its exit status when it has ended, from any thread."""
+        process = self._process
+        if process is not None:
+            process.poll()
 
     def stop(self) -> None:
         """End it, with time for its last child, and forget it; the next question starts another."""

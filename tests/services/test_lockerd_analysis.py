@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from PIL import Image
 from services.api.blocking import Blocking
 from services.api.types import AnalysisState
 from tests.services.lockerd_box import LockerdBox
+from tests.services.running import children_of, until
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,31 @@ def test_a_photo_gets_its_date_at_once_and_previews_when_all_is_quiet(ada: Block
         small = Image.open(io.BytesIO(b"".join(answer)))
         assert answer.headers["Content-Type"] in ("image/jpeg", "image/webp")
     assert max(small.size) >= 256 and small.width > small.height
+
+
+def test_a_reader_that_ended_leaves_no_zombie(ada: Blocking, shared_lockerd: LockerdBox) -> None:
+    ada.call("put", body=[photo() + b"\0"], name="another.jpg")
+    settled(ada, pending_previews=0)
+    readers = [pid for pid in _below(shared_lockerd) if "services/reader" in _command(pid)]
+    assert readers
+    for pid in readers:
+        os.kill(pid, signal.SIGKILL)  # as if its time of silence were over
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers))
+
+
+def _below(box: LockerdBox) -> list[int]:
+    assert box.process is not None
+    found: list[int] = []
+    todo = [box.process.pid]
+    while todo:
+        below = children_of(todo.pop())
+        found += below
+        todo += below
+    return found
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def test_a_hostile_file_costs_its_preview_and_nothing_else(ada: Blocking, shared_lockerd: LockerdBox) -> None:
