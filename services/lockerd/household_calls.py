@@ -15,6 +15,7 @@ from firmware.errors import BoxError, Conflict, GuardianOver, Locked, Misused, R
 from services.api import household_types as h
 from services.api import types as t
 from services.api.server import Call, Handler
+from services.api.tint import distinct
 from services.lockerd.desk import Desk
 from services.lockerd.household import Member, unguarded
 from services.lockerd.ratchet import Ratchet
@@ -64,7 +65,8 @@ class HouseholdCalls:
     ) -> tuple[Member, str]:
         """Make a locker; return (its member, the 24 words). Raises WeakPassphrase, Conflict."""
         who = guardian.id if guardian is not None else None
-        member = Member(secrets.token_hex(8), name, role, self._desk.clock.now_ms(), who, until)
+        id = distinct(lambda: secrets.token_hex(8), (one.id for one in self._desk.household.members))
+        member = Member(id, name, role, self._desk.clock.now_ms(), who, until)
         public = ""
         if guardian is not None:
             public = (await self._desk.workers.order(guardian.id, "ward_key", ward=member.id))["public"]

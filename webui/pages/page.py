@@ -18,6 +18,7 @@ from tornado.web import HTTPError, RequestHandler
 from firmware import limits
 from firmware.errors import BoxError, Locked, Misused, Refused, StepUpNeeded
 from services.api.client import Client
+from services.api.tint import tint_of
 from services.api.types import Status
 from webui.hosts import host_name
 from webui.language import Language
@@ -338,4 +339,4 @@ class Page(RequestHandler):
 
 def tint(key: str) -> str:
     """Return the colour a person or box keeps for life (``t1`` to ``t6``), chosen by its id."""
-    return f"t{sum(key.encode()) % 6 + 1}"
+    return f"t{tint_of(key)}"
