@@ -85,6 +85,18 @@ def test_search_as_you_type_and_the_way_back(page: Page) -> None:
     expect(page.locator("[data-recent]")).to_be_hidden()
 
 
+def test_other_results_end_what_was_being_chosen(page: Page) -> None:
+    page.goto("/find?q=lake")
+    row = page.locator(".found-papers .row").first
+    row.focus()
+    row.press("x")
+    expect(page.locator("[data-select-bar] [data-count]")).to_have_text("1 chosen")
+    page.locator("#q").fill("flowerpot")
+    expect(page.locator(".found-papers .row")).to_have_count(1)
+    expect(page.locator("[data-select-bar]")).to_be_hidden()
+    expect(page.locator(".found-papers [role=checkbox]")).to_have_count(0)
+
+
 def test_days_and_kinds_are_understood(page: Page) -> None:
     page.goto("/find?q=photos+july+2025")
     expect(page.locator(".found-pictures [data-record]")).to_have_count(3)

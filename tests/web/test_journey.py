@@ -176,6 +176,8 @@ def test_from_the_label_to_the_bin_and_back(phone: Phone, tmp_path: Path) -> Non
     page.locator("#passphrase").fill("not this one")
     page.locator(".foot .button").click()
     expect(page.get_by_role("alert")).to_contain_text("does not open the locker")
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=1)
+    expect(page.locator("h1")).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Show what is typed").click()
     page.locator("#passphrase").fill(PASSPHRASE)
     page.locator(".foot .button").click()

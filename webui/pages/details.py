@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 
 from firmware.errors import Misused
 from firmware.model import RecordState
 from firmware.model.mime import is_text, needs_reader
 from services.api.find_types import Excerpt
+from services.api.household_types import Members
 from services.api.records_types import Tags
 from services.api.types import RecordInfo, VersionInfo, Versions
 from webui.language import Language
 from webui.pages.found import format_of, look_of
 from webui.pages.page import Page
-from webui.pages.photo import tags_of
 from webui.pages.shown import readable
 
 _EDGE = 1280
@@ -42,6 +41,7 @@ class RecordPage(Page):
         versions: Versions = await self.ask("versions", id=record_id)
         text: Excerpt = await self.ask("excerpt", id=record_id)
         tags: Tags = await self.ask("tags")
+        members: Members = await self.ask("members")
         icon, tint = look_of(record.kind)
         leaf = record.name.rpartition("/")[2]
         typed = self.kept(f"/record/{record_id}/name", f"/record/{record_id}/annotate")
@@ -63,6 +63,7 @@ class RecordPage(Page):
             in_bin=record.state is RecordState.BIN,
             readable=readable,
             brought_back="back" in self.request.query_arguments,
+            guarded=_guarded(members, self.member().member),
             edge=_EDGE,
             place="find",
         )
@@ -84,28 +85,6 @@ class RecordName(Page):
         if name and ending and not name.lower().endswith(ending.lower()):
             name += ending
         await self.ask("rename", id=record_id, name=f"{folder}{slash}{name}")
-        self.go(f"/record/{record_id}")
-
-
-class RecordAnnotate(Page):
-    """``POST /record/<id>/annotate``: ``note``, ``add`` (tags with commas between them), ``remove`` (a tag)."""
-
-    async def get(self, record_id: str) -> None:
-        """The forms stand on the record's page."""
-        self.go(f"/record/{record_id}")
-
-    async def post(self, record_id: str) -> None:
-        """Write it down; answers note and tags to the module, leads back to the page otherwise."""
-        note = self.get_body_argument("note", None, strip=False)
-        add, remove = tags_of(self.get_body_argument("add", "")), tags_of(self.get_body_argument("remove", ""))
-        if note is not None or add or remove:
-            note = None if note is None else note.replace("\r\n", "\n").strip()
-            await self.ask("annotate", ids=(record_id,), add_tags=add, remove_tags=remove, note=note)
-        if "application/json" in self.request.headers.get("Accept", ""):
-            record: RecordInfo = await self.ask("get", id=record_id)
-            self.set_header("Content-Type", "application/json")
-            self.finish(json.dumps({"note": record.note, "tags": record.tags}))
-            return
         self.go(f"/record/{record_id}")
 
 
@@ -195,6 +174,15 @@ def _table(text: str, mime: str) -> tuple[tuple[str, ...], ...]:
     except csv.Error:
         pass
     return tuple(row for row in rows if row)
+
+
+def _guarded(members: Members, owner: str) -> tuple[str, str] | None:
+    """Return who looks after the locker of ``owner``, and until which day; None when nobody does."""
+    cards = {one.id: one for one in members.members}
+    card = cards.get(owner)
+    if card is None or card.guardian not in cards:
+        return None
+    return cards[card.guardian].name, card.guardian_until or ""
 
 
 def _is_newest(version: VersionInfo, record: RecordInfo) -> bool:

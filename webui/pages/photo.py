@@ -64,24 +64,27 @@ class PhotoFacts(Page):
         self.finish(_json(self, record))
 
 
-class PhotoAnnotate(Page):
-    """``POST /photo/<id>/annotate``: ``note``, ``add`` (a tag) or ``remove`` (a tag)."""
+class Annotate(Page):
+    """``POST …/annotate``: ``note``, ``add`` (tags with commas between them), ``remove`` (a tag), of any record."""
 
     async def get(self, record_id: str) -> None:
-        """The forms stand on the photo's page."""
-        self.go(f"/photo/{record_id}")
+        """The forms stand on the page above."""
+        del record_id
+        self.go(self.request.path.removesuffix("/annotate"))
 
     async def post(self, record_id: str) -> None:
-        """Write it down; answers the new facts to the module and leads back to the page otherwise."""
+        """Write it down; answers what is known now to the module, leads back to the page otherwise."""
         note = self.get_body_argument("note", None, strip=False)
         add, remove = tags_of(self.get_body_argument("add", "")), tags_of(self.get_body_argument("remove", ""))
         if note is not None or add or remove:
             note = None if note is None else note.replace("\r\n", "\n").strip()
             await self.ask("annotate", ids=(record_id,), add_tags=add, remove_tags=remove, note=note)
         if "application/json" in self.request.headers.get("Accept", ""):
-            self.finish(_json(self, await self.ask("get", id=record_id)))
+            record: RecordInfo = await self.ask("get", id=record_id)
+            self.set_header("Content-Type", "application/json")
+            self.finish(json.dumps({"note": record.note, "tags": record.tags}))
             return
-        self.go(f"/photo/{record_id}")
+        await self.get(record_id)
 
 
 class PhotoDelete(Page):

@@ -90,7 +90,7 @@ for (const link of document.querySelectorAll("[data-carry-fragment]")) carryFrag
 for (const line of document.querySelectorAll("[data-clock]")) compareClocks(line);
 for (const input of document.querySelectorAll("[data-eye]")) eye(input);
 for (const form of document.querySelectorAll("form[method=post]")) busy(form);
-document.querySelector(".said.risk[role=alert]")?.scrollIntoView({ block: "center" });
+document.querySelector(".said.risk[role=alert]")?.scrollIntoView({ block: "nearest" }); // what is in sight stays where it is
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());

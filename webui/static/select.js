@@ -9,7 +9,7 @@ const CORNER_PX = 44;
 const AT_ONCE = 1000;
 const TOAST_MS = 6000;
 
-const bar = document.querySelector("[data-select-bar]");
+let bar = document.querySelector("[data-select-bar]");
 const words = bar ? JSON.parse(bar.querySelector("[data-words]").textContent) : {};
 const number = new Intl.NumberFormat(document.documentElement.lang);
 
@@ -176,7 +176,8 @@ function between(record) {
 
 function inCorner(event, record) {
   const box = record.getBoundingClientRect();
-  return event.pointerType !== "touch" && event.clientX - box.left < CORNER_PX && event.clientY - box.top < CORNER_PX && matchMedia("(hover: hover)").matches;
+  const corner = Math.min(CORNER_PX, box.width / 3); // the middle of a small picture opens it
+  return event.pointerType !== "touch" && event.clientX - box.left < corner && event.clientY - box.top < corner && matchMedia("(hover: hover)").matches;
 }
 
 let press = null;
@@ -210,6 +211,7 @@ function listen() {
     } else if (event.key === "Escape" && selection.active && !document.querySelector("dialog[open]")) selection.end();
   });
   document.addEventListener("locker:gone", ({ detail }) => selection.set(detail.ids, false));
+  document.addEventListener("locker:found", () => selection.end()); // nothing is done to what is out of sight now
 }
 
 function choose(event) {
@@ -252,6 +254,7 @@ function tags() {
 }
 
 function show() {
+  if (!bar) return;
   const count = selection.ids.size;
   bar.hidden = !selection.active;
   bar.querySelector("[data-count]").textContent = count ? fill("count", count) : words.none;
@@ -260,9 +263,10 @@ function show() {
   paintAll();
 }
 
-if (bar) {
-  listen();
-  selection.addEventListener("change", show);
+/** Take the buttons of this page into use; pages are put in place of each other while files are sent (walking.js). */
+function arrive() {
+  bar = document.querySelector("[data-select-bar]");
+  if (!bar) return;
   const begin = document.querySelector("[data-select]");
   if (begin) {
     begin.hidden = !document.querySelector("[data-selectable] [data-record]");
@@ -275,4 +279,14 @@ if (bar) {
   };
   for (const button of bar.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());
   bar.querySelector("[data-end]").addEventListener("click", () => selection.end());
+}
+
+if (bar) {
+  listen();
+  selection.addEventListener("change", show);
+  arrive();
+  document.addEventListener("locker:page", () => {
+    selection.end();
+    arrive();
+  });
 }
