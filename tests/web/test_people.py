@@ -78,6 +78,9 @@ def test_roles_a_guardian_and_letting_go(box: Running, member: Visitor) -> None:
     child, _ = _join(box, _invite(member, "child", "2038-01-02"), "Mia", _THIRD)
     mia = _id_of(member, "Mia")
     child.put("drawing.txt", b"a house and a sun")
+    drawing = re.search('data-record="([0-9a-f]{32})"', child.get("/files?all=1").text)
+    assert drawing
+    assert "Nobody else can see it but Marta" in child.get(f"/record/{drawing[1]}").text
     assert "looks after this locker" in member.get(f"/members/{mia}").text
     assert member.post(f"/members/{mia}/open").leads_to == "/home"
     assert "You are in the locker of Mia" in member.get("/home").text
