@@ -146,3 +146,11 @@ def test_first_page_stays_light() -> None:
     assert len(found) + 1 <= 12, "requests, with the page itself"
     assert sum(len(one.packed or one.body) for one in found) < 58_000, "the page itself needs about 3 kB more"
     assert all(files.url(name).startswith("/static/") for name in files.names())
+
+
+def test_modules_come_after_those_they_import() -> None:
+    files = StaticFiles()
+    addresses = files.modules("photos.js", "viewer.js")
+    assert addresses.index(files.url("photo-grid.js")) < addresses.index(files.url("photo-wall.js"))
+    assert addresses.index(files.url("viewer.js")) < addresses.index(files.url("photos.js"))
+    assert len(addresses) == len(set(addresses))
