@@ -1,0 +1,94 @@
+"""What two boxes say to each other, without socket, clock or disk: messages, frames, pairing, both ends of a request.
+
+docs/formats/peer.md is the protocol. ``Answering`` serves one stream and calls a ``Host``; ``Asking`` makes one attempt
+at a ``Call``; conversations (``greet``, ``put_shard``, ``get_shard`` ...) are generators of calls. The messages are in
+``firmware.peer.messages``.
+"""
+
+from firmware.peer.answering import Answering
+from firmware.peer.asking import (
+    Asking,
+    Call,
+    Conversation,
+    Heard,
+    Met,
+    Piece,
+    ask,
+    get_shard,
+    greet,
+    put_shard,
+    reserve,
+    talk,
+)
+from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox
+from firmware.peer.invitations import Ticket, Way, read_ticket
+from firmware.peer.manifests import ManifestPack, manifest_parts, read_manifest
+from firmware.peer.pairing import Invitation, Invitations, InvitationState, Joining, OwnersSay
+from firmware.peer.signed import (
+    MAY_PLACE,
+    MAY_READ,
+    Card,
+    Custody,
+    HeadOrder,
+    HeldCustody,
+    Permit,
+    Receipt,
+    Verdict,
+    check_permit,
+    custody_verdict,
+    head_order,
+    plain_label,
+    read_card,
+    read_custody,
+    read_head,
+    read_receipt,
+)
+
+__all__ = [
+    "MAY_PLACE",
+    "MAY_READ",
+    "Answering",
+    "Arriving",
+    "Asking",
+    "Authority",
+    "Call",
+    "Caller",
+    "Card",
+    "Conversation",
+    "Custody",
+    "HeadOrder",
+    "Heard",
+    "HeldCustody",
+    "Host",
+    "Invitation",
+    "InvitationState",
+    "Invitations",
+    "Joining",
+    "ManifestPack",
+    "Met",
+    "OwnBox",
+    "OwnersSay",
+    "Permit",
+    "Piece",
+    "Receipt",
+    "Ticket",
+    "Verdict",
+    "Way",
+    "ask",
+    "check_permit",
+    "custody_verdict",
+    "get_shard",
+    "greet",
+    "head_order",
+    "manifest_parts",
+    "plain_label",
+    "put_shard",
+    "read_card",
+    "read_custody",
+    "read_head",
+    "read_manifest",
+    "read_receipt",
+    "read_ticket",
+    "reserve",
+    "talk",
+]

@@ -1,0 +1,185 @@
+"""Every request and every answer between two boxes, as frozen values; docs/formats/peer.md explains each.
+
+``REQUESTS`` maps the name of an operation to its class. A class knows the name, its answer, and how long the bodies of
+both may be. Sizes are bytes, times ms since 1970 UTC by the clock of the box that says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from firmware.errors import PeerOlder
+from firmware.peer.asked import (
+    HASH,
+    ID,
+    SHARD_BYTES,
+    SIGNED,
+    VERSION,
+    VERSIONS,
+    Request,
+)
+from firmware.peer.cbor import Value
+from firmware.peer.fields import Text, read_part
+from firmware.peer.keeping import (
+    Audit,
+    Audited,
+    AuditWhole,
+    DeleteAsk,
+    DeleteCancel,
+    DeleteSet,
+    Get,
+    Got,
+    Keeping,
+    Lease,
+    Pick,
+    Prove,
+    Proven,
+    Put,
+    Putted,
+    Renew,
+    Renewed,
+    Reserve,
+    Reserved,
+    Status,
+    Statuses,
+)
+from firmware.peer.meeting import (
+    CustodyState,
+    Done,
+    Greeted,
+    Hello,
+    Notice,
+    NoticeKind,
+    Offer,
+    PairAnswered,
+    PairConfirm,
+    PairOpen,
+    PairOpened,
+    PairProve,
+    PairProved,
+    Ping,
+    Pong,
+    Seen,
+    Vouch,
+)
+from firmware.peer.remembering import (
+    Capsule,
+    CapsuleGet,
+    CapsulePut,
+    Head,
+    HeadKnown,
+    HeadSet,
+    ManifestGet,
+    ManifestPart,
+    ManifestPut,
+    Placed,
+    Rebuild,
+    RebuildTaken,
+    Wanted,
+)
+
+__all__ = [
+    "ALL",
+    "HASH",
+    "ID",
+    "PAIRING",
+    "REQUESTS",
+    "SHARD_BYTES",
+    "SIGNED",
+    "VERSION",
+    "VERSIONS",
+    "Audit",
+    "AuditWhole",
+    "Audited",
+    "Capsule",
+    "CapsuleGet",
+    "CapsulePut",
+    "CustodyState",
+    "DeleteAsk",
+    "DeleteCancel",
+    "DeleteSet",
+    "Done",
+    "Get",
+    "Got",
+    "Greeted",
+    "Head",
+    "HeadKnown",
+    "HeadSet",
+    "Hello",
+    "Keeping",
+    "Lease",
+    "ManifestGet",
+    "ManifestPart",
+    "ManifestPut",
+    "Notice",
+    "NoticeKind",
+    "Offer",
+    "PairAnswered",
+    "PairConfirm",
+    "PairOpen",
+    "PairOpened",
+    "PairProve",
+    "PairProved",
+    "Pick",
+    "Ping",
+    "Placed",
+    "Pong",
+    "Prove",
+    "Proven",
+    "Put",
+    "Putted",
+    "Rebuild",
+    "RebuildTaken",
+    "Renew",
+    "Renewed",
+    "Request",
+    "Reserve",
+    "Reserved",
+    "Seen",
+    "Status",
+    "Statuses",
+    "Vouch",
+    "Wanted",
+    "read_request",
+]
+
+ALL: Final[tuple[type[Request[Any]], ...]] = (
+    Hello,
+    Ping,
+    Offer,
+    Notice,
+    Vouch,
+    PairOpen,
+    PairProve,
+    PairConfirm,
+    Reserve,
+    Status,
+    Put,
+    Get,
+    Renew,
+    DeleteAsk,
+    DeleteCancel,
+    Audit,
+    AuditWhole,
+    Prove,
+    HeadSet,
+    CapsulePut,
+    CapsuleGet,
+    ManifestPut,
+    ManifestGet,
+    Rebuild,
+)
+
+REQUESTS: Final[Mapping[str, type[Request[Any]]]] = {each.OP: each for each in ALL}
+PAIRING: Final = frozenset({PairOpen.OP, PairProve.OP, PairConfirm.OP})
+"""What a stranger may ask while an invitation is open."""
+
+
+def read_request(head: Mapping[str, Value]) -> Request[Any]:
+    """Return the request a head spells; raises PeerOlder for an unknown operation, PeerGarbled for nonsense."""
+    op = Text(32, 1).read(head.get("op"), "op")
+    known = REQUESTS.get(op)
+    if known is None:
+        raise PeerOlder(what=op)
+    return read_part(known, head)
