@@ -33,3 +33,8 @@ class Request(Generic[A]):
     ANSWER: ClassVar[type[Any]]
     BODY: ClassVar[int] = 0
     ANSWER_BODY: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """It is done, and durable where that matters."""

@@ -15,7 +15,7 @@ from firmware.limits import (
     PEER_SHARDS_ASKED,
     SHARD_LEAF_BYTES,
 )
-from firmware.peer.asked import HASH, ID, LEAF, PERMIT, SHARD_BYTES, SHARDS, SIGNED, Request
+from firmware.peer.asked import HASH, ID, LEAF, PERMIT, SHARD_BYTES, SHARDS, SIGNED, Done, Request
 from firmware.peer.fields import Many, Raw, Row, Uint, key
 
 

@@ -10,7 +10,7 @@ from firmware.limits import (
     PEER_NOTICE_BYTES,
     PEER_SIGNED_BYTES,
 )
-from firmware.peer.asked import HASH, ID, SIGNED, SPAN, Request
+from firmware.peer.asked import HASH, ID, SIGNED, SPAN, Done, Request
 from firmware.peer.fields import Flag, Many, Raw, Row, Text, Uint, key
 
 
@@ -71,11 +71,6 @@ class Offer(Request["Offer"]):
 
 
 Offer.ANSWER = Offer
-
-
-@dataclass(frozen=True)
-class Done:
-    """It is done, and durable where that matters."""
 
 
 class NoticeKind(StrEnum):

@@ -17,6 +17,7 @@ from firmware.peer.asked import (
     SIGNED,
     VERSION,
     VERSIONS,
+    Done,
     Request,
 )
 from firmware.peer.cbor import Value
@@ -46,7 +47,6 @@ from firmware.peer.keeping import (
 )
 from firmware.peer.meeting import (
     CustodyState,
-    Done,
     Greeted,
     Hello,
     Notice,

@@ -12,7 +12,7 @@ from firmware.limits import (
     PEER_PIECE_BYTES,
     PEER_SHARD_COUNT,
 )
-from firmware.peer.asked import HASH, ID, PERMIT, Request
+from firmware.peer.asked import HASH, ID, PERMIT, Done, Request
 from firmware.peer.fields import Many, Part, Raw, Row, Uint, key
 
 
