@@ -1,6 +1,7 @@
 """Tells the home network the name of this box (multicast DNS, RFC 6762) with python-zeroconf.
 
-Answers A and AAAA for ``<host>.local`` and announces three services; it asks for nothing else and stores nothing.
+Answers A and AAAA for ``<host>.local`` and announces three services, and a fourth for other boxes once there is a Sign;
+it stores nothing, and asks for other boxes only when it is given somebody who wants to hear of them (Neighbours).
 zeroconf guards names of services but not host names, so this module probes the host name itself before it speaks
 and listens for another owner of it afterwards.
 """
@@ -19,6 +20,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf.const import _CLASS_IN, _TYPE_A, _TYPE_AAAA
 
 from firmware.limits import HOST_NAMES
+from firmware.linux.neighbours import KIND, Neighbours, Sign
 from firmware.linux.netlink import Addresses, IpAddress
 
 _PROBE_MS = 750
@@ -41,9 +43,12 @@ class Announcement:
 class Announcer(RecordUpdateListener):
     """Keeps one announcement alive; everything runs in the caller's asyncio loop."""
 
-    def __init__(self, wish: Announcement, renamed: Callable[[str], None]) -> None:
-        """``renamed`` is told the new host name when another machine owns the wished one."""
-        self._wish, self._renamed = wish, renamed
+    def __init__(
+        self, wish: Announcement, renamed: Callable[[str], None], neighbours: Neighbours | None = None
+    ) -> None:
+        """``renamed`` is told the new host name when another machine owns the wished one; ``neighbours`` listens."""
+        self._wish, self._renamed, self._neighbours = wish, renamed, neighbours
+        self._sign: Sign | None = None
         self._zeroconf: AsyncZeroconf | None = None
         self._infos: list[AsyncServiceInfo] = []
         self._current: list[IpAddress] = []
@@ -68,6 +73,8 @@ class Announcer(RecordUpdateListener):
         await core.async_wait_for_start()
         while at.lan and self._attempt < HOST_NAMES and await self._taken(core):
             self._next_name()
+        if self._neighbours is not None:
+            self._neighbours.attach(self._zeroconf)
         named()
         await self._announce(core, at)
 
@@ -81,6 +88,19 @@ class Announcer(RecordUpdateListener):
         for info in self._infos:
             info.addresses = [each.packed for each in at.reachable]
             await (await self._zeroconf.async_update_service(info))
+
+    async def show(self, sign: Sign | None) -> None:
+        """Tell other boxes how to reach this one's endpoint, from now on (None: no longer)."""
+        before, self._sign = self._sign, sign
+        if self._zeroconf is None or sign == before:
+            return
+        for info in [each for each in self._infos if each.type == KIND]:
+            self._infos.remove(info)
+            await (await self._zeroconf.async_unregister_service(info))
+        if sign is not None and self._infos:
+            info = self._sign_info(sign, Addresses(tuple(self._current), ()))
+            self._infos.append(info)
+            await (await self._zeroconf.async_register_service(info, allow_name_change=True))
 
     async def settle_conflicts(self) -> None:
         """Wait for another owner of our name, then announce under the next one; never returns."""
@@ -98,6 +118,8 @@ class Announcer(RecordUpdateListener):
 
     async def stop(self) -> None:
         """Send the goodbye packets (three, 125 ms apart) and close the sockets."""
+        if self._neighbours is not None:
+            await self._neighbours.detach()
         if self._zeroconf is not None:
             await self._zeroconf.async_unregister_all_services()
             await self._zeroconf.async_close()
@@ -140,6 +162,8 @@ class Announcer(RecordUpdateListener):
     async def _announce(self, core: Zeroconf, at: Addresses) -> None:
         assert self._zeroconf is not None
         self._infos = [self._info(kind, port, at) for kind, port in self._services()]
+        if self._sign is not None:
+            self._infos.append(self._sign_info(self._sign, at))
         questions = [DNSQuestion(self._full, kind, _CLASS_IN) for kind in (_TYPE_A, _TYPE_AAAA)]
         registered = [self._zeroconf.async_register_service(info, allow_name_change=True) for info in self._infos]
         for sent in await asyncio.gather(*registered):
@@ -168,6 +192,16 @@ class Announcer(RecordUpdateListener):
             port=port,
             server=self._full,
             properties=words,
+            addresses=[each.packed for each in at.reachable],
+        )
+
+    def _sign_info(self, sign: Sign, at: Addresses) -> AsyncServiceInfo:
+        return AsyncServiceInfo(
+            KIND,
+            sign.name,
+            port=sign.port,
+            server=self._full,
+            properties=sign.words(),
             addresses=[each.packed for each in at.reachable],
         )
 
