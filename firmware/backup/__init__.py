@@ -1,0 +1,77 @@
+"""The owner's side of the circle, decided without clock, socket or disk: what ships when and where, audits, repair.
+
+``CircleView`` is what is known; it is told what happened and kept by ``firmware.linux.circle_rows``. ``plan`` says what
+to do next. Nothing here knows a key of a locker or a byte of a pack: a locked box goes on shipping and repairing.
+"""
+
+from firmware.backup.actions import (
+    Action,
+    Alarm,
+    AlarmKind,
+    Answer,
+    AskDelete,
+    Audit,
+    AuditWhole,
+    CancelDelete,
+    Capsule,
+    Head,
+    Manifest,
+    OldShard,
+    PickedShard,
+    Renew,
+    Reserve,
+    Ship,
+    Trouble,
+    Vouch,
+)
+from firmware.backup.caps import UNLIMITED, Bucket, Caps, HourWindow, Way
+from firmware.backup.states import (
+    RULES,
+    Former,
+    Lay,
+    Locker,
+    Mark,
+    Pack,
+    Peer,
+    PeerState,
+    Rules,
+    Safety,
+    SafetyState,
+)
+
+__all__ = [
+    "RULES",
+    "UNLIMITED",
+    "Action",
+    "Alarm",
+    "AlarmKind",
+    "Answer",
+    "AskDelete",
+    "Audit",
+    "AuditWhole",
+    "Bucket",
+    "CancelDelete",
+    "Caps",
+    "Capsule",
+    "Former",
+    "Head",
+    "HourWindow",
+    "Lay",
+    "Locker",
+    "Manifest",
+    "Mark",
+    "OldShard",
+    "Pack",
+    "Peer",
+    "PeerState",
+    "PickedShard",
+    "Renew",
+    "Reserve",
+    "Rules",
+    "Safety",
+    "SafetyState",
+    "Ship",
+    "Trouble",
+    "Vouch",
+    "Way",
+]
