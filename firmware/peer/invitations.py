@@ -69,6 +69,8 @@ def read_ticket(text: str, now_ms: int) -> Ticket:
         whole = base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
     except binascii.Error:
         raise InvitationMistyped(why="letters at its end are missing") from None
+    if base64.b32encode(whole).decode().rstrip("=").lower() != letters:
+        raise InvitationMistyped(why="its last letter is another one")
     payload, check = whole[:-_CHECK_BYTES], whole[-_CHECK_BYTES:]
     if blake3(payload).digest()[:_CHECK_BYTES] != check:
         raise InvitationMistyped(why="a letter of it is missing or another one")

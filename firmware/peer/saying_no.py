@@ -95,5 +95,5 @@ def family_of(error: BoxError) -> str:
 
 def words(text: str) -> str:
     """Return ``text`` as a head may carry it: no control characters, at most 200 bytes."""
-    kept = "".join(letter for letter in text if plain(letter))
+    kept = text if plain(text) else "".join(letter for letter in text if plain(letter))
     return kept.encode()[:PEER_SAY_BYTES].decode(errors="ignore")
