@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -58,7 +59,7 @@ class Circle:
         box = MemoryBox(name)
         return box, Line(self.host, box.caller(), random.Random(2))
 
-    def refuses(self, request: m.Request[object], body: bytes = b"", line: Line | None = None) -> str:
+    def refuses(self, request: m.Request[Any], body: bytes = b"", line: Line | None = None) -> str:
         with pytest.raises(BoxError) as told:
             (line or self.line).perform(Call.with_body(request, body))
         return told.value.code
@@ -234,7 +235,7 @@ def test_proofs_heads_capsules_deletes_and_the_rest_reach_the_host(circle: Circl
 
 
 @pytest.mark.parametrize("request_", [each[0] for each in EXAMPLES], ids=lambda request: request.OP)
-def test_a_stranger_hears_nothing(request_: m.Request[object]) -> None:
+def test_a_stranger_hears_nothing(request_: m.Request[Any]) -> None:
     host = MemoryBox("host")
     answering = Answering(MemoryBox("stranger").caller(pinned=False), host.host, host.own, host.invitations)
     assert answering.feed(request_frame(request_), NOW) == [] and answering.silent and answering.finished
@@ -269,7 +270,7 @@ def test_more_at_once_than_one_peer_is_served_is_busy(circle: Circle) -> None:
 
 def test_an_answer_longer_than_was_asked_for_is_refused() -> None:
     for head, body in (({"number": 1, "now_ms": 2}, b"surprise"), ({"whole": 5}, bytes((1 << 20) + 1))):
-        request: m.Request[object] = m.Ping(1) if body == b"surprise" else m.Get(LOCKER, ID, 0, 5)
+        request: m.Request[Any] = m.Ping(1) if body == b"surprise" else m.Get(LOCKER, ID, 0, 5)
         asking = Asking(Call(request))
         with pytest.raises(errors.PeerGarbled):
             asking.feed(frame({"v": 1, "ok": True, **head}, body))
@@ -305,10 +306,10 @@ def test_two_versions_agree(mine: tuple[int, int], theirs: tuple[int, int], spok
 def test_boxes_with_no_version_in_common_say_so_and_an_unknown_operation_is_an_older_box() -> None:
     owner, host = MemoryBox("owner"), MemoryBox("host")
 
-    def told(fields: dict[str, object]) -> BoxError:
+    def told(fields: dict[str, Any]) -> BoxError:
         answering = Answering(owner.caller(), host.host, host.own, host.invitations)
         asking = Asking(Call(m.Ping(1)))
-        asking.feed(b"".join(answering.feed(frame(fields), NOW)))  # type: ignore[arg-type]
+        asking.feed(b"".join(answering.feed(frame(fields), NOW)))
         with pytest.raises(BoxError) as error:
             asking.heard()
         return error.value
@@ -334,7 +335,7 @@ def test_every_refusal_keeps_its_meaning_on_the_way() -> None:
 
 def test_a_host_that_fails_inside_tells_only_the_family() -> None:
     class Broken(MemoryHost):
-        def received_ms(self, authority: object, shard: bytes) -> tuple[int, int]:
+        def received_ms(self, authority: Any, shard: bytes) -> tuple[int, int]:
             raise errors.Damaged(what="/data/hosted/secret")
 
     circle = Circle()
