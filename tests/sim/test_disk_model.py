@@ -154,3 +154,9 @@ def _database(disk: SimDisk) -> apsw.Connection:
     database.pragma("journal_mode", "wal")
     database.pragma("synchronous", "full")
     return database
+
+
+def test_a_database_whose_opening_was_cut_off_stops_no_tidying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apsw, "connections", lambda: [apsw.Connection.__new__(apsw.Connection)])
+    with vfs.quiet():
+        pass
