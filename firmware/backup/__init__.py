@@ -25,6 +25,11 @@ from firmware.backup.actions import (
     Vouch,
 )
 from firmware.backup.caps import UNLIMITED, Bucket, Caps, HourWindow, Way
+from firmware.backup.delegating import Around, Rebuilding, delegate_work
+from firmware.backup.facts import Changes
+from firmware.backup.health import Needed, Sum, happiness
+from firmware.backup.placing import network_of
+from firmware.backup.planning import plan
 from firmware.backup.states import (
     RULES,
     Former,
@@ -37,7 +42,9 @@ from firmware.backup.states import (
     Rules,
     Safety,
     SafetyState,
+    Standing,
 )
+from firmware.backup.view import CircleView
 
 __all__ = [
     "RULES",
@@ -46,6 +53,7 @@ __all__ = [
     "Alarm",
     "AlarmKind",
     "Answer",
+    "Around",
     "AskDelete",
     "Audit",
     "AuditWhole",
@@ -53,6 +61,8 @@ __all__ = [
     "CancelDelete",
     "Caps",
     "Capsule",
+    "Changes",
+    "CircleView",
     "Former",
     "Head",
     "HourWindow",
@@ -60,18 +70,26 @@ __all__ = [
     "Locker",
     "Manifest",
     "Mark",
+    "Needed",
     "OldShard",
     "Pack",
     "Peer",
     "PeerState",
     "PickedShard",
+    "Rebuilding",
     "Renew",
     "Reserve",
     "Rules",
     "Safety",
     "SafetyState",
     "Ship",
+    "Standing",
+    "Sum",
     "Trouble",
     "Vouch",
     "Way",
+    "delegate_work",
+    "happiness",
+    "network_of",
+    "plan",
 ]

@@ -177,18 +177,7 @@ class Alarm:
 
 
 Action: TypeAlias = (
-    Ship
-    | Reserve
-    | Audit
-    | AuditWhole
-    | Renew
-    | Vouch
-    | Head
-    | Capsule
-    | Manifest
-    | AskDelete
-    | CancelDelete
-    | Alarm
+    Ship | Reserve | Audit | AuditWhole | Renew | Vouch | Head | Capsule | Manifest | AskDelete | CancelDelete | Alarm
 )
 """Everything ``plan`` may ask for."""
 

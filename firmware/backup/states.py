@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
-from firmware.limits import GIB, MIB
+from firmware.limits import MIB
 from firmware.pack.format import Kind
 from firmware.shard import LAYOUTS, Layout
+from firmware.shard.layout import ALIGN_BYTES
 
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
@@ -92,6 +93,10 @@ class Lay(NamedTuple):
         """The layout as the shard floor knows it; raises Misused for one that does not exist."""
         return Layout(self.k, self.n)
 
+    def shard_size(self, size: int) -> int:
+        """Return how many bytes each shard of a pack with ``size`` bytes has."""
+        return -(-size // (self.k * ALIGN_BYTES)) * ALIGN_BYTES
+
     def held(self) -> int:
         """How many shards have a receipt."""
         return self.marks.count(Mark.HELD)
@@ -113,13 +118,11 @@ NO_LAY: Final = Lay(0, b"", b"")
 
 
 class Former(NamedTuple):
-    """A shard at a household that is not its place any more: a peer that came back, or the layout before."""
+    """A shard at a household that is not its place any more: its peer came back, or the pack was laid out anew."""
 
     k: int
-    index: int
+    shard: int
     peer: int
-    asked: bool = False
-    """It was asked away; it may go after the host's 30 days."""
 
 
 @dataclass(slots=True)
@@ -136,17 +139,19 @@ class Pack:
     next: Lay | None = None
     formers: tuple[Former, ...] = ()
     dropped_at: int = -1
-    """Awake time (ms) of the day the locker dropped it; -1 while it is part of the locker."""
-    counted_at: int = -1
-    """Awake time when its shards were asked away."""
+    """Awake time (ms) when the locker dropped it; -1 while it is part of the locker."""
+    dropped_head: int = -1
+    """Number of the locker's newest head then: whoever restores from that head on does not need the pack."""
+    asked_at: int = -1
+    """Awake time when its shards were first asked away."""
 
 
 @dataclass(slots=True)
 class Peer:
-    """One other household's box, as this side sees it. Only ``CircleView`` changes it.
+    """One other household's box, as this side sees it; only ``CircleView`` changes it. -1 is never.
 
-    ``silent_ms`` counts the time this box was awake and online without hearing the peer; times of audits are awake time
-    (ms this box was on), so that a clock that jumps suspends nobody. -1 is never.
+    Names in ``_at`` are awake time: ms this box was on and planning, so that a clock that jumps suspends nobody. Names
+    in ``_ms`` are wall time, except ``silent_ms``: awake time without hearing the peer while others were heard.
     """
 
     number: int
@@ -155,8 +160,8 @@ class Peer:
     household: str = ""
     """Boxes with the same words here are one household; empty: a household of its own."""
     place: str = ""
-    prefixes: tuple[str, ...] = ()
-    """Networks it was seen in: a /24 of IPv4, a /48 of IPv6, as ``network_of`` writes them."""
+    network: str = ""
+    """Where it was seen last: a /24 of IPv4 or a /48 of IPv6."""
     delegate: bool = False
     state: PeerState = PeerState.ACTIVE
     online: bool = False
@@ -164,27 +169,50 @@ class Peer:
     seen_ms: int = 0
     silent_ms: int = 0
     quota: int = 0
+    """Bytes it gives, as it said last."""
     used: int = 0
-    """What the peer said in its last ``offer`` or ``reserved``: what it gives, and how much is used or set aside."""
+    """Bytes of that in use, as it said last and with what was shipped since."""
     room: int = 0
-    """What was promised for planned shards and is not in ``used`` yet."""
+    """Bytes of shards that are planned for it."""
     strikes: int = 0
     strike_at: int = -1
-    good_at: int = -1
-    """Awake time of the last good audit."""
-    audit_good: bool = False
-    """Whether the last audit that was answered was right."""
-    proven: int = 0
+    proofs: int = 0
     """Deep audits answered well in a row since the last strike."""
     suspended_at: int = -1
     probation_at: int = -1
-    audit_next: int = 0
-    """Awake time from when on the next audit is due."""
     renewed_at: int = -1
     full_until: int = 0
-    """Awake time before which nothing is asked of it after it said that it is full or that it refuses."""
-    suspicious: bool = False
-    """A deep audit is wanted."""
+    """Awake time before which nothing is shipped to it, because it said full or no."""
+
+    @property
+    def home(self) -> str:
+        """What tells its household from others."""
+        return self.household or self.key.hex()
+
+    @property
+    def free(self) -> int:
+        """Bytes that may still be planned for it."""
+        return self.quota - self.used - self.room
+
+
+@dataclass(slots=True)
+class Standing:
+    """How one peer stands with one locker: what it proved and what it was told."""
+
+    number: int
+    locker: bytes
+    next_at: int = 0
+    """Awake time from when on an audit is due."""
+    good_at: int = -1
+    good_ms: int = -1
+    """When it last answered well, by awake and by wall time."""
+    good: bool = False
+    """Whether its last answer was right."""
+    deep: bool = False
+    """A deep audit is wanted next."""
+    head: int = -1
+    capsule: int = -1
+    manifest: int = -1
 
 
 @dataclass(slots=True)
@@ -196,13 +224,15 @@ class Locker:
     head: int = -1
     capsule: int = -1
     manifest: int = -1
-    bytes_live: int = 0
-    deletes_allowed_until: int = -1
+    size: int = 0
+    """Bytes of its packs that were not dropped."""
+    waiting: int = 0
+    """Bytes of dropped packs that were not asked away yet."""
+    allowed_until: int = -1
     """A person said yes: until this awake time more than a fifth may be asked away."""
     asked: dict[int, int] = field(default_factory=dict)
-    """Bytes asked away by day of awake time."""
     cut: dict[int, int] = field(default_factory=dict)
-    """Bytes cut by day of awake time."""
+    """Bytes asked away, and cut, by day of awake time; days older than the window are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +254,8 @@ class Rules:
     """Between two deep audits of a suspect: wrong answers within this window are one strike."""
     strike_forget_ms: int = 30 * DAY
     strikes_suspend: int = 2
+    step_ms: int = HOUR
+    """Longest time between two planning steps that counts as awake; the rest was sleep, or the clock jumped."""
     proofs_return: int = 3
     """Deep audits answered well in a row that end a suspension."""
     probation_ms: int = 7 * DAY
@@ -249,8 +281,12 @@ class Rules:
     """Packs that can wait ship from this minute of the local day on, plus a jitter drawn every night."""
     later_ms: int = 10 * MINUTE
     """Pause after a peer said full or no."""
-    keep_free_bytes: int = GIB // 16
-    """Left unused of a peer's quota for meta packs and heads, so that data cannot crowd out what is precious."""
+    keep_free_percent: int = 2
+    """Left of a peer's quota to meta packs and what is precious, so that a flood of data cannot crowd them out."""
+    stale_ms: int = DAY
+    """Silence after which shards that are only planned for a peer go to another one."""
+    flight_ms: int = 6 * HOUR
+    """After so long something under way that nobody told the end of is asked again."""
     delegate_silent_ms: int = 14 * DAY
     """Silence of an owner (by a delegate's wall clock) after which delegates repair for it."""
 

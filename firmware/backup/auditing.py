@@ -1,0 +1,291 @@
+"""Audits: what is asked of whom and when, and what an answer means.
+
+Judged in windows with grace: a peer that says nothing is away, not lying. Only a wrong answer is a strike, at most one
+a window. The first strike is probation, the second suspension; a suspended peer comes back by proving itself several
+times in a row. The figures (64, 459 leaves, 1/28 a day) stand in ``Rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from firmware.backup.actions import Action, Alarm, AlarmKind, Answer, Audit, AuditWhole, PickedShard
+from firmware.backup.chance import Chance
+from firmware.backup.facts import Facts
+from firmware.backup.health import receipted
+from firmware.backup.shipping import lay_of, line_up, put_mark, sweep
+from firmware.backup.states import DAY, MINUTE, Former, Lay, Mark, Pack, Peer, PeerState, Standing
+from firmware.shard import LEAF_BYTES
+
+TRIES: Final = 16
+"""Random packs looked at for one leaf before walking on to the next one the peer keeps."""
+
+WALK: Final = 4000
+"""Packs walked over at most in one audit."""
+
+WHOLE_AT_ONCE: Final = 4
+
+_ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
+
+
+def audits(facts: Facts, chance: Chance) -> list[Action]:
+    """Return the audits that are due now: one for each peer that is there, of one locker each."""
+    out: list[Action] = []
+    for standing in list(facts.standings.values()):
+        peer = facts.by_number[standing.number]
+        holds = facts.held[standing.number, standing.locker]
+        if not peer.online or peer.state not in _ASKED or standing.next_at > facts.awake_ms or holds <= 0:
+            continue
+        locker = facts.lockers.get(standing.locker)
+        flight = ("audit", standing.locker, peer.key, 0, 0)
+        if locker is None or not locker.custody or flight in facts.flights:
+            continue
+        count = facts.rules.deep_leaves if standing.deep else facts.rules.audit_leaves
+        picks = _picks(facts, chance, standing, count)
+        if picks:
+            audit = Audit(standing.locker, peer.key, chance.nonce(), picks, standing.deep)
+            facts.fly(flight, audit)
+            out.append(audit)
+    return out
+
+
+def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tuple[PickedShard, ...]:
+    """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
+    chosen: dict[tuple[bytes, int, int], set[int]] = {}
+    walked = 0
+    for turn in range(count):
+        found = None
+        for _ in range(TRIES):
+            found = _kept(facts, facts.order[chance.below(len(facts.order))], standing)
+            if found and (turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
+                break
+        at = chance.below(len(facts.order))
+        while found is None and walked < WALK:
+            walked += 1
+            found = _kept(facts, facts.order[(at + walked) % len(facts.order)], standing)
+        if found is None:
+            break
+        lay, pack, index = found
+        leaves = -(-lay.shard_size(pack.size) // LEAF_BYTES)
+        chosen.setdefault((pack.id, lay.k, index), set()).add(chance.below(leaves))
+    return tuple(
+        PickedShard(pack, k, _n(facts.packs[pack], k, index), index, tuple(sorted(leaves)))
+        for (pack, k, index), leaves in sorted(chosen.items())
+    )
+
+
+def _n(pack: Pack, k: int, index: int) -> int:
+    lay = lay_of(pack, k)
+    return lay.n if lay is not None else index + 1
+
+
+def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> tuple[Lay, Pack, int] | None:
+    facts.work += 1
+    pack = facts.packs.get(pack_id)
+    if pack is None or pack.locker != standing.locker:
+        return None
+    for lay in (pack.lay, pack.next):
+        index = lay.hosts.find(standing.number) if lay is not None else -1
+        if lay is not None and index >= 0 and lay.marks[index] == Mark.HELD:
+            return lay, pack, index
+    return None
+
+
+# Whole shards
+
+
+def wholes(facts: Facts, chance: Chance) -> list[Action]:
+    """Return the packs whose shards are read whole now: doubted ones first, then the next of the round."""
+    out: list[Action] = []
+    running = sum(1 for flight in facts.flights if flight[0] == "whole")
+    while facts.doubts and running + len(out) < 2 * WHOLE_AT_ONCE:
+        pack_id, k, index, number = facts.doubts.pop()
+        pack = facts.packs.get(pack_id)
+        if pack is not None and (index, number) in receipted(pack, k) and facts.by_number[number].online:
+            out += _whole(facts, chance, pack, k, [(index, number)])
+    while facts.order and facts.whole_next <= facts.awake_ms and running + len(out) < WHOLE_AT_ONCE:
+        facts.whole_next = max(facts.whole_next, facts.awake_ms - DAY)  # a box that slept catches up one day at most
+        facts.whole_next += max(1, facts.rules.whole_days * DAY // len(facts.order))
+        facts.whole_at = (facts.whole_at + 1) % len(facts.order)
+        facts.changes.times = True
+        facts.work += 1
+        pack = facts.packs.get(facts.order[facts.whole_at])
+        if pack is not None and pack.dropped_at < 0 and pack.lay.k:
+            there = [each for each in receipted(pack, pack.lay.k) if facts.by_number[each[1]].online]
+            out += _whole(facts, chance, pack, pack.lay.k, there)
+    return out
+
+
+def _whole(facts: Facts, chance: Chance, pack: Pack, k: int, shards: list[tuple[int, int]]) -> list[Action]:
+    locker = facts.lockers.get(pack.locker)
+    asked = [
+        (index, facts.by_number[number].key)
+        for index, number in shards
+        if ("whole", pack.id, facts.by_number[number].key, k, index) not in facts.flights
+    ]
+    if not asked or locker is None or not locker.custody:
+        return []
+    n = max(_n(pack, k, 0), max(index for index, _ in asked) + 1)
+    action = AuditWhole(pack.locker, pack.id, k, n, tuple(asked), chance.nonce())
+    for index, key in asked:
+        facts.fly(("whole", pack.id, key, k, index), action)
+    return [action]
+
+
+# What answers mean
+
+
+def audited(facts: Facts, audit: Audit, answer: Answer, missing: Collection[PickedShard] = ()) -> None:
+    """Judge the answer to picked leaves; ``missing``: those the peer said it does not keep."""
+    facts.landed(("audit", audit.locker, audit.peer, 0, 0))
+    peer = facts.peers.get(audit.peer)
+    if peer is None:
+        return
+    standing = facts.standing(peer.number, audit.locker)
+    if answer is Answer.GOOD:
+        _good(facts, peer, standing, deep=audit.deep)
+    elif answer is Answer.SILENT:
+        standing.next_at = facts.awake_ms + facts.rules.later_ms
+    else:
+        _suspect(facts, standing)
+        gone = missing if answer is Answer.MISSING else ()
+        for pick in gone:
+            lose(facts, pick.pack, pick.k, pick.index, peer)
+        if not gone:
+            facts.doubts += [(pick.pack, pick.k, pick.index, peer.number) for pick in audit.picks]
+        if answer is Answer.WRONG:
+            _strike(facts, peer)
+
+
+def audited_whole(facts: Facts, action: AuditWhole, index: int, key: bytes, answer: Answer) -> None:
+    """Judge the answer of one peer about one whole shard; a wrong or missing one is made again elsewhere."""
+    if not facts.landed(("whole", action.pack, key, action.k, index)):
+        return
+    peer = facts.peers.get(key)
+    if peer is None or answer in (Answer.GOOD, Answer.SILENT):
+        return
+    _suspect(facts, facts.standing(peer.number, action.locker))
+    if answer is Answer.WRONG:
+        facts.avoid[action.pack] = facts.avoid.get(action.pack, frozenset()) | {peer.number}
+        _strike(facts, peer)
+    lose(facts, action.pack, action.k, index, peer)
+
+
+def _good(facts: Facts, peer: Peer, standing: Standing, *, deep: bool) -> None:
+    if standing.deep and not deep:
+        standing.next_at = facts.awake_ms  # asked before the suspicion arose: says nothing about it
+        return
+    standing.good, standing.good_at, standing.good_ms = True, facts.awake_ms, facts.now_ms
+    standing.next_at = facts.awake_ms + facts.rules.audit_every_ms
+    standing.deep = False
+    facts.touched(peer)
+    if deep:
+        peer.proofs += 1
+    if peer.state in (PeerState.SUSPENDED, PeerState.LOST):
+        standing.deep = True
+        standing.next_at = facts.awake_ms + facts.rules.audit_again_ms
+        if peer.proofs >= facts.rules.proofs_return:
+            peer.state, peer.probation_at, peer.suspended_at = PeerState.PROBATION, facts.awake_ms, -1
+            sweep(facts)
+
+
+def _suspect(facts: Facts, standing: Standing) -> None:
+    standing.good = False
+    standing.deep = True
+    standing.next_at = facts.awake_ms + facts.rules.audit_again_ms
+    facts.changes.standings.add((standing.number, standing.locker))
+
+
+def _strike(facts: Facts, peer: Peer) -> None:
+    """Count a wrong answer, at most one a window, and draw the consequence."""
+    facts.touched(peer)
+    peer.proofs = 0
+    if peer.strikes and facts.awake_ms - peer.strike_at < facts.rules.audit_again_ms:
+        return
+    peer.strikes += 1
+    peer.strike_at = facts.awake_ms
+    facts.news.append(Alarm(AlarmKind.WRONG, peer.strikes, peer.key))
+    if peer.state in (PeerState.LOST, PeerState.LEFT, PeerState.LEAVING, PeerState.SUSPENDED):
+        return
+    if peer.strikes >= facts.rules.strikes_suspend:
+        suspend(facts, peer)
+    else:
+        peer.state, peer.probation_at = PeerState.PROBATION, facts.awake_ms
+    sweep(facts)
+
+
+def lose(facts: Facts, pack_id: bytes, k: int, index: int, peer: Peer) -> None:
+    """A shard is not, or not rightly, where the receipt says: it no longer counts, and is made again."""
+    pack = facts.packs.get(pack_id)
+    if pack is None:
+        return
+    formers = tuple(each for each in pack.formers if each != Former(k, index, peer.number))
+    if formers != pack.formers:
+        facts.change(pack, formers=formers)
+    lay = lay_of(pack, k)
+    if lay is not None and index < lay.n and lay.hosts[index] == peer.number and lay.marks[index] == Mark.HELD:
+        put_mark(facts, pack, lay, index, 0, Mark.NONE)
+        line_up(facts, pack)
+
+
+# Silence, suspension, coming back
+
+
+def suspend(facts: Facts, peer: Peer) -> None:
+    """From now on the peer does not count for Safety and gets nothing new."""
+    peer.state, peer.suspended_at, peer.proofs = PeerState.SUSPENDED, facts.awake_ms, 0
+    facts.touched(peer)
+    facts.news.append(Alarm(AlarmKind.SUSPENDED, peer.strikes, peer.key))
+    sweep(facts)
+
+
+def heard(facts: Facts, peer: Peer) -> None:
+    """A peer that was only silent is welcome back at once; it proves first what it still has."""
+    peer.silent_ms = 0
+    if peer.state in (PeerState.SUSPENDED, PeerState.LOST) and peer.strikes < facts.rules.strikes_suspend:
+        peer.state = PeerState.PROBATION if peer.strikes else PeerState.ACTIVE
+        peer.suspended_at = -1
+        for standing in standings_of(facts, peer):
+            _suspect(facts, standing)
+            standing.next_at = facts.awake_ms
+        sweep(facts)
+
+
+def standings_of(facts: Facts, peer: Peer) -> Iterator[Standing]:
+    """How a peer stands with every locker."""
+    return (each for each in list(facts.standings.values()) if each.number == peer.number)
+
+
+def pass_time(facts: Facts, passed: int) -> None:
+    """Let ``passed`` ms of awake time go by for every peer: silence counts only while somebody else was heard."""
+    anybody = any(each.online for each in facts.by_number.values())
+    for peer in facts.by_number.values():
+        if peer.online:
+            peer.silent_ms = 0
+        elif anybody and peer.state is not PeerState.LEFT:
+            before = peer.silent_ms
+            peer.silent_ms += passed
+            if before // (10 * MINUTE) != peer.silent_ms // (10 * MINUTE):
+                facts.touched(peer)
+            if before < facts.rules.stale_ms <= peer.silent_ms:
+                sweep(facts)
+        _turn(facts, peer)
+
+
+def _turn(facts: Facts, peer: Peer) -> None:
+    rules, now = facts.rules, facts.awake_ms
+    if peer.strikes and now - peer.strike_at >= rules.strike_forget_ms and peer.state is not PeerState.SUSPENDED:
+        peer.strikes = 0
+        facts.touched(peer)
+    if peer.state in (PeerState.ACTIVE, PeerState.PROBATION) and peer.silent_ms >= rules.silent_ms:
+        suspend(facts, peer)
+    elif peer.state is PeerState.PROBATION and now - peer.probation_at >= rules.probation_ms and peer.proofs:
+        peer.state = PeerState.ACTIVE
+        facts.touched(peer)
+        sweep(facts)
+    elif peer.state is PeerState.SUSPENDED and now - peer.suspended_at >= rules.lost_ms:
+        peer.state = PeerState.LOST
+        facts.touched(peer)
+        facts.news.append(Alarm(AlarmKind.LOST, peer.strikes, peer.key))
+        sweep(facts)

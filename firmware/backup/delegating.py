@@ -1,0 +1,67 @@
+"""Repair without the owner: which delegate makes which shard again, decided by each of them alone from the manifest.
+
+No delegate asks another one. All of them weigh every pack by the same hash (highest random weight, Thaler and
+Ravishankar 1998) and rebuild those they weigh heaviest for among the delegates that are there, so two seldom do the
+same work, and if they do, only a shard too many results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from firmware.backup.states import RULES, Rules
+from firmware.peer import ManifestPack
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a delegate knows: itself, other delegates, hosts that count as lost, who has room (best first)."""
+
+    me: bytes
+    delegates: Collection[bytes]
+    lost: Collection[bytes]
+    room: Sequence[bytes]
+    owner_silent_ms: int
+    lost_long: bool = False
+    """The lost hosts are lost for more than a week; else only packs with at most k + 1 shards left are made whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """Fetch any k shards of this pack, make these shards again, put each to its new host: (index, host)."""
+
+    pack: ManifestPack
+    wanted: tuple[tuple[int, bytes], ...]
+
+
+def delegate_work(packs: Iterable[ManifestPack], around: Around, rules: Rules = RULES) -> list[Rebuilding]:
+    """Return what this delegate should rebuild, most endangered first; nothing while the owner is heard."""
+    if around.owner_silent_ms < rules.delegate_silent_ms:
+        return []
+    found: list[tuple[int, bool, int, Rebuilding]] = []
+    for pack in packs:
+        alive = [any(host not in around.lost for host in shard.hosts) for shard in pack.shards]
+        spare = sum(alive) - pack.k
+        if all(alive) or spare < 0 or not (around.lost_long or spare <= 1) or chosen(pack.digest, around) != around.me:
+            continue
+        wanted = _new_hosts(pack, alive, around.room)
+        if wanted:
+            found.append((spare, not pack.precious, pack.size, Rebuilding(pack, wanted)))
+    return [each[3] for each in sorted(found, key=lambda each: (*each[:3], each[3].pack.digest))]
+
+
+def chosen(digest: bytes, around: Around) -> bytes:
+    """Return the delegate that cares for the pack with this digest."""
+    there = {*around.delegates, around.me} - set(around.lost)
+    return max(there or {around.me}, key=lambda key: blake3(digest + key).digest())
+
+
+def _new_hosts(pack: ManifestPack, alive: Sequence[bool], room: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:
+    """Give each lost shard a host that has none of this pack, those with most room first."""
+    taken = {host for shard in pack.shards for host in shard.hosts}
+    free = [host for host in room if host not in taken]
+    lost = [index for index, there in enumerate(alive) if not there]
+    return tuple(zip(lost, free, strict=False))

@@ -1,0 +1,94 @@
+"""What every peer is told: newest heads, capsules, manifests for delegates, renewals, who was heard."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firmware.backup.actions import Action, Capsule, Head, Manifest, Renew, Vouch
+from firmware.backup.facts import Facts
+from firmware.backup.states import Locker, Peer, PeerState
+from firmware.limits import PEER_LOCKERS
+
+_NEWS: Final[dict[str, type[Head | Capsule | Manifest]]] = {
+    "head": Head,
+    "capsule": Capsule,
+    "manifest": Manifest,
+}
+
+
+def news(facts: Facts) -> list[Action]:
+    """Return what peers that are there do not know yet: every head and capsule goes to every peer."""
+    out: list[Action] = []
+    for peer in facts.by_number.values():
+        if not peer.online or peer.state is PeerState.LEFT:
+            continue
+        for locker in facts.lockers.values():
+            if locker.custody:
+                out += _to(facts, peer, locker)
+        out += _renewals(facts, peer)
+    return out
+
+
+def _to(facts: Facts, peer: Peer, locker: Locker) -> list[Action]:
+    known = facts.standings.get((peer.number, locker.id))
+    out: list[Action] = []
+    for kind in _NEWS:
+        number = int(getattr(locker, kind))
+        if number <= (int(getattr(known, kind)) if known else -1) or (kind == "manifest" and not peer.delegate):
+            continue
+        if (kind, locker.id, peer.key) in facts.untold and facts.awake_ms < facts.untold[kind, locker.id, peer.key]:
+            continue
+        action = _NEWS[kind](locker.id, peer.key, number)
+        if facts.fly((kind, locker.id, peer.key, 0, 0), action):
+            out.append(action)
+    return out
+
+
+def told(facts: Facts, action: Head | Capsule | Manifest) -> None:
+    """The peer knows it now."""
+    kind = _kind(action)
+    facts.landed((kind, action.locker, action.peer, 0, 0))
+    peer = facts.peers.get(action.peer)
+    if peer is not None:
+        standing = facts.standing(peer.number, action.locker)
+        setattr(standing, kind, max(int(getattr(standing, kind)), action.number))
+
+
+def not_told(facts: Facts, action: Head | Capsule | Manifest) -> None:
+    """It came to nothing; the next try comes later."""
+    kind = _kind(action)
+    facts.landed((kind, action.locker, action.peer, 0, 0))
+    facts.untold[kind, action.locker, action.peer] = facts.awake_ms + facts.rules.later_ms
+
+
+def _kind(action: Head | Capsule | Manifest) -> str:
+    return next(kind for kind, of in _NEWS.items() if of is type(action))
+
+
+def _renewals(facts: Facts, peer: Peer) -> list[Action]:
+    if peer.renewed_at >= 0 and facts.awake_ms - peer.renewed_at < facts.rules.audit_every_ms:
+        return []
+    mine = [each.id for each in facts.lockers.values() if each.custody and facts.held[peer.number, each.id] > 0]
+    out: list[Action] = [
+        Renew(peer.key, tuple(mine[at : at + PEER_LOCKERS])) for at in range(0, len(mine), PEER_LOCKERS)
+    ]
+    out.append(Vouch(peer.key))
+    peer.renewed_at = facts.awake_ms
+    facts.touched(peer)
+    return out
+
+
+def renewed_not(facts: Facts, action: Renew | Vouch) -> None:
+    """A renewal came to nothing; it is asked again in an hour."""
+    peer = facts.peers.get(action.peer)
+    if peer is not None:
+        peer.renewed_at = facts.awake_ms - facts.rules.audit_every_ms + facts.rules.audit_again_ms
+
+
+def new_manifests(facts: Facts) -> None:
+    """Give lockers whose packs moved a new manifest number, if any delegate is to hear it."""
+    if any(each.delegate and each.state is not PeerState.LEFT for each in facts.by_number.values()):
+        for each in facts.relaid & facts.lockers.keys():
+            facts.lockers[each].manifest += 1
+            facts.changes.lockers.add(each)
+        facts.relaid.clear()
