@@ -43,11 +43,17 @@ def line_up(facts: Facts, pack: Pack) -> None:
     urgency = ladder.rank(facts, pack)
     if urgency is None:
         return
+    if not _parked(facts, pack):
+        heapq.heappush(facts.backlog, ladder.order(pack, urgency))
+
+
+def _parked(facts: Facts, pack: Pack) -> bool:
+    """Put a pack aside whose locker this box has no custody of: nothing of it goes anywhere."""
     locker = facts.lockers.get(pack.locker)
-    if locker is None or not locker.custody:
-        facts.parked.setdefault(pack.locker, []).append(pack.id)
-        return
-    heapq.heappush(facts.backlog, ladder.order(pack, urgency))
+    if locker is not None and locker.custody:
+        return False
+    facts.parked.setdefault(pack.locker, []).append(pack.id)
+    return True
 
 
 def release(facts: Facts, chance: Chance) -> None:
@@ -142,7 +148,7 @@ def place(facts: Facts) -> None:
             continue
         facts.work += 1
         urgency = ladder.rank(facts, pack)
-        if urgency is None:
+        if urgency is None or _parked(facts, pack):
             continue
         tries -= 1
         before = _planned(pack)

@@ -169,6 +169,13 @@ class CircleView(Facts):
         if pack is not None and pack.dropped_at < 0:
             retention.drop(self, pack)
 
+    def load(self, pack: Pack, away: list[tuple[int, int, int]]) -> None:
+        """Take in a pack as it was written down; ``away``: shards asked away that could be asked back."""
+        self.add(pack)
+        if away:
+            self.taken_back[pack.id] = away
+        shipping.loaded(self, pack)
+
     # What became of actions
 
     def shipped(self, ship: Ship) -> None:
