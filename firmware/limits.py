@@ -316,6 +316,47 @@ PEER_LABEL_BYTES = 63
 PEER_TRIES = 5
 """How often one shard is begun again after the line broke or the peer said otherwise; then it waits for its next turn."""
 
+FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
+"""Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against its own household's size."""
+
+HOST_BLOCK_BYTES = 4 * KIB
+"""What a peer's shard costs is a multiple of this, as on the disk; guards the disk against a million tiny ones."""
+
+HOST_FREE_BYTES, HOST_FREE_SHARE = 2 * GIB, 0.05
+"""Of the disk, what peers' shards never fill (the larger of the two); guards the household's own locker."""
+
+HOST_RESERVED_SECONDS = 24 * 3600
+"""How long room is held for a peer that asked for it and sends nothing; guards the other peers' room."""
+
+HOST_LOCKERS, HOST_PARTS, HOST_DELETES = 64, 64, 1024
+"""For one peer: lockers, shards that are there in part, deletes that wait; each costs memory, a folder or a file."""
+
+HOST_WRITE_BYTES = 256 * KIB
+"""A peer's bytes are gathered to this size before they are written; larger buffers cost memory and no longer save time."""
+
+HOST_PART_DAYS = 7
+"""A part of a shard that nobody went on with for so long goes; guards the peer's own quota against broken lines."""
+
+HOST_DELETE_DAYS, HOST_LEAVE_DAYS = 30, 30
+"""From a peer's wish that shards go, or its leaving, to their going; guards it against whoever took over its box."""
+
+HOST_PAUSE_SECONDS = 24 * 3600
+"""Most that a pause between two runs counts as time lived; guards peers against a host whose clock was moved."""
+
+HOST_WAVE_SHARDS = 20
+"""From this many on, a fifth of a locker asked away is a wave that a person should see."""
+
+HOST_AWAY_DAYS, HOST_LEASE_DAYS, HOST_NOTICE_DAYS = 7, 396, 60
+"""Silence until a locker's household is shown as away; until notice may be given (13 months: one whole holiday season
+more than a year); from the notice to the end. Guards households with long absences."""
+
+CUSTODY_HEARD_SECONDS, CUSTODY_WAIT_SECONDS = 24 * 3600, 72 * 3600
+"""Where the old box was heard so lately, a new one waits so long; guards an owner whose kit was stolen."""
+
+CAPSULES_NEWEST, CAPSULE_DAYS, CAPSULE_MONTHS = 3, 30, 13
+"""Capsules that stay: the latest, the first of each day and of each 30 days; 46 at most. Guards against a thief who
+sends many so that the right ones go."""
+
 PAIR_WORD_SECONDS, PAIR_TICKET_SECONDS, PAIR_COMPARE_SECONDS = 600, 72 * 3600, 600
 """Life of six words, of a ticket, and of two codes waiting for two owners; guards against an invitation left lying
 about, and against an owner who confirms what she no longer remembers."""

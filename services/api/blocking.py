@@ -187,4 +187,5 @@ class _Sender(threading.Thread):
 
 
 def _gone(where: Where) -> BoxError:
-    return Locked() if where is Where.LOCKER else Unreachable(what="the locker service")
+    what = "the service for friends' boxes" if where is Where.PEER else "the locker service"
+    return Locked() if where is Where.LOCKER else Unreachable(what=what)

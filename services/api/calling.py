@@ -55,6 +55,8 @@ def socket_path(run: Path, operation: Operation, member: str | None) -> Path:
     """Return the socket that answers ``operation``; a locker's own socket needs the ``member`` it belongs to."""
     if operation.where is Where.MAIN:
         return run / "lockerd.sock"
+    if operation.where is Where.PEER:
+        return run / "peerd.sock"
     if member is None:
         raise Misused(why=f"“{operation.name}” needs to know whose locker it is for.")
     return run / "lockers" / f"{member}.sock"

@@ -190,7 +190,8 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 
 def _gone(where: Where) -> BoxError:
-    return Locked() if where is Where.LOCKER else Unreachable(what="the locker service")
+    what = "the service for friends' boxes" if where is Where.PEER else "the locker service"
+    return Locked() if where is Where.LOCKER else Unreachable(what=what)
 
 
 def _parameters() -> HTTP1ConnectionParameters:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.api import circle_types as c
 from services.api import find_types as s
 from services.api import folder_types as f
 from services.api import household_types as h
@@ -31,6 +32,7 @@ class Where(enum.Enum):
 
     MAIN = "run/lockerd.sock"
     LOCKER = "run/lockers/<member>.sock"
+    PEER = "run/peerd.sock"
 
 
 class Needs(enum.Enum):
@@ -42,6 +44,7 @@ class Needs(enum.Enum):
     STEP_UP = "a live session whose member proved herself in the last 15 minutes"
     OWNER = "a live session of an owner"
     OWNER_STEP_UP = "a live session of an owner who proved herself in the last 15 minutes"
+    LOCKERD = "to be lockerd, by its uid"
 
 
 class Stream(enum.Enum):
@@ -89,9 +92,11 @@ class Operation:
 
 
 _M, _L, _T = Where.MAIN, Where.LOCKER, Needs.TOKEN
+_P, _US, _HEAD = Where.PEER, Needs.LOCKERD, Needs.OWNER
 _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Needs.OWNER_STEP_UP
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS = "/v1/records/{id}", "/v1/paths"
+_INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -189,6 +194,30 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("stats", _L, "GET", "/v1/stats", _T, t.Nothing, t.Counts, "How much is kept."),
     Operation("analysis", _L, "GET", "/v1/analysis", _T, t.Nothing, t.AnalysisState, "What has the reader to do?"),
     Operation("set_analysis", _L, "POST", "/v1/analysis", _T, t.AnalysisArgs, t.AnalysisState, "Previews on or off."),
+    Operation("circle", _M, "GET", "/v1/circle", _HEAD, t.Nothing, c.Circle, "Friends, and what is safe with them."),
+    Operation("invite", _M, "POST", _INV, _OWNER, c.Invite, c.Pairing, "Make an invitation for a friend's box."),
+    Operation("invite_end", _M, "DELETE", _INV + "/{id}", _HEAD, c.PairingId, c.Pairing, "Take it back."),
+    Operation("join", _M, "POST", "/v1/circle/join", _HEAD, c.Join, c.Pairing, "Accept a friend's invitation."),
+    Operation("pairing", _M, "GET", _PAIR, _HEAD, t.Nothing, c.Pairings, "How far are the invitations?"),
+    Operation("pairing_confirm", _M, "POST", _PAIR, _HEAD, c.Confirm, c.Pairing, "The digits are the same, or not."),
+    Operation("peer_set", _M, "POST", "/v1/circle/peer", _HEAD, c.PeerSet, c.PeerInfo, "Room and name of a peer."),
+    Operation("peer_leave", _M, "POST", _LEAVE, _OWNER, c.PeerLeave, c.PeerInfo, "End the exchange with a peer."),
+    Operation("circle_caps", _M, "GET", _CAPS, _HEAD, t.Nothing, c.CircleCaps, "How much may flow, and when?"),
+    Operation("set_circle_caps", _M, "PUT", _CAPS, _HEAD, c.CircleCaps, c.CircleCaps, "Let more or less flow."),
+    Operation("circle_now", _M, "POST", "/v1/circle/now", _HEAD, t.Nothing, c.Circle, "Ship now what waits."),
+    Operation("at_peerd_circle", _P, "GET", "/v1/circle", _US, t.Nothing, c.Circle, "Peers and safety."),
+    Operation("at_peerd_invite", _P, "POST", _INV, _US, c.Invite, c.Pairing, "Make an invitation."),
+    Operation("at_peerd_invite_end", _P, "DELETE", _INV + "/{id}", _US, c.PairingId, c.Pairing, "Take it back."),
+    Operation("at_peerd_join", _P, "POST", "/v1/circle/join", _US, c.Join, c.Pairing, "Accept an invitation."),
+    Operation("at_peerd_pairing", _P, "GET", _PAIR, _US, t.Nothing, c.Pairings, "How far are the invitations?"),
+    Operation("at_peerd_pairing_confirm", _P, "POST", _PAIR, _US, c.Confirm, c.Pairing, "What the owner says."),
+    Operation("at_peerd_peer_set", _P, "POST", "/v1/circle/peer", _US, c.PeerSet, c.PeerInfo, "Room and name."),
+    Operation("at_peerd_peer_leave", _P, "POST", _LEAVE, _US, c.PeerLeave, c.PeerInfo, "End the exchange."),
+    Operation("at_peerd_circle_caps", _P, "GET", _CAPS, _US, t.Nothing, c.CircleCaps, "The caps."),
+    Operation("at_peerd_set_circle_caps", _P, "PUT", _CAPS, _US, c.CircleCaps, c.CircleCaps, "Set the caps."),
+    Operation("at_peerd_circle_now", _P, "POST", "/v1/circle/now", _US, t.Nothing, c.Circle, "Ship now."),
+    Operation("feed", _P, "POST", "/v1/feed", _US, c.Feed, c.FeedKnown, "What a locker has and does without."),
+    Operation("pack_states", _P, "POST", "/v1/pack-states", _US, c.PackStatesArgs, c.PackStates, "How safe are they?"),
 )
 
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS}

@@ -78,9 +78,15 @@ class Server(HTTPServerConnectionDelegate):
     """All rows of one socket. ``uids`` may connect; /openapi.json is made when somebody asks for it."""
 
     def __init__(
-        self, where: Where, handlers: Mapping[str, Handler], authority: Authority, uids: frozenset[int]
+        self,
+        where: Where,
+        handlers: Mapping[str, Handler],
+        authority: Authority,
+        uids: frozenset[int],
+        body_bytes: int = limits.JSON_BODY_BYTES,
     ) -> None:
-        """Check that every row has a handler, then build the routes."""
+        """Check that every row has a handler, then build the routes; a JSON body has ``body_bytes`` at most."""
+        self.body_bytes = body_bytes
         self.where, self.handlers, self.authority, self.uids = where, handlers, authority, uids
         self._routes = [(_pattern(one.path), one) for one in on(where)]
         missing = [one.name for _, one in self._routes if one.name not in handlers]
@@ -98,7 +104,7 @@ class Server(HTTPServerConnectionDelegate):
             self,
             chunk_size=limits.API_CHUNK_BYTES,
             max_header_size=limits.HEADER_BYTES,
-            max_body_size=limits.JSON_BODY_BYTES,
+            max_body_size=self.body_bytes,
             idle_connection_timeout=limits.API_IDLE_SECONDS,
             body_timeout=limits.API_BODY_SECONDS,
             max_buffer_size=limits.PUT_QUEUE_BYTES,
@@ -219,7 +225,7 @@ class _Exchange(HTTPMessageDelegate):
             self._open(start_line, headers)
         except BoxError as error:
             self._error = error
-            if _declared(headers) > limits.JSON_BODY_BYTES or "Transfer-Encoding" in headers:
+            if _declared(headers) > self.server.body_bytes or "Transfer-Encoding" in headers:
                 self._fail(error)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -230,8 +236,8 @@ class _Exchange(HTTPMessageDelegate):
             if self._sink is not None:
                 assert not isinstance(self.connection, RawConnection)
                 return cast("Sink", self._sink).feed(chunk)
-            if len(self._body) + len(chunk) > limits.JSON_BODY_BYTES:
-                raise TooLarge(limit=f"{limits.JSON_BODY_BYTES} bytes")
+            if len(self._body) + len(chunk) > self.server.body_bytes:
+                raise TooLarge(limit=f"{self.server.body_bytes} bytes")
         except BoxError as error:
             self._error = error
             self._drop_sink()
@@ -276,8 +282,8 @@ class _Exchange(HTTPMessageDelegate):
             self._call.args = decode(operation.request, {**_query(operation, query), **self._words}, text=True)
         elif query:
             raise Misused(why="this operation takes no query.")
-        elif _declared(headers) > limits.JSON_BODY_BYTES:
-            raise TooLarge(limit=f"{limits.JSON_BODY_BYTES} bytes")
+        elif _declared(headers) > self.server.body_bytes:
+            raise TooLarge(limit=f"{self.server.body_bytes} bytes")
         if operation.body is not None and (operation.raw or operation.body is Stream.FILES):
             self._take_files(self._call)
         elif operation.body is not None:

@@ -18,6 +18,7 @@ from firmware.seal import offered_passphrase, same_bytes
 from services.api import household_types as h
 from services.api import types as t
 from services.api.server import Call, Handler
+from services.lockerd.circle_calls import CircleCalls
 from services.lockerd.desk import Desk
 from services.lockerd.door_calls import DoorCalls
 from services.lockerd.household_calls import HouseholdCalls
@@ -38,6 +39,7 @@ class MainCalls:
         self._desk = desk = Desk(data, run, spawner, uids)
         self._house = HouseholdCalls(desk)
         self._doors = DoorCalls(desk, self._house, self._host)
+        self._circle = CircleCalls(run)
         self._codes = Throttle("claim", limits.CLAIM_TRIES_PER_MINUTE, desk.clock, desk.journal)
         self._visits: dict[str, int] = {}
         self.authority = desk.authority
@@ -64,7 +66,7 @@ class MainCalls:
             "drop_slot": self._drop_slot,
             "activity": self._activity,
         }
-        return mine | self._house.handlers() | self._doors.handlers()
+        return mine | self._house.handlers() | self._doors.handlers() | self._circle.handlers()
 
     async def start(self) -> None:
         """Finish what a power cut left undone."""

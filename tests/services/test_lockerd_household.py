@@ -307,11 +307,14 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list"}
     sure = {"kit", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
-    owners = {"add_member", "set_role"}
+    owners = {"add_member", "set_role", "invite", "peer_leave"}
+    heads = {"circle", "invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
+    heads |= {"set_circle_caps", "circle_now"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}
-    assert set(main) == free | doors | anybody | mine | sure | owners
+    assert set(main) == free | doors | anybody | mine | sure | owners | heads
     assert {name for name, needs in main.items() if needs is Needs.STEP_UP} == sure
     assert {name for name, needs in main.items() if needs is Needs.OWNER_STEP_UP} == owners
+    assert {name for name, needs in main.items() if needs is Needs.OWNER} == heads
     assert {name for name, needs in main.items() if needs is Needs.TOKEN} == anybody | mine
     inside = [one for one in OPERATIONS if one.where is Where.LOCKER]
     assert {one.name for one in inside if one.needs is Needs.STEP_UP} == {"gone", "export"}
