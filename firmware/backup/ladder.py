@@ -79,9 +79,10 @@ def rank(facts: Facts, pack: Pack) -> int | None:
     """Return how urgent it is to give this pack what it lacks, smallest first; None when it lacks nothing."""
     if pack.dropped_at >= 0:
         return None
+    usual = PRECIOUS if pack.precious else KINDS + pack.kind
     wanted = goal(facts, pack)
     if wanted is None:
-        return None
+        return None if pack.lay.k else usual
     if wanted.anew and pack.next is not None and pack.next.k == wanted.k and _placed(facts, pack.next) >= wanted.n:
         return None
     there = _placed(facts, pack.lay)
@@ -91,7 +92,7 @@ def rank(facts: Facts, pack: Pack) -> int | None:
         return None
     if pack.lay.held() > 0 and there <= pack.lay.k:
         return URGENT
-    return PRECIOUS if pack.precious else KINDS + pack.kind
+    return usual
 
 
 def _placed(facts: Facts, lay: Lay) -> int:

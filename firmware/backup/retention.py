@@ -99,11 +99,7 @@ def _may_go(facts: Facts, pack: Pack) -> bool:
     if not receipted_all(pack):
         facts.forget(pack)
         return False
-    _forget_days(facts, locker.asked)
-    asked = sum(locker.asked.values())
-    most = (locker.size + locker.waiting + asked) * facts.rules.delete_percent // 100
-    if asked + pack.size > most and facts.awake_ms >= locker.allowed_until:
-        _wait_for_person(facts, locker)
+    if not _in_bounds(facts, locker, pack) and facts.awake_ms >= locker.allowed_until:
         return False
     day = facts.awake_ms // DAY
     locker.asked[day] = locker.asked.get(day, 0) + pack.size
@@ -114,7 +110,22 @@ def _may_go(facts: Facts, pack: Pack) -> bool:
     return True
 
 
+def _in_bounds(facts: Facts, locker: Locker, pack: Pack) -> bool:
+    """Whether at most a fifth goes within the window: of what is older than it, so that garbage buys no deletes."""
+    _forget_days(facts, locker.asked)
+    _forget_days(facts, locker.cut)
+    asked = sum(locker.asked.values())
+    whole = locker.size + locker.waiting + asked
+    old = max(0, whole - sum(locker.cut.values()))
+    if (asked + locker.waiting) * 100 > whole * facts.rules.delete_percent:
+        _wait_for_person(facts, locker)
+    return not locker.halted and (asked + pack.size) * 100 <= old * facts.rules.delete_percent
+
+
 def _wait_for_person(facts: Facts, locker: Locker) -> None:
+    """From now on nothing of this locker is asked away until a person says yes, however long that takes."""
+    locker.halted = True
+    facts.changes.lockers.add(locker.id)
     at = (AlarmKind.DELETES.value, locker.id)
     if at not in facts.alarmed:
         facts.alarmed.add(at)

@@ -228,6 +228,8 @@ class Locker:
     """Bytes of its packs that were not dropped."""
     waiting: int = 0
     """Bytes of dropped packs that were not asked away yet."""
+    halted: bool = False
+    """Too much was dropped: nothing is asked away until a person says yes."""
     allowed_until: int = -1
     """A person said yes: until this awake time more than a fifth may be asked away."""
     asked: dict[int, int] = field(default_factory=dict)

@@ -253,6 +253,7 @@ class CircleView(Facts):
         """A person looked: for so many days (of awake time) more than a fifth of this locker may be asked away."""
         known = self.lockers.get(locker)
         if known is not None:
+            known.halted = False
             known.allowed_until = self.awake_ms + days * self.rules.audit_every_ms
             self.alarmed.discard(("deletes", locker))
             self.changes.lockers.add(locker)

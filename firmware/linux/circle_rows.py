@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS peer(number INTEGER PRIMARY KEY, key BLOB NOT NULL UN
     place TEXT, network TEXT, delegate INT, state TEXT, since_ms INT, seen_ms INT, silent_ms INT, quota INT, used INT,
     strikes INT, strike_at INT, proofs INT, suspended_at INT, probation_at INT, renewed_at INT, full_until INT);
 CREATE TABLE IF NOT EXISTS locker(id BLOB PRIMARY KEY, custody INT, head INT, capsule INT, manifest INT,
-    size INT, waiting INT, allowed_until INT, asked TEXT, cut TEXT) WITHOUT ROWID;
+    size INT, waiting INT, halted INT, allowed_until INT, asked TEXT, cut TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS standing(number INT, locker BLOB, next_at INT, good_at INT, good_ms INT, good INT, deep INT,
     head INT, capsule INT, manifest INT, PRIMARY KEY(number, locker)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pack(no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, locker BLOB, kind INT, size INT,
@@ -65,7 +65,7 @@ _NOTICES: Final = 500
 
 
 class Source(NamedTuple):
-    """Where a pack comes from: file name in its locker's ``packs`` folder, BLAKE3 of the payload, the 16-byte prelude."""
+    """Where a pack comes from: file name in its locker's ``packs`` folder, BLAKE3 of the payload, the prelude."""
 
     file: str
     digest: bytes
@@ -174,7 +174,7 @@ class CircleRows:
             "dropped_head=excluded.dropped_head, asked_at=excluded.asked_at"
         )
         packs = (self.view.packs[each] for each in changes.packs if each in self.view.packs)
-        self._db.executemany(sql, (self._pack_row(each) for each in sorted(packs, key=lambda pack: pack.cut_ms)))
+        self._db.executemany(sql, (self._pack_row(each) for each in sorted(packs, key=lambda pack: (pack.cut_ms, pack.id))))
 
     def _pack_row(self, pack: Pack) -> tuple[object, ...]:
         lay, new = pack.lay, pack.next or Lay(0, b"", b"")
@@ -199,7 +199,7 @@ class CircleRows:
             view.peers[peer.key] = view.by_number[peer.number] = peer
         for *row, asked, cut in self._db.execute("SELECT * FROM locker"):
             locker = Locker(*row, asked=_days(asked), cut=_days(cut))
-            locker.custody = bool(locker.custody)
+            locker.custody, locker.halted = bool(locker.custody), bool(locker.halted)
             view.lockers[locker.id] = locker
         for row in self._db.execute("SELECT * FROM standing"):
             each = Standing(*row)
@@ -249,7 +249,7 @@ class CircleRows:
         return row[0] if row else None
 
     def set_paper(self, kind: str, about: bytes, data: bytes) -> None:
-        """Keep one signed piece of a kind (``card``, ``custody``, ``head``, ``capsule`` ...) about a peer or a locker."""
+        """Keep one signed piece of a kind (``card``, ``custody``, ``head`` ...) about a peer or a locker."""
         with _translated():
             self._begin()
             self._put("paper", (kind, about, data))
