@@ -133,6 +133,14 @@ class ShardWrong(Damaged):
     advice = "Nothing of it was kept; it is sent again. If it happens again, let the health page test both disks."
 
 
+class LeaseRuns(Conflict):
+    """The shards of another household must stay for now."""
+
+    code = "lease-runs"
+    sentence = "What you keep for this household has to stay {days} more days."
+    advice = "Ask them whether they still need it; they can take it back themselves at any time."
+
+
 class HeadForked(Damaged):
     """Two different heads of one locker carry the same number."""
 

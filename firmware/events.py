@@ -341,6 +341,61 @@ WIRE_SLOW = Event(
     Severity.WARNING,
     "The library that talks to other boxes is not the one this release was made for; backups go on, slowly.",
 )
+SHARDS_FORGOTTEN = Event(
+    "shards_forgotten",
+    "98ba2e82d24f407f9e8fc1962e1dd3c6",
+    Severity.NOTICE,
+    "{count} shards kept for another household went, 30 days after it asked for that.",
+    ("count",),
+)
+DELETE_WAVE = Event(
+    "delete_wave",
+    "96959787fc2e43f39f84971788da8c79",
+    Severity.WARNING,
+    "The household {peer} asked to delete {count} of its {held} shards kept here; they stay for 30 days.",
+    ("peer", "count", "held"),
+)
+CUSTODY_WAITS = Event(
+    "custody_waits",
+    "0b3cd67dfa2143889f0f3da5ec3fb65d",
+    Severity.WARNING,
+    "Another box wants to act for a locker of the household {peer}; it waits until the old one was asked.",
+    ("peer",),
+)
+CUSTODY_TAKEN = Event(
+    "custody_taken",
+    "a8f318dac9694ff59f4277f2dde05210",
+    Severity.NOTICE,
+    "Another box acts for a locker of the household {peer} from now on.",
+    ("peer",),
+)
+CUSTODY_FORKED = Event(
+    "custody_forked",
+    "37d2cc4e18df41eaba4af9066d47d8d0",
+    Severity.WARNING,
+    "Two boxes show that they may act for one locker of the household {peer}.",
+    ("peer",),
+)
+HEADS_FORKED = Event(
+    "heads_forked",
+    "4a69da90f5a4434183481e8f4d69a65c",
+    Severity.WARNING,
+    "Two different histories of one locker of the household {peer} were shown.",
+    ("peer",),
+)
+HOSTED_DAMAGED = Event(
+    "hosted_damaged",
+    "778663cc89a947b483c4a348cc4bc7d5",
+    Severity.WARNING,
+    "A shard kept for another household cannot be read from the disk any more.",
+)
+HOSTED_REREAD = Event(
+    "hosted_reread",
+    "8f55dce4226745f1a76c3049d72d3af7",
+    Severity.NOTICE,
+    "The folder of shards kept for others was read through; {count} are there.",
+    ("count",),
+)
 
 ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))
 """The catalogue, in the order of this file."""

@@ -316,6 +316,15 @@ PEER_LABEL_BYTES = 63
 PEER_TRIES = 5
 """How often one shard is begun again after the line broke or the peer said otherwise; then it waits for its next turn."""
 
+CARD_DAYS = 90
+"""Life of the card a box shows; renewed at half of it. Guards against addresses of a box that is no more."""
+
+CIRCLE_ROOM_BYTES = 20 * GIB
+"""Given to a new friend when the owner named no size; guards the disk, and the owner changes it at any time."""
+
+PEER_STREAM_SECONDS, PEER_ANSWER_SECONDS = 60, 120
+"""Until a request's next bytes; until an answer once all was sent (a slow disk reads a whole shard). Guards tasks."""
+
 FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
 """Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against its own household's size."""
 

@@ -1,0 +1,126 @@
+"""What a host remembers for a locker beside its shards: the highest head, capsules, manifests (hosted.md)."""
+
+from __future__ import annotations
+
+from firmware import events
+from firmware.errors import Conflict, HeadForked, Missing
+from firmware.hosting import CapsuleKept, capsules_going, charge
+from firmware.linux.hosted_places import Place, capsule_file, manifest_file
+from firmware.linux.hosted_state import HostedState
+from firmware.peer import Authority, HeadOrder, head_order
+from firmware.peer.messages import Capsule, Head, ManifestPart
+
+
+class HostedMemory(HostedState):
+    """The part of ``firmware.peer.host.Host`` that is about remembering."""
+
+    def head(self, authority: Authority, shown: Head | None, now_ms: int) -> Head | None:  # noqa: ARG002 a port
+        """Keep the highest head, durably; return it. Raises HeadForked."""
+        with self._lock:
+            place = self._place(authority)
+            if shown is None:
+                return place.head
+            order = head_order(place.head, shown)
+            if order is HeadOrder.FORKED:
+                self._say(events.HEADS_FORKED, peer=place.box.hex()[:8])
+                raise HeadForked
+            if order is HeadOrder.NEWER:
+                self._files.keep_head(place, shown)
+                place.head = shown
+            return place.head
+
+    # Capsules
+
+    def capsule_put(self, authority: Authority, number: int, data: bytes, now_ms: int) -> None:
+        """Keep a capsule; one of a number that is here already must be the same. Raises Conflict, PeerQuota, Full."""
+        now_ms = self._now(now_ms)
+        with self._lock:
+            place = self._place(authority)
+            known = next((each for each in place.capsules if each.number == number), None)
+            if known is not None:
+                if self._files.data(place, capsule_file(known)) != data:
+                    raise Conflict(why="another capsule has this number")
+                return
+            self._house().admit(self._peer(place.box).account, charge(len(data)))
+            latest = place.capsules[-1].received_ms + 1 if place.capsules else 0
+            kept = CapsuleKept(max(now_ms, latest), number)
+            self._files.keep(f"{place.name.hex()}/{capsule_file(kept)}", data)
+            place.capsules.append(kept)
+            self._spend(place, charge(len(data)))
+            self._thin_capsules(place, now_ms, charge(len(data)))
+
+    def _thin_capsules(self, place: Place, now_ms: int, size: int) -> None:
+        for each in capsules_going(place.capsules, now_ms):
+            self._disk.remove(f"{place.name.hex()}/{capsule_file(each)}")
+            place.capsules.remove(each)
+            self._spend(place, -size)
+
+    def capsule_get(self, authority: Authority, number: int | None) -> tuple[Capsule, bytes]:
+        """Return the capsule of that number, or the one that came last; raises Missing."""
+        with self._lock:
+            place = self._place(authority)
+            found = [each for each in place.capsules if number in (None, each.number)]
+            if not found:
+                raise Missing(what="capsule")
+            numbers = tuple(sorted({each.number for each in place.capsules}))
+            return Capsule(found[-1].number, numbers), self._files.data(place, capsule_file(found[-1]))
+
+    # Manifests
+
+    def manifest_put(
+        self,
+        authority: Authority,
+        at: ManifestPart,
+        data: bytes,
+        permit: bytes,
+        now_ms: int,  # noqa: ARG002 a port
+    ) -> None:
+        """Keep a part; when all parts of its number are here, other numbers go. Raises PeerQuota, Full."""
+        with self._lock:
+            place = self._place(authority)
+            whole = place.whole_manifest()
+            self._drop_manifest(place, [key for key in place.manifest if key[0] not in (whole, at.number)])
+            if at.number == whole and (at.number, at.part) in place.manifest:
+                return
+            before = place.manifest.get((at.number, at.part))
+            self._house().admit(self._peer(place.box).account, charge(len(data)))
+            if before is not None:
+                self._drop_manifest(place, [(at.number, at.part)])
+            self._files.keep(f"{place.name.hex()}/manifest/permit-{at.number}", permit)
+            self._files.keep(f"{place.name.hex()}/{manifest_file(at)}", data)
+            place.manifest[at.number, at.part] = (at, len(data))
+            self._spend(place, charge(len(data)))
+            if all((at.number, part) in place.manifest for part in range(at.parts)):
+                self._drop_manifest(place, [key for key in place.manifest if key[0] != at.number])
+
+    def _drop_manifest(self, place: Place, keys: list[tuple[int, int]]) -> None:
+        for key in keys:
+            at, size = place.manifest.pop(key)
+            self._disk.remove(f"{place.name.hex()}/{manifest_file(at)}")
+            self._spend(place, -charge(size))
+        for number in {key[0] for key in keys} - {key[0] for key in place.manifest}:
+            self._disk.remove(f"{place.name.hex()}/manifest/permit-{number}")
+
+    def manifest_get(self, authority: Authority, part: int) -> tuple[ManifestPart, bytes]:
+        """Return a part of the newest whole manifest; raises Missing."""
+        with self._lock:
+            place = self._place(authority)
+            return self._manifest_part(place, part)
+
+    def _manifest_part(self, place: Place, part: int) -> tuple[ManifestPart, bytes]:
+        number = place.whole_manifest()
+        if number is None or (number, part) not in place.manifest:
+            raise Missing(what="manifest")
+        at, _size = place.manifest[number, part]
+        return at, self._files.data(place, manifest_file(at))
+
+    def manifest_of(self, place: bytes) -> tuple[bytes, list[bytes]] | None:
+        """For a delegate's repairs: return (permit, parts) of a place's whole manifest, None without one."""
+        with self._lock:
+            found = self._places.get(place)
+            number = found.whole_manifest() if found else None
+            if found is None or number is None:
+                return None
+            parts = next(at.parts for at, _ in found.manifest.values() if at.number == number)
+            data = [self._manifest_part(found, part)[1] for part in range(parts)]
+            return self._files.data(found, f"manifest/permit-{number}"), data
