@@ -11,8 +11,8 @@ const SPARE_TILES = 80;
 const TILES_A_FRAME = 6;
 const LEAST_A_FRAME = 3;
 const FRAME_MS = 4;
-const SMALL = 256;
-const MIDDLE = 768;
+const DAY_WEIGHT = 2; // a day that enters takes as long as two pictures
+const [SMALL, MIDDLE] = [256, 768];
 
 function make(name, classes) {
   const element = document.createElement(name);
@@ -168,6 +168,7 @@ export class Wall {
   }
 
   #enter(at, before) {
+    this.#left -= DAY_WEIGHT;
     const day = this.#model.days[at];
     const drawn = this.#drawn.get(day.day);
     const element = drawn ?? make("section", "day");
@@ -246,9 +247,8 @@ export class Wall {
 
   #drop(shown, index, tile) {
     shown.tiles.delete(index);
-    tile.remove();
+    if (shown.element.isConnected) tile.remove();
     this.pictures.drop(tile);
-    tile.replaceChildren();
     tile.dataset.record = "";
     if (this.#spare.length < SPARE_TILES) this.#spare.push(tile);
   }
@@ -256,6 +256,7 @@ export class Wall {
   #hang(shown, day, item, index, before) {
     this.#left -= 1;
     const tile = this.#spare.pop() ?? document.createElement("a");
+    if (tile.firstChild) tile.replaceChildren(); // what it showed before goes now: a frame in which days leave has enough to do
     const edge = this.#lie(tile, day, index);
     tile.href = `/photo/${item.id}`;
     tile.dataset.record = item.id;

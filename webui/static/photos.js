@@ -154,8 +154,8 @@ class LockerPhotos extends HTMLElement {
 
   #settled() {
     this.racing = false;
-    this.wall.pictures.hold(false);
     this.model.want(...this.wall.inSight);
+    this.wall.pictures.hold(false);
     this.#soon(true);
   }
 

@@ -3,6 +3,7 @@
 // A request that left is let finish: cancelling it would cost the box a new TLS connection, and the answer is small.
 
 const IN_FLIGHT = 6;
+const AT_ONCE = 2;
 const A_FRAME = 2;
 const MOST_FRESH = 500;
 const TRY_AGAIN_MS = [500, 900, 1500, 2500, 4000, 8000, 15000, 30000];
@@ -15,11 +16,12 @@ export class Pictures {
   #fresh = new Set();
   #turns = [];
   #frame = 0;
+  #asking = 0;
 
   /** Bring the picture at `address` into `tile`, unless `drop(tile)` comes first. */
   want(tile, address, tries = 0) {
     this.#queue.set(tile, { address, tries });
-    this.#next();
+    this.#soon();
   }
 
   drop(tile) {
@@ -31,7 +33,7 @@ export class Pictures {
   /** While somebody races through the years nothing is worth asking for. */
   hold(held) {
     this.#held = held;
-    if (!held) this.#next();
+    if (!held) this.#soon();
   }
 
   /** The box has made the preview of `id`: ask now instead of waiting. */
@@ -46,14 +48,25 @@ export class Pictures {
     }
   }
 
+  /** Ask in a task of its own, so that a frame that hangs tiles does nothing else. */
+  #soon() {
+    this.#asking ||= setTimeout(() => {
+      this.#asking = 0;
+      this.#next();
+    });
+  }
+
   #next() {
+    let begun = 0;
     while (!this.#held && this.#flying < IN_FLIGHT && this.#queue.size) {
+      if (begun === AT_ONCE) return this.#soon();
+      begun += 1;
       const [tile, wish] = this.#queue.entries().next().value;
       this.#queue.delete(tile);
       this.#flying += 1;
       this.#bring(tile, wish).finally(() => {
         this.#flying -= 1;
-        this.#next();
+        this.#soon();
       });
     }
   }
