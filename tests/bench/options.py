@@ -51,7 +51,7 @@ def parse(description: str, arguments: Sequence[str] | None = None) -> Options:
         "--cache", type=Path, default=default_cache(), help="where data sets and peers' programs are kept between runs"
     )
     parser.add_argument("--gib", type=float, default=1.0, help="size of the generated data set (locker bench)")
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (locker bench)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often what varies is measured; medians count")
     parser.add_argument("--files", type=int, default=100_000, help="files to put (scale bench)")
     parser.add_argument("--gb", type=float, default=20.0, help="bytes to put, in 10^9 (scale bench)")
     parser.add_argument("--days", type=int, default=365, help="days to simulate (wear bench)")
