@@ -77,10 +77,8 @@ def often(folder: Path, name: str, url: str, port: str, options: Options) -> dic
     """Judge ``url`` in as many runs as ``options.rounds``; see the module for what counts."""
     found = [judged(folder, name, url, port, options) for _ in range(options.rounds)]
     options.say(f"{name}: performance {[one[f'{name}_performance'] for one in found]}")
-    return {
-        key: round(median([run[key] for one in found])) if key.endswith("_performance") else min(one[key] for one in found)
-        for key in found[0]
-    }
+    scores = {key: [one[key] for one in found] for key in found[0]}
+    return {key: round(median(of) if key.endswith("_performance") else min(of)) for key, of in scores.items()}
 
 
 def judged(folder: Path, name: str, url: str, port: str, options: Options) -> dict[str, int]:
