@@ -18,11 +18,14 @@ from firmware.backup.shipping import lay_of, line_up, put_mark, sweep
 from firmware.backup.states import DAY, MINUTE, Former, Lay, Mark, Pack, Peer, PeerState, Standing
 from firmware.shard import LEAF_BYTES
 
-TRIES: Final = 16
+TRIES: Final = 8
 """Random packs looked at for one leaf before walking on to the next one the peer keeps."""
 
-WALK: Final = 4000
-"""Packs walked over at most in one audit."""
+WALK: Final = 500
+"""Packs walked over at most in one audit; the next one goes on from there."""
+
+AUDITS_A_STEP: Final = 2
+"""Of those that are due the others come with the next steps, a moment later."""
 
 WHOLE_AT_ONCE: Final = 4
 
@@ -47,6 +50,8 @@ def audits(facts: Facts, chance: Chance) -> list[Action]:
             audit = Audit(standing.locker, peer.key, chance.nonce(), picks, standing.deep)
             facts.fly(flight, audit)
             out.append(audit)
+        if len(out) >= AUDITS_A_STEP:
+            break
     return out
 
 
@@ -60,10 +65,13 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
             found = _kept(facts, facts.order[chance.below(len(facts.order))], standing)
             if found and (turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
-        at = chance.below(len(facts.order))
+        at = standing.number, standing.locker
         while found is None and walked < WALK:
             walked += 1
-            found = _kept(facts, facts.order[(at + walked) % len(facts.order)], standing)
+            facts.walks[at] = (facts.walks.get(at, 0) + 1) % len(facts.order)
+            found = _kept(facts, facts.order[facts.walks[at]], standing)
+        if found is None:
+            found = _kept(facts, facts.latest.get(at, b""), standing)
         if found is None:
             break
         lay, pack, index = found

@@ -99,6 +99,8 @@ class Facts:
         self.avoid: dict[bytes, frozenset[int]] = {}
         self.taken_back: dict[bytes, list[tuple[int, int, int]]] = {}
         self.untold: dict[tuple[str, bytes, bytes], int] = {}
+        self.latest: dict[tuple[int, bytes], bytes] = {}
+        self.walks: dict[tuple[int, bytes], int] = {}
         self.doubts: list[tuple[bytes, int, int, int]] = []
         self.sweep_at = -1
         self.ladder = 0

@@ -245,9 +245,9 @@ def count_cut(facts: Facts, locker: Locker, size: int) -> None:
     _forget_days(facts, locker.cut)
     locker.cut[day] = locker.cut.get(day, 0) + size
     facts.changes.lockers.add(locker.id)
-    before = locker.size - locker.cut[day]
+    before = locker.size + locker.waiting - locker.cut[day]
     at = (AlarmKind.CHANGE.value, locker.id)
-    if len(locker.cut) == 1 and before < facts.rules.change_least:
+    if before < facts.rules.change_least:
         return  # a locker that is just being filled
     if locker.cut[day] >= max(facts.rules.change_least, before * facts.rules.change_percent // 100):
         if at not in facts.alarmed:

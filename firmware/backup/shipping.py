@@ -310,6 +310,7 @@ def shipped(facts: Facts, ship: Ship) -> None:
     peer.used += ship.size
     facts.touched(peer)
     standing = facts.standing(peer.number, pack.locker)
+    facts.latest[peer.number, pack.locker] = pack.id
     if standing.good_at < 0:
         standing.next_at = min(standing.next_at, facts.awake_ms)
     if (ship.index, peer.number) in receipted(pack, ship.k):

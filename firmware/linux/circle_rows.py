@@ -173,8 +173,9 @@ class CircleRows:
             "formers=excluded.formers, away=excluded.away, dropped_at=excluded.dropped_at, "
             "dropped_head=excluded.dropped_head, asked_at=excluded.asked_at"
         )
-        packs = (self.view.packs[each] for each in changes.packs if each in self.view.packs)
-        self._db.executemany(sql, (self._pack_row(each) for each in sorted(packs, key=lambda pack: (pack.cut_ms, pack.id))))
+        packs = [self.view.packs[each] for each in changes.packs if each in self.view.packs]
+        packs.sort(key=lambda pack: (pack.cut_ms, pack.id))
+        self._db.executemany(sql, (self._pack_row(each) for each in packs))
 
     def _pack_row(self, pack: Pack) -> tuple[object, ...]:
         lay, new = pack.lay, pack.next or Lay(0, b"", b"")

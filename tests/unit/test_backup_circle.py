@@ -294,14 +294,14 @@ def test_a_pack_that_is_wanted_after_all_is_asked_back() -> None:
 
 def test_ransomware_with_a_members_session_loses_nothing_of_yesterday() -> None:
     """Everything is dropped and rewritten, the clock is moved, quotas fill up with garbage: yesterday stays."""
-    world = World(6, quota=40 * MIB)
-    yesterday = [world.cut(2 * MIB, kind=Kind.DATA) for _ in range(50)]
+    world = World(6, quota=12 * MIB, rules=Rules(change_least=16 * MIB))
+    yesterday = [world.cut(2 * MIB, kind=Kind.DATA) for _ in range(15)]
     world.view.head_is(LOCKER, 7)
     world.hours(24 * 31)
     assert world.safe()
     for each in yesterday:
         world.view.drop(each)
-    for _ in range(200):
+    for _ in range(40):
         world.cut(2 * MIB)
     world.view.head_is(LOCKER, 8)
     world.hours(24)
