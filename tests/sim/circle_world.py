@@ -1,6 +1,6 @@
 """A circle in memory: an owner's view, a clock, households that keep, lose, lie, fill up, go and come back.
 
-The world carries out what ``plan`` asks for and checks, at every step, what must never happen. It keeps books of its own
+The world carries out what ``plan`` asks for and checks what must never happen. It keeps books of its own
 about receipts and answers, and compares every badge with them.
 """
 
