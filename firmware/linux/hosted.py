@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from firmware import events
-from firmware.errors import Missing, PeerQuota
+from firmware.errors import Full, Missing, PeerQuota
 from firmware.hosting import (
     DAY,
     Ending,
@@ -118,7 +118,7 @@ class HostedShards(HostedKeeping, HostedMemory):
             changed = peer.their_quota != quota
             peer.their_quota, peer.our_use = quota, used
             if changed:
-                self._files.keep_peer(peer)
+                self._note_peer(peer)
             answer = peer.account.quota, peer.account.used + peer.account.coming
         self._ears.offered(caller.box, quota, used, now_ms)
         return answer
@@ -271,7 +271,8 @@ class HostedShards(HostedKeeping, HostedMemory):
         with self._lock:
             lived_ms = self._patience.lived_ms
             if abs(lived_ms - self._saved_ms) >= _SAVE_CLOCK_MS:
-                self._save_clock()
+                with suppress(Full):  # what goes now makes room
+                    self._save_clock()
             for place in list(self._places.values()):
                 if _has_left(place.ending, now_ms, lived_ms):
                     gone = _sum(gone, Tidied(place.shards, len(place.parts), place.used))

@@ -63,6 +63,7 @@ class FolderSync:
         self._path = path
         self._asking, self._syncing = threading.Lock(), threading.Lock()
         self._asked = self._done = 0
+        self._broken = False
 
     def __call__(self) -> None:
         """Return when everything renamed into the folder before this call is durable."""
@@ -72,9 +73,13 @@ class FolderSync:
         with self._syncing:
             if self._done >= mine:
                 return
-            upto = self._asked
+            if (
+                self._broken
+            ):  # after one failed fsync the next one may lie: the kernel has dropped what it could not write
+                raise Damaged(what="the folder of shards")
+            upto, self._broken = self._asked, True
             sync_folder(self._path)
-            self._done = upto
+            self._done, self._broken = upto, False
 
 
 def make_place(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from firmware import events
-from firmware.errors import AlreadyRunning, BoxError, CustodyMissing, NewerFormat, PeerOlder
+from firmware.errors import AlreadyRunning, BoxError, CustodyMissing, Full, NewerFormat, PeerOlder
 from firmware.events import Event
 from firmware.hosting import HostLimits, House, Patience, charge, ending_after_contact
 from firmware.linux.disk import LinuxDisk
@@ -172,12 +172,17 @@ class HostedState:
             new = not peer.stamped_ms
             peer.stamped_ms = now_ms
             if new:
-                self._files.keep_peer(peer)
+                self._note_peer(peer)
             else:
                 self._files.stamp_peer(peer)
         for place in self._places.values():
             if place.box == box:
                 self._alive(place, now_ms)
+
+    def _note_peer(self, peer: Peer) -> None:
+        """Write down what a peer said of itself; on a full disk it is heard all the same."""
+        with suppress(Full):
+            self._files.keep_peer(peer)
 
     def _alive(self, place: Place, seen_ms: int) -> None:
         place.alive_ms = max(place.alive_ms, seen_ms)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
-import threading
 from pathlib import Path
 
 import pytest
 
 from firmware.errors import (
-    AlreadyRunning,
     CustodyMissing,
     Damaged,
     Full,
     LeaseRuns,
     Missing,
-    NewerFormat,
     PeerBusy,
     PeerGarbled,
     PeerOlder,
@@ -27,7 +23,6 @@ from firmware.errors import (
 )
 from firmware.hosting import LEASE_MS, EndingKind, HostLimits
 from firmware.limits import KIB, MIB
-from firmware.linux import hosted_files
 from firmware.linux.hosted import HostedShards
 from firmware.peer import Verdict
 from firmware.peer.messages import Keeping, ManifestPart, Notice, Pick, Seen
@@ -91,19 +86,6 @@ def test_a_shard_comes_in_pieces_and_goes_out_whole(tmp_path: Path) -> None:
     host.close()
 
 
-def test_modes_and_names_are_ours(tmp_path: Path) -> None:
-    host = opened(tmp_path)
-    put(host, settled(host), some(5000))
-    for path in [tmp_path / "hosted", *(tmp_path / "hosted").rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
-    with pytest.raises(AlreadyRunning):
-        opened(tmp_path)
-    host.close()
-    (tmp_path / "hosted/format").write_bytes(b"lockerbox hosted 2\n")
-    with pytest.raises(NewerFormat):
-        opened(tmp_path)
-
-
 @pytest.mark.parametrize("index", [True, False])
 def test_the_folder_gives_the_same_answers_without_its_index(tmp_path: Path, *, index: bool) -> None:
     clock = MovedClock()
@@ -132,20 +114,6 @@ def test_the_folder_gives_the_same_answers_without_its_index(tmp_path: Path, *, 
     assert after.deletes() == []  # who asks for a receipt wants the shard
     assert after.lockers()[0].waiting_ms == clock.now + 3 * DAY
     after.close()
-
-
-def test_an_index_that_is_none_is_made_anew(tmp_path: Path) -> None:
-    host = opened(tmp_path)
-    by = settled(host)
-    name, _ = shard = some(100)
-    put(host, by, shard)
-    host.close()
-    (tmp_path / "hosted/index.db").write_bytes(b"not a database at all" * 1000)
-    told = Told()
-    again = opened(tmp_path, told=told)
-    assert again.status(by, [name]) == [(Keeping.HELD, 0)]
-    assert told.names() == ["hosted_reread"]
-    again.close()
 
 
 def test_a_put_is_resumed_after_any_end(tmp_path: Path) -> None:
@@ -403,20 +371,6 @@ def test_who_left_is_kept_thirty_days(tmp_path: Path) -> None:
     host.close()
 
 
-def test_what_a_removal_left_is_removed_at_the_next_opening(tmp_path: Path) -> None:
-    host = opened(tmp_path)
-    by = settled(host)
-    put(host, by, some(5000))
-    place = host.lockers()[0].place.hex()
-    host.close()
-    os.rename(tmp_path / "hosted" / place, tmp_path / "hosted" / f"gone-{place}")
-    (tmp_path / "hosted/other").mkdir()
-    again = opened(tmp_path)
-    assert sorted(each.name for each in (tmp_path / "hosted").iterdir() if each.is_dir()) == ["other", "peers"]
-    assert again.lockers() == []
-    again.close()
-
-
 def test_what_is_not_hosting_is_passed_on(tmp_path: Path) -> None:
     host = opened(tmp_path)
     by = settled(host, quota=MIB)
@@ -426,30 +380,4 @@ def test_what_is_not_hosting_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(PeerOlder):
         host.rebuild(caller("owner"), order, NOW)  # type: ignore[arg-type]
     assert host.peers()[0].box == by.box
-    host.close()
-
-
-def test_one_fsync_of_the_folder_serves_all_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = opened(tmp_path)
-    by = settled(host)
-    place = host._places[host.lockers()[0].place]
-    began, go, done = threading.Event(), threading.Event(), []
-
-    def slow(path: Path) -> None:
-        done.append(path)
-        began.set()
-        assert go.wait(10)
-
-    monkeypatch.setattr(hosted_files, "sync_folder", slow)
-    threads = [threading.Thread(target=put, args=(host, by, some(100, seed))) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    assert began.wait(10)
-    while len([each for each in list(place.active) if place.shard(each).exists()]) < 8:
-        threading.Event().wait(0.001)
-    go.set()
-    for thread in threads:
-        thread.join(10)
-    assert host.lockers()[0].shards == 8
-    assert len(done) <= 3
     host.close()
