@@ -27,9 +27,12 @@ _STOP_ORDER = (("webd", "peerd"), ("lockerd",))
 class Box:
     """Keeps lockerd, webd and peerd running over one data folder until a signal ends it."""
 
-    def __init__(self, folder: BoxFolder, listen: Listen, leaf: LeafKnown, *, announce: bool) -> None:
+    def __init__(
+        self, folder: BoxFolder, listen: Listen, leaf: LeafKnown, *, announce: bool, circle_port: int = 0
+    ) -> None:
         """``leaf`` is the one just made. Nothing starts before ``run``."""
-        self.folder, self._listen, self._announce = folder, listen, announce
+        self.folder, self._listen = folder, listen
+        self._peer_words = ("--circle-port", str(circle_port), *(() if announce else ("--quiet",)))
         self.name = folder.host
         """The name the network knows this box by, without ``.local``: another one may have been there first."""
         self._leaf = LeafCare(folder.keys, leaf)
@@ -103,8 +106,8 @@ class Box:
             self._journal.tell(events.PROCESS_RESTARTED, process=name, why=child.died_of)
         if name == "webd":
             self._listen = self.listen
-            if self._announce and "peerd" not in self._children:
-                self._children.add(Child("peerd", self._web_arguments, keeps_telling=True))
+            if "peerd" not in self._children:
+                self._children.add(Child("peerd", self._peer_arguments, keeps_telling=True))
         elif name == "peerd":
             self._named(str((child.report or {}).get("host") or self.folder.host))
 
@@ -124,7 +127,7 @@ class Box:
         return all(self._children.report(name) is not None for name in self._names())
 
     def _names(self) -> tuple[str, ...]:
-        return ("lockerd", "webd", "peerd") if self._announce else ("lockerd", "webd")
+        return ("lockerd", "webd", "peerd")
 
     def _addresses_changed(self) -> None:
         now = addresses()
@@ -160,6 +163,9 @@ class Box:
         binds = [word for address in self._listen.addresses for word in ("--bind", address)]
         ports = ("--http-port", str(self._listen.http_port), "--https-port", str(self._listen.https_port))
         return (*self._common(), *ports, *binds)
+
+    def _peer_arguments(self) -> Sequence[str]:
+        return (*self._web_arguments(), *self._peer_words)
 
 
 def _noted(_number: int, _frame: object) -> None:

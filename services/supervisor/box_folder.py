@@ -2,7 +2,7 @@
 
 Layout (all of it 0700/0600): ``box.json`` (format, box id, host name), ``lock``, ``box/`` (box key, private
 authority, leaf, claim code), ``run`` (a symbolic link to a short folder in memory with the sockets),
-``household.json`` and ``lockers/`` (lockerd's, never touched here).
+``household.json`` and ``lockers/`` (lockerd's), ``circle/`` and ``hosted/`` (peerd's), never touched here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from services.supervisor.prepared import RUN_PREFIX, BoxFolder, drop_run, write_
 
 FORMAT = 1
 _OURS = {"box.json", "lock", "box", "run", "household.json", "lockers", "settings.toml", "lost+found"}
+_OURS |= {"circle", "hosted"}
 _LAST_BREATH_SECONDS = 10.0
 """How long a start waits for the children of a supervisor that was killed; they end within about 3 s."""
 

@@ -32,7 +32,13 @@ def main(words: list[str]) -> int:
     addresses, http, https = state["listen"]
     covers, until_ms = state["leaf"]
     leaf = LeafKnown((tuple(covers[0]), tuple(covers[1]), tuple(covers[2])), until_ms)
-    box = Box(folder, Listen(tuple(addresses), http, https), leaf, announce=state["announce"])
+    box = Box(
+        folder,
+        Listen(tuple(addresses), http, https),
+        leaf,
+        announce=state["announce"],
+        circle_port=state["circle_port"],
+    )
     try:
         box.run(lambda box: _greet(box, state["claim_code"], headless=state["headless"]))
     except BoxError as error:

@@ -26,12 +26,14 @@ class Settings:
     """TCP port of HTTPS; 8443 is taken when 443 is not allowed or in use."""
     addresses: tuple[str, ...] = ()
     """IP addresses to listen on; empty means all."""
+    circle_port: int = 4919
+    """UDP port that friends' boxes dial; any other is taken when it is in use. Forward it in the router if you can."""
     announce: bool = True
     """Whether the box tells the home network its name (mDNS)."""
 
     def __post_init__(self) -> None:
         """Check ranges; raises BadSetting."""
-        for name in ("http_port", "https_port"):
+        for name in ("http_port", "https_port", "circle_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise BadSetting(name=name, why="a port is a number from 0 to 65535")
         for address in self.addresses:

@@ -64,6 +64,7 @@ def _state(folder: BoxFolder, args: argparse.Namespace) -> dict[str, object]:
         "listen": [list(listen.addresses), listen.http_port, listen.https_port],
         "leaf": [covers, authority.until_ms()],
         "announce": settings.announce,
+        "circle_port": 0 if args.port == 0 else settings.circle_port,
         "claim_code": code,
         "headless": args.headless,
     }

@@ -1,0 +1,275 @@
+"""What lockerd asks peerd, over ``run/peerd.sock``: the rows of ``Where.PEER``. No token; the caller's uid decides."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from typing import Final
+
+from firmware.backup import UNLIMITED, Caps, HourWindow, PeerState, SafetyState
+from firmware.backup import Peer as Known
+from firmware.errors import BadSeal, Missing, Misused, PeerGarbled, Refused
+from firmware.limits import KIB, PEER_CAPSULE_BYTES
+from firmware.linux.circle_rows import NoticeRow
+from firmware.pack.format import Kind
+from firmware.peer import read_custody, read_head
+from firmware.peer.cbor import dumps
+from firmware.peer.messages import Head
+from services.api import circle_types as c
+from services.api.routes import Needs, Operation
+from services.api.server import Call, Handler
+from services.peerd.circle import Circle
+
+_NOTICES: Final = 50
+
+
+def authority(operation: Operation, token: str | None, uid: int) -> None:  # noqa: ARG001 the server checked the uid
+    """Only rows for lockerd are here."""
+    if operation.needs is not Needs.LOCKERD:
+        raise Refused
+
+
+class Control:
+    """Handlers over the circle; thin: values in, values out."""
+
+    def __init__(self, circle: Circle) -> None:
+        """The circle is started already."""
+        self._circle, self._rows, self._view = circle, circle.rows, circle.rows.view
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handler of every operation."""
+        return {
+            "at_peerd_circle": self._show,
+            "at_peerd_invite": self._invite,
+            "at_peerd_invite_end": self._invite_end,
+            "at_peerd_join": self._join,
+            "at_peerd_pairing": self._pairings,
+            "at_peerd_pairing_confirm": self._confirm,
+            "at_peerd_peer_set": self._peer_set,
+            "at_peerd_peer_leave": self._peer_leave,
+            "at_peerd_circle_caps": self._caps,
+            "at_peerd_set_circle_caps": self._set_caps,
+            "at_peerd_circle_now": self._now,
+            "feed": self._feed,
+            "pack_states": self._states,
+        }
+
+    # Meeting
+
+    async def _invite(self, call: Call) -> c.Pairing:
+        return self._circle.pairing.invite(call.args.way)
+
+    async def _invite_end(self, call: Call) -> c.Pairing:
+        return self._circle.pairing.withdraw(call.args.id)
+
+    async def _join(self, call: Call) -> c.Pairing:
+        return await self._circle.pairing.join(call.args.invitation)
+
+    async def _pairings(self, call: Call) -> c.Pairings:  # noqa: ARG002
+        return c.Pairings(tuple(self._circle.pairing.all()))
+
+    async def _confirm(self, call: Call) -> c.Pairing:
+        args: c.Confirm = call.args
+        return self._circle.pairing.confirm(args.id, yes=args.yes, gets=args.gets)
+
+    # Peers
+
+    async def _show(self, call: Call) -> c.Circle:  # noqa: ARG002
+        circle, view = self._circle, self._view
+        peers = sorted(view.peers.values(), key=lambda each: (each.state is PeerState.LEFT, each.since_ms))
+        disk = os.statvfs(circle.hosted_folder)
+        return c.Circle(
+            circle.box.hex(),
+            circle.label,
+            circle.transport.addresses(),
+            tuple(self._peer(each) for each in peers),
+            tuple(self._locker(each) for each in view.lockers),
+            tuple(_notice(each) for each in self._rows.notices(_NOTICES)),
+            sum(each.here_bytes + each.going_bytes for each in map(self._locker, view.lockers)),
+            any(flight[0] == "ship" for flight in view.flights),
+            circle.paused(),
+            sum(each.used for each in circle.hosted.peers()),
+            disk.f_bavail * disk.f_frsize,
+        )
+
+    def _peer(self, known: Known) -> c.PeerInfo:
+        circle = self._circle
+        given = next((each for each in circle.hosted.peers() if each.box == known.key), None)
+        proofs = [each.good_ms for (number, _), each in self._view.standings.items() if number == known.number]
+        leaves = self._rows.paper("leaves", known.key)
+        reach, address, rtt_ms = self._reach(known.key)
+        return c.PeerInfo(
+            known.key.hex(),
+            known.label,
+            c.PeerIs(known.state.value),
+            reach,
+            known.since_ms,
+            known.seen_ms,
+            max([0, *proofs]),
+            known.quota,
+            known.used,
+            given.quota if given else 0,
+            given.used if given else 0,
+            known.place,
+            known.household,
+            known.delegate,
+            known.strikes,
+            rtt_ms,
+            address,
+            int.from_bytes(leaves) if leaves else None,
+        )
+
+    def _reach(self, box: bytes) -> tuple[c.Reach, str | None, int | None]:
+        link = self._circle.link_to(box)
+        if link is None:
+            return (c.Reach.REFUSED if self._circle.refused(box) else c.Reach.AWAY), None, None
+        path = link.path()
+        if path is None:
+            return c.Reach.DIRECT, None, None
+        home = self._circle.is_near(link.peer, path.address)
+        reach = c.Reach.RELAY if path.relayed else c.Reach.HOME if home else c.Reach.DIRECT
+        return reach, path.address, path.rtt_ms
+
+    def _locker(self, id: bytes) -> c.LockerSafety:
+        sums = {SafetyState.HERE: 0, SafetyState.GOING: 0, SafetyState.SAFE: 0}
+        weakest: tuple[int, int] | None = None
+        for safety, found in self._view.summary(id).items():
+            sums[safety.state] += found.size
+            if safety.state is SafetyState.SAFE:
+                weakest = min(weakest or (safety.may_fail, safety.of), (safety.may_fail, safety.of))
+        may_fail, of = weakest or (0, 0)
+        here, going, safe = sums.values()
+        return c.LockerSafety(id.hex(), self._view.lockers[id].custody, here, going, safe, may_fail, of)
+
+    async def _peer_set(self, call: Call) -> c.PeerInfo:
+        args: c.PeerSet = call.args
+        known = self._named(args.peer)
+        self._view.set_peer(
+            known.key,
+            label=known.label if args.label is None else args.label,
+            household=known.household if args.household is None else args.household,
+            place=known.place if args.place is None else args.place,
+            delegate=known.delegate if args.delegate is None else args.delegate,
+        )
+        if args.gets is not None:
+            self._circle.hosted.grant(known.key, args.gets)
+            self._circle.greet_all(known.key)
+        self._rows.save()
+        return self._peer(known)
+
+    async def _peer_leave(self, call: Call) -> c.PeerInfo:
+        known = self._named(call.args.peer)
+        await self._circle.leave(known.key)
+        return self._peer(known)
+
+    def _named(self, peer: str) -> Known:
+        known = self._view.peers.get(bytes.fromhex(peer))
+        if known is None or known.state is PeerState.LEFT:
+            raise Missing(what="household in the circle")
+        return known
+
+    # Flow
+
+    async def _caps(self, call: Call) -> c.CircleCaps:  # noqa: ARG002
+        caps = self._view.caps
+        windows = tuple(c.CapWindow(each.start, each.end, _kib(each.up), _kib(each.down)) for each in caps.windows)
+        return c.CircleCaps(_kib(caps.up), _kib(caps.down), windows, self._circle.total(), caps.paused_until_ms)
+
+    async def _set_caps(self, call: Call) -> c.CircleCaps:
+        args: c.CircleCaps = call.args
+        windows = tuple(
+            HourWindow(each.start, each.to, _rate(each.up_kib_s), _rate(each.down_kib_s)) for each in args.windows
+        )
+        self._view.set_caps(Caps(_rate(args.up_kib_s), _rate(args.down_kib_s), windows, args.paused_until_ms))
+        self._circle.set_total(args.total)
+        self._rows.save()
+        self._circle.wake.set()
+        return await self._caps(call)
+
+    async def _now(self, call: Call) -> c.Circle:
+        self._view.ship_now(self._circle.clock.now_ms())
+        self._circle.wake.set()
+        return await self._show(call)
+
+    # Lockers
+
+    async def _feed(self, call: Call) -> c.FeedKnown:
+        args: c.Feed = call.args
+        locker = bytes.fromhex(args.locker)
+        self._view.add_locker(locker)
+        self._rows.set_paper("folder", locker, args.folder.encode())
+        if args.custody is not None:
+            self._custody(locker, bytes.fromhex(args.custody))
+        now = self._circle.clock.now_ms()
+        for each in args.packs:
+            id = bytes.fromhex(each.id)
+            self._rows.set_source(id, each.file, bytes.fromhex(each.digest), bytes.fromhex(each.prelude))
+            self._view.cut(id, locker, _kind(each.kind), each.size, precious=each.precious, now_ms=now)
+        for gone in args.dropped:
+            self._view.drop(bytes.fromhex(gone))
+        if args.head is not None:
+            self._head(locker, args.head)
+        if args.capsule is not None:
+            self._capsule(locker, args.capsule)
+        self._rows.save()
+        self._circle.wake.set()
+        packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
+        return c.FeedKnown(packs, self._circle.box.hex())
+
+    def _custody(self, locker: bytes, data: bytes) -> None:
+        try:
+            held = read_custody(data)
+        except (PeerGarbled, BadSeal):
+            raise Misused(why="the custody record is not signed.") from None
+        if held.record.locker != locker or held.record.box != self._circle.box:
+            raise Misused(why="the custody record is for another locker or another box.")
+        new = self._rows.paper("custody", locker) != data
+        self._rows.set_paper("custody", locker, data)
+        self._view.set_custody(locker, True)
+        if new:
+            self._circle.greet_all()
+
+    def _head(self, locker: bytes, fed: c.FeedHead) -> None:
+        head = Head(bytes.fromhex(fed.header), bytes.fromhex(fed.signature), bytes.fromhex(fed.public))
+        try:
+            number = read_head(head).seq
+        except (PeerGarbled, BadSeal):
+            raise Misused(why="the head is not signed.") from None
+        self._rows.set_paper("head", locker, dumps([head.header, head.signature, head.public]))
+        self._view.head_is(locker, number)
+
+    def _capsule(self, locker: bytes, fed: c.FeedCapsule) -> None:
+        try:
+            data = base64.b64decode(fed.data, validate=True)
+        except binascii.Error:
+            raise Misused(why="the capsule is not base64.") from None
+        if len(data) != PEER_CAPSULE_BYTES:
+            raise Misused(why=f"a capsule has {PEER_CAPSULE_BYTES} bytes.")
+        self._rows.set_paper("capsule", locker, data)
+        self._view.capsule_is(locker, fed.number)
+
+    async def _states(self, call: Call) -> c.PackStates:
+        args: c.PackStatesArgs = call.args
+        found = (self._view.safety_of([bytes.fromhex(each) for each in group.packs]) for group in args.groups)
+        return c.PackStates(tuple(c.PackState(c.SafetyIs(each.state.value), each.may_fail, each.of) for each in found))
+
+
+def _kind(word: str) -> Kind:
+    try:
+        return Kind[word.upper()]
+    except KeyError:
+        raise Misused(why=f"there is no kind of pack called “{word}”.") from None
+
+
+def _notice(row: NoticeRow) -> c.CircleNotice:
+    amount = int(row.text) if not row.peer and row.text.isdecimal() else 0
+    return c.CircleNotice(row.kind, row.time_ms, row.text, row.peer.hex() or None, None, amount)
+
+
+def _kib(rate: int) -> int | None:
+    return None if rate == UNLIMITED else rate // KIB
+
+
+def _rate(kib: int | None) -> int:
+    return UNLIMITED if kib is None else kib * KIB

@@ -1,0 +1,107 @@
+"""Two real boxes on loopback become friends: invitation, digits, both owners, and what a restart leaves of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.errors import BoxError, InvitationExpired, InvitationMistyped, InvitationUsed, InvitationWord
+from services.api.blocking import Blocking
+from services.api.circle_types import InviteWay, PairingIs, Reach
+from tests.services.running import Running, until
+
+
+class Box:
+    """One box, asked as lockerd asks its peerd."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.running = Running(data)
+
+    def ask(self, name: str, **args: Any) -> Any:
+        return Blocking((self.data / "run").resolve()).call(name, **args)
+
+    def show(self) -> Any:
+        return self.ask("at_peerd_circle")
+
+    def there(self) -> bool:
+        """Whether every friend can be talked to."""
+        try:
+            peers = self.show().peers
+        except BoxError:
+            return False
+        return bool(peers) and all(each.reach not in (Reach.AWAY, Reach.REFUSED) for each in peers)
+
+    def kill_peerd(self) -> None:
+        os.kill(self.running.children()["peerd"], signal.SIGKILL)
+
+
+@pytest.fixture
+def boxes(tmp_path: Path) -> Iterator[tuple[Box, Box]]:
+    ada, ben = Box(tmp_path / "ada"), Box(tmp_path / "ben")
+    yield ada, ben
+    for each in (ada, ben):
+        each.running.kill()
+
+
+def pair(ada: Box, ben: Box, way: InviteWay = InviteWay.TICKET) -> str:
+    """Make them friends; returns the invitation."""
+    invited = ada.ask("at_peerd_invite", way=way)
+    joined = ben.ask("at_peerd_join", invitation=invited.text)
+    met = ada.ask("at_peerd_pairing").pairings[-1]
+    assert met.state is PairingIs.MET and joined.state is PairingIs.MET
+    assert met.code == joined.code and len(met.code) == 6
+    ada.ask("at_peerd_pairing_confirm", id=invited.id, yes=True, gets=1 << 30)
+    ben.ask("at_peerd_pairing_confirm", id=joined.id, yes=True, gets=1 << 30)
+    until(lambda: all(each.ask("at_peerd_pairing").pairings[-1].state is PairingIs.PAIRED for each in (ada, ben)))
+    until(lambda: ada.there() and ben.there())
+    return str(invited.text)
+
+
+def test_two_boxes_become_friends_and_stay_so(boxes: tuple[Box, Box]) -> None:
+    ada, ben = boxes
+    ticket = pair(ada, ben)
+    assert [each.peer for each in ada.show().peers] == [ben.show().box]
+    until(lambda: ada.show().peers[0].gives == 1 << 30)
+    with pytest.raises(InvitationUsed):
+        ben.ask("at_peerd_join", invitation=ticket)
+    until(lambda: ada.there() and ben.there())
+    ada.kill_peerd()
+    until(lambda: ada.there() and ben.there())
+    ben.running.stop()
+    ben.running = Running(ben.data)
+    until(lambda: ada.there() and ben.there())
+
+
+def test_invitations_that_cannot_be_taken_say_why(boxes: tuple[Box, Box]) -> None:
+    ada, ben = boxes
+    invited = ada.ask("at_peerd_invite")
+    with pytest.raises(InvitationMistyped):
+        ben.ask("at_peerd_join", invitation=invited.text[:-1])
+    with pytest.raises(InvitationMistyped):
+        ben.ask("at_peerd_join", invitation="only three words")
+    with pytest.raises(InvitationWord):
+        ben.ask("at_peerd_join", invitation="zzzz zzzz zzzz zzzz zzzz zzzz")
+    ada.ask("at_peerd_invite_end", id=invited.id)
+    with pytest.raises(BoxError) as told:
+        ben.ask("at_peerd_join", invitation=invited.text)
+    assert not isinstance(told.value, InvitationExpired)
+    assert told.value.as_dict()["advice"]
+
+
+def test_six_words_find_the_box_at_home_and_no_means_no(boxes: tuple[Box, Box]) -> None:
+    ada, ben = boxes
+    invited = ada.ask("at_peerd_invite", way=InviteWay.WORDS)
+    assert len(invited.text.split()) == 6
+    joined = ben.ask("at_peerd_join", invitation=invited.text)
+    until(lambda: ben.ask("at_peerd_pairing").pairings[-1].state is PairingIs.MET)
+    assert ada.ask("at_peerd_pairing").pairings[-1].state is PairingIs.MET
+    ben.ask("at_peerd_pairing_confirm", id=joined.id, yes=True)
+    ada.ask("at_peerd_pairing_confirm", id=invited.id, yes=False)
+    until(lambda: ben.ask("at_peerd_pairing").pairings[-1].state is PairingIs.REFUSED)
+    assert ada.show().peers == ben.show().peers == ()
