@@ -199,7 +199,8 @@ class CircleRows:
             peer.state, peer.delegate = PeerState(peer.state), bool(peer.delegate)
             view.peers[peer.key] = view.by_number[peer.number] = peer
         for *row, asked, cut in self._db.execute("SELECT * FROM locker"):
-            locker = Locker(*row, asked=_days(asked), cut=_days(cut))
+            locker = Locker(**dict(zip(_names(Locker, "asked", "cut"), row, strict=True)))
+            locker.asked, locker.cut = _days(asked), _days(cut)
             locker.custody, locker.halted = bool(locker.custody), bool(locker.halted)
             view.lockers[locker.id] = locker
         for row in self._db.execute("SELECT * FROM standing"):

@@ -188,6 +188,8 @@ class World:
                 self.view.told(action)
             case Renew() | Vouch():
                 self.view.renewed(action)
+            case _:
+                raise AssertionError(action)
 
     def _ship(self, ship: Ship) -> None:
         host = self.hosts[ship.peer]
@@ -228,9 +230,9 @@ class World:
         for host in self.hosts.values():
             assert host.used <= host.quota
             held: dict[tuple[bytes, int], int] = {}
-            for pack, k, index in host.kept:
-                if (pack, k, index) not in host.going:
-                    held[pack, k] = held.get((pack, k), 0) + 1
+            for shard in host.kept:
+                if shard not in host.going:
+                    held[shard[:2]] = held.get(shard[:2], 0) + 1
             assert all(count == 1 for count in held.values()), "two shards of a pack in one household"
         for peer in self.view.by_number.values():
             assert peer.room >= 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.backup import CircleView, Mark, Reserve, Ship, plan
+from firmware.backup import Action, CircleView, Mark, Reserve, Ship, plan
 from firmware.backup.states import Lay, Pack
 from firmware.pack.format import Kind
 from tests.sim.circle_world import LOCKER, START
@@ -28,8 +28,9 @@ def _settled(packs: int, peers: int = 14) -> CircleView:
     return view
 
 
-def _steps(view: CircleView, count: int, now_ms: int, every_ms: int = 5000) -> tuple[int, int, list[object]]:
-    entropy, most, first, asked = CountedEntropy(b"work"), 0, view.work, []
+def _steps(view: CircleView, count: int, now_ms: int, every_ms: int = 5000) -> tuple[int, int, list[Action]]:
+    entropy, most, first = CountedEntropy(b"work"), 0, view.work
+    asked: list[Action] = []
     for turn in range(count):
         before = view.work
         actions = plan(view, now_ms + turn * every_ms, entropy)
