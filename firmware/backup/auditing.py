@@ -281,6 +281,11 @@ def pass_time(facts: Facts, passed: int) -> None:
         _turn(facts, peer)
 
 
+def _proved(facts: Facts, peer: Peer) -> bool:
+    """Whether a deep audit was answered well since the last strike; who keeps nothing has nothing to prove."""
+    return peer.proofs > 0 or not any(count for at, count in facts.held.items() if at[0] == peer.number)
+
+
 def _turn(facts: Facts, peer: Peer) -> None:
     rules, now = facts.rules, facts.awake_ms
     if peer.strikes and now - peer.strike_at >= rules.strike_forget_ms and peer.state is not PeerState.SUSPENDED:
@@ -288,7 +293,7 @@ def _turn(facts: Facts, peer: Peer) -> None:
         facts.touched(peer)
     if peer.state in (PeerState.ACTIVE, PeerState.PROBATION) and peer.silent_ms >= rules.silent_ms:
         suspend(facts, peer)
-    elif peer.state is PeerState.PROBATION and now - peer.probation_at >= rules.probation_ms and peer.proofs:
+    elif peer.state is PeerState.PROBATION and now - peer.probation_at >= rules.probation_ms and _proved(facts, peer):
         peer.state = PeerState.ACTIVE
         facts.touched(peer)
         sweep(facts)
