@@ -32,7 +32,7 @@ from firmware.backup import (
     Way,
     plan,
 )
-from firmware.errors import BoxError, Misused
+from firmware.errors import BoxError, LinkLost, Misused
 from firmware.hosting import HostLimits
 from firmware.limits import CIRCLE_ROOM_BYTES
 from firmware.linux.circle_rows import CircleRows
@@ -55,6 +55,7 @@ from services.peerd.talking import Flow, Talker
 
 _STEP_SECONDS: Final = 2.0
 """Between two planning steps when nothing happens."""
+_STALE: Final = 1
 _MEETING_SECONDS: Final = 10.0
 _TIDY_SECONDS: Final = 3600.0
 _WORKERS: Final = 4
@@ -120,7 +121,7 @@ class Circle(Ears):
         for data in self.rows.papers("card").values():
             self._know(read_card(data))
         self.rows.save()
-        self.spawn(transport.serve(self._judge, serving.answer, self.links.arrived))
+        self.spawn(transport.serve(self._judge, serving.answer, self._arrived))
         self.spawn(self._plan())
         self.spawn(self._tidy())
 
@@ -290,6 +291,13 @@ class Circle(Ears):
 
     # Links
 
+    def _arrived(self, link: PeerLink) -> None:
+        """A peer dialled: whoever does may have lost the links it had, so they are asked whether they live."""
+        for old in self.transport.links:
+            if old.peer == link.peer and old is not link and link.standing is Standing.PINNED:
+                self.spawn(_proved(old))
+        self.links.arrived(link)
+
     def _changed(self, endpoint: bytes, there: bool) -> None:
         box = self._boxes.get(endpoint)
         if box is None:
@@ -320,10 +328,9 @@ class Circle(Ears):
         self.rows.view.offered(box, heard.answer.quota, heard.answer.used)
         self.wake.set()
 
-    def greet_all(self, box: bytes | None = None) -> None:
-        """Say hello again (to one peer): custody or room changed."""
-        for each in [box] if box is not None else list(self._cards):
-            self.spawn(self._greet(each))
+    async def greet_again(self, box: bytes | None = None) -> None:
+        """Say hello again to everybody who is there (or to one): custody or room changed."""
+        await asyncio.gather(*(self._greet(each) for each in ([box] if box is not None else list(self._cards))))
 
     # What there is to do
 
@@ -421,3 +428,11 @@ class Circle(Ears):
 
     def _say(self, line: str) -> None:
         print(f"peerd: {line}", file=sys.stderr, flush=True)
+
+
+async def _proved(link: PeerLink) -> None:
+    """Close a link behind which nobody is any more; what was under way on it is begun again sooner."""
+    try:
+        await link.ping()
+    except LinkLost:
+        link.close(_STALE)

@@ -154,7 +154,7 @@ class Control:
         )
         if args.gets is not None:
             self._circle.hosted.grant(known.key, args.gets)
-            self._circle.greet_all(known.key)
+            await self._circle.greet_again(known.key)
         self._rows.save()
         return self._peer(known)
 
@@ -200,7 +200,7 @@ class Control:
         self._view.add_locker(locker)
         self._rows.set_paper("folder", locker, args.folder.encode())
         if args.custody is not None:
-            self._custody(locker, bytes.fromhex(args.custody))
+            await self._custody(locker, bytes.fromhex(args.custody))
         now = self._circle.clock.now_ms()
         for each in args.packs:
             id = bytes.fromhex(each.id)
@@ -217,18 +217,17 @@ class Control:
         packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
         return c.FeedKnown(packs, self._circle.box.hex())
 
-    def _custody(self, locker: bytes, data: bytes) -> None:
+    async def _custody(self, locker: bytes, data: bytes) -> None:
         try:
             held = read_custody(data)
         except (PeerGarbled, BadSeal):
             raise Misused(why="the custody record is not signed.") from None
         if held.record.locker != locker or held.record.box != self._circle.box:
             raise Misused(why="the custody record is for another locker or another box.")
-        new = self._rows.paper("custody", locker) != data
-        self._rows.set_paper("custody", locker, data)
+        if self._rows.paper("custody", locker) != data:
+            self._rows.set_paper("custody", locker, data)
+            await self._circle.greet_again()  # shown before anything is asked for this locker
         self._view.set_custody(locker, True)
-        if new:
-            self._circle.greet_all()
 
     def _head(self, locker: bytes, fed: c.FeedHead) -> None:
         head = Head(bytes.fromhex(fed.header), bytes.fromhex(fed.signature), bytes.fromhex(fed.public))

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from firmware.errors import BoxError, InvitationExpired, InvitationMistyped, InvitationUsed, InvitationWord
+from firmware.errors import BoxError, InvitationExpired, InvitationMistyped, InvitationUsed, InvitationWord, Misused
 from services.api.blocking import Blocking
-from services.api.circle_types import InviteWay, PairingIs, Reach
+from services.api.circle_types import InviteWay, PairingIs, Reach, SafetyIs
+from tests.services.circle_locker import FakeLocker
 from tests.services.running import Running, until
 
 
@@ -105,3 +106,40 @@ def test_six_words_find_the_box_at_home_and_no_means_no(boxes: tuple[Box, Box]) 
     ada.ask("at_peerd_pairing_confirm", id=invited.id, yes=False)
     until(lambda: ben.ask("at_peerd_pairing").pairings[-1].state is PairingIs.REFUSED)
     assert ada.show().peers == ben.show().peers == ()
+
+
+def test_packs_get_there_though_both_sides_are_killed(boxes: tuple[Box, Box]) -> None:
+    ada, ben = boxes
+    pair(ada, ben)
+    locker = FakeLocker(ada.data)
+    for kind in ("data", "meta", "preview"):
+        locker.cut(6 << 20, kind)
+    ada.ask("at_peerd_set_circle_caps", up_kib_s=8192)
+    assert ada.ask("feed", **locker.feed(ada.show().box)).packs == 3
+    ada.ask("at_peerd_circle_now")
+    until(lambda: ada.show().moving)
+    ada.kill_peerd()
+    until(lambda: ada.there() and ada.show().moving)
+    ben.kill_peerd()
+    until(ada.there)
+    ada.ask("at_peerd_set_circle_caps")
+    until(lambda: ada.show().lockers[0].safe_bytes == 18 << 20)
+    (place,) = ben.data.glob("hosted/*/shards")
+    assert len(list(place.iterdir())) == 3
+    until(lambda: (place.parent / "head").exists())
+    groups = [{"packs": [each["id"] for each in locker.packs]}, {"packs": ["00" * 32]}]
+    told = ada.ask("pack_states", groups=groups).states
+    assert [each.state for each in told] == [SafetyIs.SAFE, SafetyIs.HERE]
+    assert ada.show().peers[0].audited_ms
+
+
+def test_only_this_user_may_ask_peerd_and_a_feed_is_checked(boxes: tuple[Box, Box]) -> None:
+    ada, ben = boxes
+    locker = FakeLocker(ada.data)
+    locker.cut(40_000)
+    theirs = locker.feed(ben.show().box)
+    with pytest.raises(Misused):
+        ada.ask("feed", **theirs)
+    with pytest.raises(Misused):
+        ada.ask("feed", **{**locker.feed(ada.show().box), "custody": "00" * 50})
+    assert as_nobody(lambda: ada.ask("at_peerd_circle").box) == "This is not allowed from here."
