@@ -7,32 +7,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import ctypes
 import ipaddress
 import json
 import os
 import resource
 import signal
-import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from firmware.errors import BoxError
 from firmware.limits import FEED_BYTES, KIB
 from firmware.linux.mdns import Announcement, Announcer
 from firmware.linux.neighbours import Neighbour, Neighbours, Sign
-from firmware.linux.netlink import Addresses, AddressWatch, addresses
+from firmware.linux.netlink import AddressWatch
+from firmware.linux.notify import activated_sockets, notify
 from services.api.routes import Where
 from services.api.server import Server
 from services.peerd.circle import Circle, Places
 from services.peerd.control import Control, authority
-
-_SETTLE_SECONDS = 0.3
-"""Address changes come in bursts (link up, IPv4, IPv6); one announcement follows the burst."""
-_RETRY_SECONDS = 10.0
-
+from services.peerd.door import listen, uids
+from services.peerd.naming import Reports, announce, noticed, renamer, say
 
 _SOCKET = "peerd.sock"
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
@@ -54,7 +49,7 @@ def main(words: list[str]) -> int:
     try:
         asyncio.run(_live(args, wish))
     except BoxError as error:
-        _say(f"{error} {error.as_dict()['advice']}")
+        say(f"{error} {error.as_dict()['advice']}")
         return 1
     return 0
 
@@ -65,25 +60,26 @@ async def _live(args: argparse.Namespace, wish: Announcement) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = AddressWatch()
-    loop.add_reader(watch, _noticed(watch, changed))
+    loop.add_reader(watch, noticed(watch, changed))
     mark = os.urandom(8)
     met: list[Circle] = []
     neighbours = Neighbours(lambda each: _near(met, each), mark)
     circle = await _opened(args, wish.host, neighbours)
     met.append(circle)
-    server = Server(
-        Where.PEER, Control(circle).handlers(), authority, frozenset({os.geteuid(), *args.allow_uid}), FEED_BYTES
-    )
-    serving = server.listen([_listen(Path(args.run) / _SOCKET)])
-    reports, binds = _Reports(args.ready_fd, args.name), frozenset(args.bind)
+    server = Server(Where.PEER, Control(circle).handlers(), authority, uids(args.allow_user), FEED_BYTES)
+    serving = server.listen(activated_sockets() or [listen(Path(args.run) / _SOCKET)])
+    notify("READY=1")
+    reports, binds = Reports(args.ready_fd, args.name), frozenset(args.bind)
     if args.quiet:
         reports.tell(wish.host)
         await stop.wait()
     else:
-        announcer = Announcer(wish, _renamer(reports), neighbours)
+        announcer = Announcer(wish, renamer(reports), neighbours)
         await announcer.show(Sign(circle.transport.port, circle.transport.key, mark))
         circle.pairing.changed = lambda: circle.spawn(announcer.show(_sign(circle, mark)))
-        life = asyncio.create_task(_announce(announcer, binds, changed, lambda: _moved(circle, reports, announcer)))
+        life = asyncio.create_task(
+            announce(announcer, binds, changed, lambda: reports.tell(announcer.host), circle.moved)
+        )
         rename = asyncio.create_task(announcer.settle_conflicts())
         await stop.wait()
         for task in (life, rename):
@@ -117,105 +113,6 @@ def _near(circles: list[Circle], neighbour: Neighbour) -> None:
         circle.noticed(neighbour)
 
 
-def _moved(circle: Circle, reports: _Reports, announcer: Announcer) -> None:
-    """The addresses are others (or known for the first time)."""
-    reports.tell(announcer.host)
-    circle.links.hurry()
-
-
-def _renamer(reports: _Reports) -> Callable[[str], None]:
-    def renamed(host: str) -> None:
-        _say(f"this name is taken on the network; the box is {host}.local now")
-        reports.rename(host)
-
-    return renamed
-
-
-def _listen(path: Path) -> socket.socket:
-    """A socket in the file system that only this user (and under systemd its group) may connect to."""
-    path.unlink(missing_ok=True)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    made.bind(str(path))
-    path.chmod(0o660)
-    made.listen(16)
-    return made
-
-
-async def _announce(
-    announcer: Announcer, binds: frozenset[str], changed: asyncio.Event, named: Callable[[], None]
-) -> None:
-    """Announce now and after every change of the addresses."""
-    at, started = heard_at(binds), False
-    while True:
-        try:
-            await (announcer.follow(at) if started else announcer.start(at, named))
-            started = True
-            _say(f"answering for {announcer.host}.local at " + ", ".join(str(each) for each in at.reachable))
-            if not at.lan:
-                _say("only this machine hears the name: the box has no other address than loopback")
-        except OSError as error:
-            _say(f"the name cannot be announced ({error.strerror or error}); trying again")
-            asyncio.get_running_loop().call_later(_RETRY_SECONDS, changed.set)
-            named()
-        at = await _next_change(at, binds, changed, started)
-
-
-async def _next_change(at: Addresses, binds: frozenset[str], changed: asyncio.Event, started: bool) -> Addresses:
-    while True:
-        await changed.wait()
-        await asyncio.sleep(_SETTLE_SECONDS)
-        changed.clear()
-        now = heard_at(binds)
-        if now != at or not started:
-            return now
-
-
-def heard_at(binds: frozenset[str]) -> Addresses:
-    """The addresses the web front listens on; empty ``binds`` means all."""
-    return addresses().among(binds)
-
-
-def _noticed(watch: AddressWatch, changed: asyncio.Event) -> Callable[[], None]:
-    def notice() -> None:
-        watch.drain()
-        changed.set()
-
-    return notice
-
-
-class _Reports:
-    """Tells the name of the box to whoever makes its certificates: once when it is found, and when it changes later."""
-
-    def __init__(self, fd: int, name: Path | None = None) -> None:
-        """``fd`` is the supervisor's and stays open (negative: nobody listens); ``name`` is the certifier's file."""
-        self._fd, self._name, self._told = fd, name, ""
-
-    def tell(self, host: str) -> None:
-        """The box has this name (or could not get one yet); said once."""
-        if host != self._told:
-            self._told = host
-            self._write(host)
-
-    def rename(self, host: str) -> None:
-        """The name changed; before the first ``tell`` it is not yet decided."""
-        if self._told:
-            self.tell(host)
-
-    def _write(self, host: str) -> None:
-        if self._fd >= 0:
-            with contextlib.suppress(BrokenPipeError):
-                os.write(self._fd, (json.dumps({"host": host}) + "\n").encode())
-        if self._name is not None:
-            fresh = self._name.with_name(f".new-{self._name.name}")
-            fresh.write_text(host, "ascii")
-            fresh.chmod(0o640)
-            fresh.replace(self._name)
-
-
-def _say(line: str) -> None:
-    print(f"peerd: {line}", file=sys.stderr, flush=True)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="peerd")
     parser.add_argument("--data", required=True, help="data folder of the box (box.json is read)")
@@ -229,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="folder of circle/ and hosted/ (default: DATA)")
     parser.add_argument("--seed", type=Path, help="the box's seed, made if missing (default: DATA/box/peer.seed)")
     parser.add_argument("--lockers", type=Path, help="folder of the lockers, read only (default: DATA/lockers)")
-    parser.add_argument("--allow-uid", type=int, action="append", default=[], help="may connect too (lockerd's user)")
+    parser.add_argument("--allow-user", action="append", default=[], help="may connect too (lockerd's user)")
     parser.add_argument("--ready-fd", type=int, default=-1, help="where to write one JSON line when announced")
     return parser
 

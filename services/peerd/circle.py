@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ from firmware.peer.pairing import Met
 from firmware.ports import PeerLink, Standing
 from services.peerd.auditing import Auditing
 from services.peerd.identity import Identity, next_card, own_box
+from services.peerd.naming import say
 from services.peerd.pairing import Pairing, Target
 from services.peerd.serving import Serving
 from services.peerd.shipping import Outside, Shipping
@@ -291,6 +291,11 @@ class Circle(Ears):
 
     # Links
 
+    def moved(self) -> None:
+        """The addresses of this box may be others: dial who is away, tell the others where we are."""
+        self.links.hurry()
+        self.spawn(self.greet_again())
+
     def _arrived(self, link: PeerLink) -> None:
         """A peer dialled: whoever does may have lost the links it had, so they are asked whether they live."""
         for old in self.transport.links:
@@ -320,7 +325,7 @@ class Circle(Ears):
             offer = m.Offer(given.quota if given else 0, given.used if given else 0)
             heard = await self.talker.ask(link, Call(offer))
         except BoxError as error:
-            self._say(f"{box.hex()[:8]} was not greeted: {error}")
+            say(f"{box.hex()[:8]} was not greeted: {error}")
             return
         path = link.path()
         self._took(met.card, met.greeted.card)
@@ -353,7 +358,7 @@ class Circle(Ears):
         try:
             self.rows.save()
         except BoxError as error:
-            self._say(f"what was learnt cannot be written down: {error}")
+            say(f"what was learnt cannot be written down: {error}")
 
     async def _carry_out(self, action: Action) -> None:
         work: dict[type[Any], Callable[[Any], Coroutine[Any, Any, None]]] = {
@@ -375,7 +380,7 @@ class Circle(Ears):
             else:
                 await carry(action)
         except (BoxError, OSError) as error:
-            self._say(f"{type(action).__name__} came to nothing: {error}")
+            say(f"{type(action).__name__} came to nothing: {error}")
             self.rows.view.gave_up(action)
         self.wake.set()
 
@@ -425,9 +430,6 @@ class Circle(Ears):
         else:
             self.rows.set_paper("total", b"", total.to_bytes(8))
         self.hosted.set_limits(HostLimits(total))
-
-    def _say(self, line: str) -> None:
-        print(f"peerd: {line}", file=sys.stderr, flush=True)
 
 
 async def _proved(link: PeerLink) -> None:

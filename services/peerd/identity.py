@@ -42,6 +42,7 @@ def _seed(path: Path) -> Secret:
 
 def _write(path: Path, data: bytes) -> None:
     """Write once, durably, mode 0600; a crash leaves either nothing or all of it."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_name(f".new-{path.name}")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as out:

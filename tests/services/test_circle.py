@@ -133,7 +133,7 @@ def test_packs_get_there_though_both_sides_are_killed(boxes: tuple[Box, Box]) ->
     assert ada.show().peers[0].audited_ms
 
 
-def test_only_this_user_may_ask_peerd_and_a_feed_is_checked(boxes: tuple[Box, Box]) -> None:
+def test_only_this_user_reaches_peerd_and_a_feed_is_checked(boxes: tuple[Box, Box]) -> None:
     ada, ben = boxes
     locker = FakeLocker(ada.data)
     locker.cut(40_000)
@@ -142,4 +142,5 @@ def test_only_this_user_may_ask_peerd_and_a_feed_is_checked(boxes: tuple[Box, Bo
         ada.ask("feed", **theirs)
     with pytest.raises(Misused):
         ada.ask("feed", **{**locker.feed(ada.show().box), "custody": "00" * 50})
-    assert as_nobody(lambda: ada.ask("at_peerd_circle").box) == "This is not allowed from here."
+    assert ((ada.data / "run").resolve() / "peerd.sock").stat().st_mode & 0o777 == 0o600
+    assert (ada.data / "box" / "peer.seed").stat().st_mode & 0o777 == 0o600
