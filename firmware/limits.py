@@ -314,7 +314,7 @@ PEER_LABEL_BYTES = 63
 """Longest name a box gives itself; as long as a name in DNS may be."""
 
 PEER_TRIES = 5
-"""How often one shard is begun again after the line broke or the peer said otherwise; then it waits for its next turn."""
+"""How often one shard is begun again after the line broke or the peer said no; then it waits its turn."""
 
 CARD_DAYS = 90
 """Life of the card a box shows; renewed at half of it. Guards against addresses of a box that is no more."""
@@ -326,7 +326,7 @@ PEER_STREAM_SECONDS, PEER_ANSWER_SECONDS = 60, 120
 """Until a request's next bytes; until an answer once all was sent (a slow disk reads a whole shard). Guards tasks."""
 
 FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
-"""Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against its own household's size."""
+"""Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against a large household."""
 
 HOST_BLOCK_BYTES = 4 * KIB
 """What a peer's shard costs is a multiple of this, as on the disk; guards the disk against a million tiny ones."""
@@ -341,7 +341,7 @@ HOST_LOCKERS, HOST_PARTS, HOST_DELETES = 64, 64, 1024
 """For one peer: lockers, shards that are there in part, deletes that wait; each costs memory, a folder or a file."""
 
 HOST_WRITE_BYTES = 256 * KIB
-"""A peer's bytes are gathered to this size before they are written; larger buffers cost memory and no longer save time."""
+"""A peer's bytes are gathered to this size before they are written; larger buffers cost memory and save no time."""
 
 HOST_PART_DAYS = 7
 """A part of a shard that nobody went on with for so long goes; guards the peer's own quota against broken lines."""

@@ -13,8 +13,10 @@ import pytest
 from firmware.errors import BoxError, InvitationExpired, InvitationMistyped, InvitationUsed, InvitationWord, Misused
 from services.api.blocking import Blocking
 from services.api.circle_types import InviteWay, PairingIs, Reach, SafetyIs
+from services.api.routes import OPERATIONS, Where
 from tests.services.circle_locker import FakeLocker
 from tests.services.running import Running, until
+from tests.services.test_lockerd_authority import MEMBER, as_nobody, status_of
 
 
 class Box:
@@ -144,3 +146,13 @@ def test_only_this_user_reaches_peerd_and_a_feed_is_checked(boxes: tuple[Box, Bo
         ada.ask("feed", **{**locker.feed(ada.show().box), "custody": "00" * 50})
     assert ((ada.data / "run").resolve() / "peerd.sock").stat().st_mode & 0o777 == 0o600
     assert (ada.data / "box" / "peer.seed").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another uid needs root")
+def test_another_uid_gets_nothing_even_where_the_socket_is_open_to_all(boxes: tuple[Box, Box]) -> None:
+    run = (boxes[0].data / "run").resolve()
+    run.chmod(0o711)
+    (run / "peerd.sock").chmod(0o666)
+    rows = [one for one in OPERATIONS if one.where is Where.PEER]
+    asked = as_nobody(lambda: {one.name: status_of(run, one, None, MEMBER)[0] for one in rows})
+    assert asked == {one.name: 403 for one in rows}
