@@ -341,6 +341,27 @@ WIRE_SLOW = Event(
     Severity.WARNING,
     "The library that talks to other boxes is not the one this release was made for; backups go on, slowly.",
 )
+PEER_PAIRED = Event(
+    "peer_paired",
+    "27d8ed3cd8fe4394b9ef1e3c403afc38",
+    Severity.NOTICE,
+    "The box {peer} is in the circle from now on: both owners said yes.",
+    ("peer",),
+)
+PEER_LEAVES = Event(
+    "peer_leaves",
+    "495f084fb9d246bfa731784517da470e",
+    Severity.NOTICE,
+    "The exchange with the box {peer} ends in 30 days.",
+    ("peer",),
+)
+CIRCLE_ALARM = Event(
+    "circle_alarm",
+    "88d8a8c63b0e4abdb3a77a3fd400ca8c",
+    Severity.WARNING,
+    "Somebody should look at the circle: {kind} ({amount}; {peer}).",
+    ("kind", "amount", "peer"),
+)
 SHARDS_FORGOTTEN = Event(
     "shards_forgotten",
     "98ba2e82d24f407f9e8fc1962e1dd3c6",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from firmware import events
 from firmware.backup import (
     Action,
     Alarm,
@@ -248,6 +249,7 @@ class Circle(Ears):
         self.hosted.came_back(box)
         self.hosted.grant(box, CIRCLE_ROOM_BYTES if gets is None else gets)
         self._know(met.card)
+        self.journal.tell(events.PEER_PAIRED, peer=box.hex()[:8])
         self.wake.set()
 
     def noticed(self, neighbour: Neighbour) -> None:
@@ -350,6 +352,8 @@ class Circle(Ears):
             for action in plan(view, now, self.entropy):
                 if isinstance(action, Alarm):
                     self.rows.add_notice(now, action.peer, action.kind.value, str(action.amount))
+                    about = (action.peer or action.locker).hex()[:8]
+                    self.journal.tell(events.CIRCLE_ALARM, kind=action.kind.value, amount=action.amount, peer=about)
                 else:
                     self.spawn(self._carry_out(action))
             self._save()
@@ -407,6 +411,7 @@ class Circle(Ears):
         self.rows.set_paper("leaves", box, until.to_bytes(8))
         self.rows.save()
         self.hosted.left(box)
+        self.journal.tell(events.PEER_LEAVES, peer=box.hex()[:8])
         self.wake.set()
 
     def _let_go(self, box: bytes) -> None:

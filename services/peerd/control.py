@@ -7,7 +7,7 @@ import binascii
 import os
 from typing import Final
 
-from firmware.backup import UNLIMITED, Caps, HourWindow, PeerState, SafetyState
+from firmware.backup import UNLIMITED, AlarmKind, Caps, HourWindow, PeerState, SafetyState
 from firmware.backup import Peer as Known
 from firmware.errors import BadSeal, Missing, Misused, PeerGarbled, Refused
 from firmware.limits import KIB, PEER_CAPSULE_BYTES
@@ -22,6 +22,7 @@ from services.api.server import Call, Handler
 from services.peerd.circle import Circle
 
 _NOTICES: Final = 50
+_ALARMS: Final = frozenset(each.value for each in AlarmKind)
 
 
 def authority(operation: Operation, token: str | None, uid: int) -> None:  # noqa: ARG001 the server checked the uid
@@ -262,8 +263,9 @@ def _kind(word: str) -> Kind:
 
 
 def _notice(row: NoticeRow) -> c.CircleNotice:
-    amount = int(row.text) if not row.peer and row.text.isdecimal() else 0
-    return c.CircleNotice(row.kind, row.time_ms, row.text, row.peer.hex() or None, None, amount)
+    ours = row.kind in _ALARMS and row.text.isdecimal()
+    amount = int(row.text) if ours else 0
+    return c.CircleNotice(row.kind, row.time_ms, "" if ours else row.text, row.peer.hex() or None, None, amount)
 
 
 def _kib(rate: int) -> int | None:
