@@ -42,7 +42,7 @@ class PeerWrongHash(Damaged):
 
     code = "peer-wrong-hash"
     sentence = "The bytes that arrived are not those that were announced."
-    advice = "They were thrown away and are fetched again. A peer that does this often has a bad disk or a bad will."
+    advice = "They were thrown away and are fetched again. A box that does this often has a bad disk or a bad will."
 
 
 class PeerVersion(Conflict):

@@ -213,7 +213,7 @@ class GenerousMachine(HostMachine):
 @pytest.mark.parametrize("broken", [HastyMachine, GenerousMachine])
 def test_a_host_that_decides_wrongly_is_caught(broken: type[HostMachine]) -> None:
     quick = settings(
-        TestHostMachine.settings, phases=[Phase.generate], max_examples=200, derandomize=True, database=None
+        TestHostMachine.settings, phases=[Phase.generate], max_examples=2000, derandomize=True, database=None
     )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(broken, settings=quick)

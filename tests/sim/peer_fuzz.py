@@ -87,7 +87,7 @@ class Fuzzer:
             if number % 4096 == 4095:
                 self._fresh()
             data = self._input()
-            watched = number % _EVERY == 0
+            watched, before = number % _EVERY == 0, 0
             if watched:
                 tracemalloc.start()
                 before = tracemalloc.get_traced_memory()[0]

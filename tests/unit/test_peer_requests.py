@@ -30,6 +30,7 @@ from firmware.peer import (
     talk,
 )
 from firmware.peer import messages as m
+from firmware.peer.cbor import Value
 from firmware.peer.frames import frame
 from firmware.peer.saying_no import FAMILIES, KNOWN, family_of, refusal, refused
 from tests.sim.peer_world import DAY_MS, Line, MemoryBox, MemoryHost, custody
@@ -284,7 +285,7 @@ def test_a_receipt_for_something_else_is_no_receipt(circle: Circle) -> None:
 
 def test_a_box_that_knows_more_is_understood_and_the_other_way_round() -> None:
     host = MemoryBox("host")
-    newer = {"v": 1, "op": "ping", "number": 4, "colour": "blue", "shape": {"corners": [1, 2]}}
+    newer: dict[str, Value] = {"v": 1, "op": "ping", "number": 4, "colour": "blue", "shape": {"corners": [1, 2]}}
     answering = Answering(MemoryBox("owner").caller(), host.host, host.own, host.invitations)
     asking = Asking(Call(m.Ping(4)))
     asking.feed(b"".join(answering.feed(frame(newer), NOW)))
