@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from firmware.chain import Link
 from firmware.errors import BadName, Missing, Misused, NoSuchRecord
 from firmware.limits import GRID_ITEMS, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
 from firmware.locker import folders
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf, file_name
-from firmware.locker.rows import Catalog, PackState, Pending, UploadRow
+from firmware.locker.rows import Catalog, PackRow, PackState, Pending, UploadRow
 from firmware.locker.texts import kept_text
 from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
@@ -202,6 +203,27 @@ class LockerReader:
     def pending(self, limit: int, *, previews: bool) -> Sequence[Record]:
         """Records the reader process still owes facts (or previews), oldest first."""
         return self._catalog.pending(Pending.PREVIEWS if previews else Pending.FACTS, limit)
+
+    def pack_rows(self) -> Sequence[PackRow]:
+        """Every pack the locker knows, open and dropped ones too."""
+        return self._catalog.packs()
+
+    def head_link(self) -> Link | None:
+        """Return the newest link of the chain; None before the first."""
+        seq = int(self._catalog.meta("head_seq") or 0)
+        return self._shelf.link(seq) if seq else None
+
+    def packs_of(self, id: str) -> set[bytes]:
+        """Return the ids of the packs that hold the newest version of a record; raises NoSuchRecord, Damaged."""
+        content = self._catalog.content(id_bytes(id), None)
+        if content is None:
+            raise NoSuchRecord(what=id[:80])
+        chunks, found = content.chunks, set[int]()
+        for depth in range(content.depth, -1, -1):
+            ids = [chunks[at : at + 32] for at in range(0, len(chunks), 32)]
+            found.update(place.pack for place in map(self._catalog.place, ids) if place is not None)
+            chunks = b"".join(self._shelf.chunk(each) for each in ids) if depth else b""
+        return {self._shelf.row(no).id for no in found}
 
     def stats(self) -> dict[str, int]:
         """Counts and sums: records, bytes, bin, packs, stored_bytes, chunks, catalog_bytes, head_seq."""

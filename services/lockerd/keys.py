@@ -35,6 +35,7 @@ from firmware.seal import (
     secret_public,
     slot_states,
 )
+from services.lockerd.custody import put_down
 from services.lockerd.strength import require_strong
 
 _NAMES = _FILE, _COPY = "key", "key.copy"
@@ -64,6 +65,7 @@ class Keys:
         if guardian is not None:
             file = add_public_slot(file, secrets, SlotKind.MEMBER, guardian, entropy)
         self._write(file)
+        put_down(self._home, secrets, words)
         return secrets, file.locker_id, words
 
     def open(self, passphrase: str) -> LockerSecrets:
@@ -74,6 +76,7 @@ class Keys:
         """Open with the words and replace every passphrase; raises what typed words raise, WeakPassphrase."""
         file, secrets = self._opened(lambda file: open_with_words(file, words))
         require_strong(passphrase)
+        put_down(self._home, secrets, words)
         return self._new_passphrase(file, secrets, passphrase)
 
     def passwd(self, old: str, new: str) -> LockerSecrets:
@@ -92,7 +95,16 @@ class Keys:
         file, secrets = drop_slots(self._read(), secrets, SlotKind.KIT, entropy)
         words = new_words(entropy)
         self._write(add_kit_slot(file, secrets, words, entropy))
+        put_down(self._home, secrets, words)
         return secrets, words
+
+    @property
+    def locker_id(self) -> bytes:
+        """The locker's id, 16 bytes; raises Damaged, Missing."""
+        try:
+            return bytes.fromhex(self._read(_FILE).locker_id)
+        except (Damaged, Missing):
+            return bytes.fromhex(self._read(_COPY).locker_id)
 
     def add(self, secrets: LockerSecrets, kind: SlotKind, secret: bytes) -> bytes:
         """Let a secret of 32 bytes open the locker; return the public key of that way in. Raises Misused, Conflict."""

@@ -39,7 +39,7 @@ class MainCalls:
         self._desk = desk = Desk(data, run, spawner, uids)
         self._house = HouseholdCalls(desk)
         self._doors = DoorCalls(desk, self._house, self._host)
-        self._circle = CircleCalls(run)
+        self._circle = CircleCalls(run, desk)
         self._codes = Throttle("claim", limits.CLAIM_TRIES_PER_MINUTE, desk.clock, desk.journal)
         self._visits: dict[str, int] = {}
         self.authority = desk.authority

@@ -22,6 +22,7 @@ from firmware.chain import Epoch
 from firmware.errors import BoxError, Refused, StepUpNeeded
 from firmware.linux.home import linux_home
 from firmware.locker import Home, Locker
+from firmware.locker.rows import UploadRow
 from firmware.seal import LockerSecrets
 from services.api.routes import Needs, Operation, Where, allowed
 from services.api.server import Server
@@ -29,6 +30,7 @@ from services.api.types import Rights
 from services.lockerd.analysis import Analyst
 from services.lockerd.control import Channel
 from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
+from services.lockerd.feed import Feeder
 from services.lockerd.keys import Keys
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
@@ -70,6 +72,7 @@ class _Worker:
         self._readers: Readers | None = None
         self._analyst: Analyst | None = None
         self._doors: DoorOrders | None = None
+        self._feeding: asyncio.Task[None] | None = None
         self._orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "create": self._create,
             "open": self._open,
@@ -94,7 +97,7 @@ class _Worker:
             await talk.live()
         finally:
             self._loop = None
-            for teller in tellers:
+            for teller in [*tellers, *([self._feeding] if self._feeding else [])]:
                 teller.cancel()
             await asyncio.to_thread(self._close)  # the channel closes with the process: then the locker is free again
 
@@ -149,7 +152,13 @@ class _Worker:
         self._analyst = Analyst(self._store, self._journal)
         self._store.on_commit = self._analyst.wake
         watch = Watch(self._holds)
-        self._store.on_news = watch.committed
+        feeder = Feeder(self._home, self._path.parent.parent, self._keys.locker_id, self._store, self._readers)
+
+        def committed(moved: list[UploadRow]) -> None:
+            watch.committed(moved)
+            feeder.committed()
+
+        self._store.on_news = committed
         self._store.on_rest = self._readers.reset
         loop = asyncio.get_running_loop()
         self._analyst.on_previews = lambda ids: loop.call_soon_threadsafe(watch.previewed, ids)
@@ -160,6 +169,8 @@ class _Worker:
         self._orders |= self._doors.orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
         Server(Where.LOCKER, calls.handlers(), self._authority, self._uids).listen([listen(self._path)])
+        self._orders["ship"] = feeder.ship
+        self._feeding = loop.create_task(feeder.live())
 
     # -------- sessions
 

@@ -1,0 +1,68 @@
+"""A real box tells its peerd of a real locker: packs, head, custody; what was put in today can travel when asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.peer import read_custody
+from services.api.blocking import Blocking
+from services.lockerd.feed import next_night
+from tests.services.hasty import python
+from tests.services.lockerd_box import PASSPHRASE
+from tests.services.running import Running, until
+from tests.services.test_circle import Box, pair
+
+HOUR = 3_600_000
+
+
+class Home(Box):
+    """A box with an owner whose locker is open."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.running = Running(data, python=python())
+        free = Blocking((data / "run").resolve())
+        code = json.loads((data / "box" / "claim").read_bytes())["code"]
+        made = free.call("claim", code=code, household="Elm", name="Ada", passphrase=PASSPHRASE, device="a test")
+        self.words, self.member = made.words, made.member
+        self.mine = free.as_session(made.token, made.member)
+
+    def lockers(self) -> Any:
+        return self.show().lockers
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path / "ada")
+    yield found
+    found.running.kill()
+
+
+def test_what_is_put_in_travels(home: Home, tmp_path: Path) -> None:
+    until(lambda: [each.custody for each in home.lockers()] == [True])
+    folder = home.data / "lockers" / home.member
+    held = read_custody((folder / "custody").read_bytes())
+    assert held.record.box.hex() == home.show().box and not (folder / "custody-key").exists()
+    home.mine.call("put", body=[b"words " * 50_000], name="a.txt", size=300_000)
+    before = home.lockers()[0].here_bytes
+    home.mine.call("circle_now")
+    assert home.lockers()[0].here_bytes > before
+    ben = Box(tmp_path / "ben")
+    try:
+        pair(home, ben)
+        until(lambda: home.lockers()[0].safe_bytes > 0)
+    finally:
+        ben.running.kill()
+
+
+def test_the_night_is_the_next_one() -> None:
+    day = 24 * HOUR
+    assert next_night(0, lambda _: 0, 0) == 3 * HOUR
+    assert next_night(3 * HOUR, lambda _: 0, 0) == 27 * HOUR
+    assert next_night(5 * HOUR, lambda _: 0, HOUR - 1) == day + 4 * HOUR - 1
+    assert next_night(0, lambda _: 2 * HOUR, 0) == HOUR
