@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import files, keys, records
+from services.cli import circle, files, keys, records
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -110,6 +110,19 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         (
             _word("drop", nargs="*", metavar="drop KIND", help="close this way in for good: passphrase, kit, …"),
             _PASSPHRASE,
+        ),
+    ),
+    "circle": (
+        circle.circle,
+        (
+            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|leave"),
+            _word("--by-words", action="store_true", help="invite: six words for one network instead of a ticket"),
+            _word("--gib", type=float, metavar="N", help="confirm: room the other box gets"),
+            _word("--up", type=int, metavar="KIB", help="caps: KiB a second out; -1 no cap, 0 a pause"),
+            _word("--down", type=int, metavar="KIB", help="caps: KiB a second in"),
+            _word("--total-gib", type=float, metavar="N", help="caps: room for all friends; -1 as the disk has"),
+            _PASSPHRASE,
+            _JSON,
         ),
     ),
     "member": (
