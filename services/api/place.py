@@ -7,6 +7,9 @@ from pathlib import Path
 
 from firmware.errors import NotRunning, Refused
 
+ASLEEP = "peerd.asleep"
+"""A file in the folder of the sockets while peerd has no circle: news of lockers are for nobody then."""
+
 
 def default_data() -> Path:
     """The data folder when none is named: ``$XDG_DATA_HOME/locker-box`` or ``~/.local/share/locker-box``."""

@@ -22,6 +22,7 @@ from firmware.pack.format import PRELUDE_BYTES, pack_name
 from firmware.seal import LockerSecrets, SigningKey, Suite
 from services.api.circle_types import FeedHead, FeedKnown, FeedPack
 from services.api.client import Client
+from services.api.place import ASLEEP
 from services.lockerd.custody import custody_for
 from services.lockerd.readers import Readers
 from services.lockerd.store import Store
@@ -40,7 +41,7 @@ class Feeder:
     def __init__(self, home: Home, run: Path, locker: bytes, store: Store, readers: Readers) -> None:
         """``run`` is the folder of the sockets; ``locker`` the id of the locker, 16 bytes."""
         self._home, self._locker, self._store, self._readers = home, locker, store, readers
-        self._peerd = Client(run)
+        self._peerd, self._asleep = Client(run), run / ASLEEP
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
         self._told: set[bytes] = set()
@@ -71,6 +72,8 @@ class Feeder:
         return {}
 
     async def _try(self) -> float:
+        if self._asleep.exists():
+            return _AGAIN_SECONDS
         try:
             await self.tell()
         except BoxError:

@@ -8,26 +8,31 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
-import ipaddress
 import json
 import os
 import resource
 import signal
+import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware.errors import BoxError
-from firmware.limits import FEED_BYTES, KIB
+from firmware.limits import KIB
 from firmware.linux.mdns import Announcement, Announcer
-from firmware.linux.neighbours import Neighbour, Neighbours, Sign
+from firmware.linux.neighbours import Neighbour, Neighbours
 from firmware.linux.netlink import AddressWatch
 from firmware.linux.notify import activated_sockets, notify
-from services.api.routes import Where
-from services.api.server import Server
-from services.peerd.circle import Circle, Places
-from services.peerd.control import Control, authority
-from services.peerd.door import listen, uids
+from services.peerd.arguments import parser
+from services.peerd.door import listen
 from services.peerd.naming import Reports, announce, noticed, renamer, say
+from services.peerd.waking import asked, has_circle
+
+if TYPE_CHECKING:
+    from services.peerd.circle import Circle
 
 _SOCKET = "peerd.sock"
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
@@ -37,7 +42,7 @@ _MAPPED_BYTES = 256 * KIB
 
 def main(words: list[str]) -> int:
     """Run until SIGTERM or SIGINT; returns 0, or 1 when the circle cannot be opened."""
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
@@ -61,74 +66,79 @@ async def _live(args: argparse.Namespace, wish: Announcement) -> None:
         loop.add_signal_handler(number, stop.set)
     watch = AddressWatch()
     loop.add_reader(watch, noticed(watch, changed))
-    mark = os.urandom(8)
     met: list[Circle] = []
+    mark = os.urandom(8)
     neighbours = Neighbours(lambda each: _near(met, each), mark)
-    circle = await _opened(args, wish.host, neighbours)
-    met.append(circle)
-    server = Server(Where.PEER, Control(circle).handlers(), authority, uids(args.allow_user), FEED_BYTES)
-    serving = server.listen(activated_sockets() or [listen(Path(args.run) / _SOCKET)])
+    doors = activated_sockets() or [listen(Path(args.run) / _SOCKET)]
     notify("READY=1")
     reports, binds = Reports(args.ready_fd, args.name), frozenset(args.bind)
-    if args.quiet:
+    announcer = None if args.quiet else Announcer(wish, renamer(reports), neighbours)
+    circle = asyncio.create_task(_circle(args, wish.host, doors, met, _Seen(announcer, neighbours, mark)))
+    circle.add_done_callback(lambda done: stop.set() if done.cancelled() or done.exception() else None)
+    lives = [circle]
+    if announcer is None:
         reports.tell(wish.host)
-        await stop.wait()
     else:
-        announcer = Announcer(wish, renamer(reports), neighbours)
-        await announcer.show(Sign(circle.transport.port, circle.transport.key, mark))
-        circle.pairing.changed = lambda: circle.spawn(announcer.show(_sign(circle, mark)))
-        life = asyncio.create_task(
-            announce(announcer, binds, changed, lambda: reports.tell(announcer.host), circle.moved)
-        )
-        rename = asyncio.create_task(announcer.settle_conflicts())
-        await stop.wait()
-        for task in (life, rename):
-            task.cancel()
-        await asyncio.gather(life, rename, return_exceptions=True)
+        named = partial(_tell, reports, announcer)
+        lives.append(asyncio.create_task(announce(announcer, binds, changed, named, lambda: _moved(met))))
+        lives.append(asyncio.create_task(announcer.settle_conflicts()))
+    await stop.wait()
+    for task in lives:
+        task.cancel()
+    ended = await asyncio.gather(*lives, return_exceptions=True)
+    if announcer is not None:
         await announcer.stop()
     loop.remove_reader(watch)
     watch.close()
-    serving.stop()
-    await circle.close()
+    for each in met:
+        await each.close()
+    if isinstance(ended[0], BoxError | OSError):
+        raise ended[0]
 
 
-async def _opened(args: argparse.Namespace, label: str, neighbours: Neighbours) -> Circle:
-    """Open the circle; a port that is taken is no reason to be without one."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How boxes at home see each other; ``number`` is this one's for as long as it runs."""
+
+    announcer: Announcer | None
+    neighbours: Neighbours
+    number: bytes
+
+
+async def _circle(
+    args: argparse.Namespace, label: str, doors: Sequence[socket.socket], met: list[Circle], seen: _Seen
+) -> None:
+    """Sleep while there is no circle; then be in it until cancelled."""
     state = args.state or Path(args.data)
-    seed = args.seed or Path(args.data) / "box" / "peer.seed"
-    circle = Circle(Places(state, seed, args.lockers or Path(args.data) / "lockers"), label, neighbours)
-    hosts = {ipaddress.ip_address(each).version: each for each in args.bind} or {4: "0.0.0.0", 6: "::"}  # noqa: S104
-    await circle.start(list(hosts.values()), list(dict.fromkeys((args.circle_port, 0))))
-    return circle
+    if not has_circle(state):
+        await asked(doors, Path(args.run))
+    from services.peerd import living
+
+    circle = await living.open_circle(args, state, label, seen.neighbours)
+    met.append(circle)
+    stop_serving = living.serve(circle, doors, args.allow_user)
+    try:
+        if seen.announcer is not None:
+            await living.show(circle, seen.announcer, seen.number)
+        await asyncio.Event().wait()
+    finally:
+        stop_serving()
 
 
-def _sign(circle: Circle, number: bytes) -> Sign:
-    """What other boxes at home see of this one: who it is only while six words are open."""
-    return Sign(circle.transport.port, circle.transport.key, number, circle.pairing.open_words())
+def _tell(reports: Reports, announcer: Announcer) -> None:
+    reports.tell(announcer.host)
+
+
+def _moved(circles: list[Circle]) -> None:
+    """The box has other addresses: its friends hear of them."""
+    for circle in circles:
+        circle.moved()
 
 
 def _near(circles: list[Circle], neighbour: Neighbour) -> None:
     """A box was heard at home: if it is a friend that is away, dial it now."""
     for circle in circles:
         circle.noticed(neighbour)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="peerd")
-    parser.add_argument("--data", required=True, help="data folder of the box (box.json is read)")
-    parser.add_argument("--run", required=True, help="folder of the sockets")
-    parser.add_argument("--http-port", type=int, required=True)
-    parser.add_argument("--https-port", type=int, required=True)
-    parser.add_argument("--bind", action="append", default=[], help="an address the web front listens on")
-    parser.add_argument("--name", type=Path, help="a file that always holds the name the box has now")
-    parser.add_argument("--quiet", action="store_true", help="do not announce the box on the home network")
-    parser.add_argument("--circle-port", type=int, default=0, help="UDP port friends' boxes dial (0: any)")
-    parser.add_argument("--state", type=Path, help="folder of circle/ and hosted/ (default: DATA)")
-    parser.add_argument("--seed", type=Path, help="the box's seed, made if missing (default: DATA/box/peer.seed)")
-    parser.add_argument("--lockers", type=Path, help="folder of the lockers, read only (default: DATA/lockers)")
-    parser.add_argument("--allow-user", action="append", default=[], help="may connect too (lockerd's user)")
-    parser.add_argument("--ready-fd", type=int, default=-1, help="where to write one JSON line when announced")
-    return parser
 
 
 if __name__ == "__main__":
