@@ -30,6 +30,8 @@ from services.lockerd.store import Store
 _GATHER_SECONDS: Final = 1.0
 """Commits that follow each other closely are told together."""
 _AGAIN_SECONDS: Final = 60.0
+_ASLEEP_SECONDS: Final = 5.0
+"""While there is no circle only a file is looked for."""
 _LOOK_SECONDS: Final = 900.0
 _DAY_MS, _NIGHT_MS, _HOUR_MS = 86_400_000, 3 * 3_600_000, 3_600_000
 _CLOSED = (PackState.CUT, PackState.RECOVERED)
@@ -73,7 +75,7 @@ class Feeder:
 
     async def _try(self) -> float:
         if self._asleep.exists():
-            return _AGAIN_SECONDS
+            return _ASLEEP_SECONDS
         try:
             await self.tell()
         except BoxError:
