@@ -170,6 +170,7 @@ def adding(walk: Walk) -> None:
     for one in json.loads(visitor.get("/uploads").body)["uploads"]:
         visitor.ask("DELETE", f"/uploads/{one['upload']}", None, Tus_Resumable="1.0.0")
     walk.go("/find")
+    page.evaluate("customElements.whenDefined('locker-uploads').then(() => true)")  # what loads late is here too
     page.context.set_offline(True)
     page.locator("#q").fill("harbour")
     expect(page.locator("[data-away]")).to_be_visible()
