@@ -168,3 +168,4 @@ addEventListener("popstate", () => {
 addEventListener("online", () => away.hidden || show(wanted, "back"));
 
 recent();
+if (field.value.trim() !== (new URL(location.href).searchParams.get("q") ?? "").trim()) show(address(), "type"); // typed before this script came
