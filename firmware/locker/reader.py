@@ -214,15 +214,20 @@ class LockerReader:
         return self._shelf.link(seq) if seq else None
 
     def packs_of(self, id: str) -> set[bytes]:
-        """Return the ids of the packs that hold the newest version of a record; raises NoSuchRecord, Damaged."""
+        """Return the ids of the packs that the newest version of a record needs; raises NoSuchRecord, Damaged.
+
+        Those of its bytes, and the meta pack with its newest text, which is closed no earlier than the one of its put.
+        """
         content = self._catalog.content(id_bytes(id), None)
         if content is None:
             raise NoSuchRecord(what=id[:80])
         chunks, found = content.chunks, set[int]()
         for depth in range(content.depth, -1, -1):
             ids = [chunks[at : at + 32] for at in range(0, len(chunks), 32)]
-            found.update(place.pack for place in map(self._catalog.place, ids) if place is not None)
+            found.update(0 if place is None else place.pack for place in map(self._catalog.place, ids))
             chunks = b"".join(self._shelf.chunk(each) for each in ids) if depth else b""
+        link = self._catalog.link(self._catalog.text_seq(id_bytes(id)) or 0)
+        found.add(0 if link is None else link.pack)
         return {self._shelf.row(no).id for no in found}
 
     def stats(self) -> dict[str, int]:

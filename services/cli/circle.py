@@ -1,4 +1,4 @@
-"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, caps, leave."""
+"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, caps, leave, copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, leave PEER."""
+    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, leave PEER, copies NAME|ID ..."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")
@@ -126,6 +126,19 @@ def _leave(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
     print(json.dumps(encode(left)) if args.json else f"{left.label}: {left.state.value}")
 
 
+def _copies(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
+    if not words:
+        raise Misused(why="circle copies takes names or ids of records.")
+    records = [shell.find(each) for each in words]
+    states = shell.mine.call("copies", ids=tuple(each.id for each in records)).states
+    for record, state in zip(records, states, strict=True):
+        if args.json:
+            print(json.dumps({"id": record.id, **encode(state)}))
+            continue
+        more = f": any {state.may_fail} of {state.of} may fail" if state.may_fail else ""
+        print(f"{record.name}  {_BADGES[state.state]}{more}")
+
+
 def _peer(shell: Shell, word: str) -> str:
     peers: tuple[PeerInfo, ...] = shell.mine.call("circle").peers
     meant = [each.peer for each in peers if each.label == word or each.peer.startswith(word.lower())]
@@ -143,4 +156,5 @@ _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "now": (_now, 0),
     "caps": (_caps, 0),
     "leave": (_leave, 1),
+    "copies": (_copies, None),
 }

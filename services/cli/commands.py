@@ -115,7 +115,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
     "circle": (
         circle.circle,
         (
-            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|leave"),
+            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|leave|copies"),
             _word("--by-words", action="store_true", help="invite: six words for one network instead of a ticket"),
             _word("--gib", type=float, metavar="N", help="confirm: room the other box gets"),
             _word("--up", type=int, metavar="KIB", help="caps: KiB a second out; -1 no cap, 0 a pause"),

@@ -29,6 +29,7 @@ from services.api.server import Server
 from services.api.types import Rights
 from services.lockerd.analysis import Analyst
 from services.lockerd.control import Channel
+from services.lockerd.copies import CopyCalls
 from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
 from services.lockerd.feed import Feeder
 from services.lockerd.keys import Keys
@@ -152,7 +153,8 @@ class _Worker:
         self._analyst = Analyst(self._store, self._journal)
         self._store.on_commit = self._analyst.wake
         watch = Watch(self._holds)
-        feeder = Feeder(self._home, self._path.parent.parent, self._keys.locker_id, self._store, self._readers)
+        run = self._path.parent.parent
+        feeder = Feeder(self._home, run, self._keys.locker_id, self._store, self._readers)
 
         def committed(moved: list[UploadRow]) -> None:
             watch.committed(moved)
@@ -168,7 +170,8 @@ class _Worker:
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
-        Server(Where.LOCKER, calls.handlers(), self._authority, self._uids).listen([listen(self._path)])
+        handlers = calls.handlers() | CopyCalls(run, self._readers).handlers()
+        Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
         self._orders["ship"] = feeder.ship
         self._feeding = loop.create_task(feeder.live())
 

@@ -25,6 +25,12 @@ def two(tmp_path: Path) -> Iterator[tuple[Locker, Locker]]:
             each.box.kill()
 
 
+def shown(locker: Locker) -> str:
+    found = locker.ok("circle", "copies", "note.txt", "--json") + locker.ok("circle", "copies", "note.txt")
+    print(found, locker.ok("circle", "list"))
+    return found
+
+
 def test_friends_from_the_shell(two: tuple[Locker, Locker]) -> None:
     ada, ben = two
     assert "circle invite" in ada.ok("circle", "list")
@@ -38,7 +44,9 @@ def test_friends_from_the_shell(two: tuple[Locker, Locker]) -> None:
     )
     (ada.folder / "note.txt").write_text("a note")
     ada.ok("put", ada.folder / "note.txt")
+    assert "on this box only" in ada.ok("circle", "copies", "note.txt")
     assert json.loads(ada.ok("circle", "now", "--json"))["lockers"][0]["custody"]
+    until(lambda: "safe with friends" in shown(ada), 20)
     assert "out: 500 KiB/s, in: no cap" in ada.ok("circle", "caps", "--up", "500")
     peer = json.loads(ada.ok("circle", "list", "--json"))["peers"][0]["peer"]
     assert "names 0 boxes" in ada.refused("circle", "leave", "nobody", "--passphrase-file", ada.passphrase)

@@ -26,6 +26,7 @@ from services.api.client import Client
 from services.api.routes import Where
 from services.api.server import Server
 from services.lockerd.analysis import Analyst
+from services.lockerd.copies import CopyCalls
 from services.lockerd.keys import Keys
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
@@ -95,7 +96,8 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     journal = TellingJournal("test", lambda *_: None)
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
     calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal, Watch(lambda _: True))
-    server = Server(Where.LOCKER, calls.handlers(), lambda *_: "session", frozenset({os.getuid()}))
+    handlers = calls.handlers() | CopyCalls(folder, readers).handlers()
+    server = Server(Where.LOCKER, handlers, lambda *_: "session", frozenset({os.getuid()}))
     http = server.listen([listen(folder / "lockers" / f"{MEMBER}.sock")])
     store.start()
     try:

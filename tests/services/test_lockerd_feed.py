@@ -11,6 +11,8 @@ import pytest
 
 from firmware.peer import read_custody
 from services.api.blocking import Blocking
+from services.api.circle_types import PackState, SafetyIs
+from services.lockerd.copies import weakest
 from services.lockerd.feed import next_night
 from tests.services.hasty import python
 from tests.services.lockerd_box import PASSPHRASE
@@ -66,3 +68,11 @@ def test_the_night_is_the_next_one() -> None:
     assert next_night(3 * HOUR, lambda _: 0, 0) == 27 * HOUR
     assert next_night(5 * HOUR, lambda _: 0, HOUR - 1) == day + 4 * HOUR - 1
     assert next_night(0, lambda _: 2 * HOUR, 0) == HOUR
+
+
+def test_the_weakest_pack_decides() -> None:
+    here, going = PackState(SafetyIs.HERE), PackState(SafetyIs.GOING)
+    safe, safer = PackState(SafetyIs.SAFE, 1, 3), PackState(SafetyIs.SAFE, 2, 6)
+    assert weakest([safer, safe]) == safe
+    assert weakest([here, here]) == weakest([]) == here
+    assert weakest([safe, here]) == weakest([going, here]) == going
