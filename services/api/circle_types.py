@@ -150,7 +150,7 @@ class Pairings:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Everything about the circle on one page."""
+    """Everything about the circle on one page; members who own no box see it without addresses, notices and lockers."""
 
     box: str = arg("This box's key.", pattern=PEER)
     label: str = arg("What this box tells friends it is called.")
@@ -163,6 +163,7 @@ class Circle:
     paused: bool = arg("Whether the caps say that nothing moves now.")
     hosted_bytes: int = arg("Bytes kept here for friends.")
     free_bytes: int = arg("Free bytes of this box's disk.")
+    asleep: bool = arg("Whether nobody asked for friends yet: only the free bytes mean something.", default=False)
 
 
 @dataclass(frozen=True, slots=True)

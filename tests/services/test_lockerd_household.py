@@ -305,11 +305,11 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     free = {"status", "offer", "check_claim", "claim"}
     doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
-    mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list"}
+    mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle"}
     sure = {"kit", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
     owners = {"add_member", "set_role", "invite", "peer_leave"}
-    heads = {"circle", "invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
+    heads = {"invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
     heads |= {"set_circle_caps", "circle_now"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}
     assert set(main) == free | doors | anybody | mine | sure | owners | heads
