@@ -1,4 +1,4 @@
-"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, caps, leave, copies."""
+"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, caps, peer, leave, copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, leave PEER, copies NAME|ID ..."""
+    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, peer PEER, leave PEER, copies NAME|ID ..."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")
@@ -118,6 +118,22 @@ def _cap(kib_s: int | None) -> str:
     return "no cap" if kib_s is None else f"{kib_s} KiB/s"
 
 
+def _set_peer(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
+    """Change what stands behind the options; without one, show how the box stands."""
+    if not words:
+        raise Misused(why="circle peer takes a friend's box: its name, or the first digits of its key.")
+    peer = _peer(shell, words[0])
+    wanted: dict[str, Any] = {} if args.delegate is None else {"delegate": args.delegate}
+    if args.gib is not None:
+        wanted["gets"] = int(args.gib * _GIB)
+    found: PeerInfo = shell.mine.call("peer_set", peer=peer, **wanted)
+    if args.json:
+        print(json.dumps(encode(found)))
+        return
+    repairs = "repairs for this box while it is away" if found.delegate else "repairs nothing"
+    print(f"{found.label}: {found.state.value}, {_room(found.gives / _GIB, found.gets / _GIB)}; {repairs}")
+
+
 def _leave(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
     if not words:
         raise Misused(why="circle leave takes a friend's box: its name, or the first digits of its key.")
@@ -155,6 +171,7 @@ _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "confirm": (_confirm, 1),
     "now": (_now, 0),
     "caps": (_caps, 0),
+    "peer": (_set_peer, 1),
     "leave": (_leave, 1),
     "copies": (_copies, None),
 }

@@ -115,9 +115,10 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
     "circle": (
         circle.circle,
         (
-            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|leave|copies"),
+            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|peer|leave|copies"),
             _word("--by-words", action="store_true", help="invite: six words for one network instead of a ticket"),
-            _word("--gib", type=float, metavar="N", help="confirm: room the other box gets"),
+            _word("--gib", type=float, metavar="N", help="confirm, peer: room the other box gets"),
+            _word("--delegate", action=argparse.BooleanOptionalAction, help="peer: it repairs while this box is away"),
             _word("--up", type=int, metavar="KIB", help="caps: KiB a second out; -1 no cap, 0 a pause"),
             _word("--down", type=int, metavar="KIB", help="caps: KiB a second in"),
             _word("--total-gib", type=float, metavar="N", help="caps: room for all friends; -1 as the disk has"),

@@ -49,6 +49,8 @@ def test_friends_from_the_shell(two: tuple[Locker, Locker]) -> None:
     until(lambda: "safe with friends" in shown(ada), 20)
     assert "out: 500 KiB/s, in: no cap" in ada.ok("circle", "caps", "--up", "500")
     peer = json.loads(ada.ok("circle", "list", "--json"))["peers"][0]["peer"]
+    assert json.loads(ada.ok("circle", "peer", peer[:12], "--delegate", "--json"))["delegate"]
+    assert "repairs nothing" in ada.ok("circle", "peer", peer[:12], "--no-delegate", "--gib", "2")
     assert "names 0 boxes" in ada.refused("circle", "leave", "nobody", "--passphrase-file", ada.passphrase)
     ada.ok("circle", "leave", peer[:12], "--passphrase-file", ada.passphrase)
     assert "none of them" in ada.refused("circle", "dance")
