@@ -245,9 +245,9 @@ class CircleView(Facts):
         self.changes.times = True
 
     def ship_now(self, now_ms: int) -> None:
-        """What waits for the night ships now."""
-        self.now_ms = max(self.now_ms, now_ms)
+        """What waits for the night ships now; the time since the last step is left to the next one."""
         shipping.let_go(self)
+        self.released_ms = max(self.released_ms, now_ms)
 
     def allow_deletes(self, locker: bytes, days: int = 7) -> None:
         """A person looked: for so many days (of awake time) more than a fifth of this locker may be asked away."""
