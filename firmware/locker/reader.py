@@ -20,6 +20,7 @@ from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
 from firmware.model.finding import EVERYTHING, Facets, Filter, GridItem
 from firmware.model.mime import is_text, needs_reader
 from firmware.model.text import decode_text
+from firmware.pack import Kind
 from firmware.seal import LockerSecrets
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -229,6 +230,14 @@ class LockerReader:
         link = self._catalog.link(self._catalog.text_seq(id_bytes(id)) or 0)
         found.add(0 if link is None else link.pack)
         return {self._shelf.row(no).id for no in found}
+
+    def open_bytes(self) -> int:
+        """Return how many bytes of content lie in the open pack: what nobody but this box can have yet."""
+        count = 0
+        for row in self._catalog.packs(PackState.OPEN):
+            with contextlib.suppress(Missing):  # cut and dropped since
+                count += self._shelf.home.disk.size(file_name(row)) if row.kind == Kind.DATA else 0
+        return count
 
     def stats(self) -> dict[str, int]:
         """Counts and sums: records, bytes, bin, packs, stored_bytes, chunks, catalog_bytes, head_seq."""

@@ -195,6 +195,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("analysis", _L, "GET", "/v1/analysis", _T, t.Nothing, t.AnalysisState, "What has the reader to do?"),
     Operation("set_analysis", _L, "POST", "/v1/analysis", _T, t.AnalysisArgs, t.AnalysisState, "Previews on or off."),
     Operation("copies", _L, "POST", _RECS + "/copies", _T, t.Ids, c.PackStates, "How safe are these with friends?"),
+    Operation("safety", _L, "GET", "/v1/safety", _T, t.Nothing, c.LockerSafety, "How safe is all of it with friends?"),
     Operation("circle", _M, "GET", "/v1/circle", _T, t.Nothing, c.Circle, "Friends, and what is safe with them."),
     Operation("invite", _M, "POST", _INV, _OWNER, c.Invite, c.Pairing, "Make an invitation for a friend's box."),
     Operation("invite_end", _M, "DELETE", _INV + "/{id}", _HEAD, c.PairingId, c.Pairing, "Take it back."),

@@ -1,14 +1,15 @@
-"""How safe records are with friends: the packs each of them needs, and what peerd knows of these packs."""
+"""How safe records, and a whole locker, are with friends: the packs they need, and what peerd knows of these packs."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from firmware.errors import Damaged, Missing, NoSuchRecord
 from firmware.limits import FEED_PACKS
 from firmware.locker import LockerReader
-from services.api.circle_types import PackGroup, PackState, PackStates, SafetyIs
+from services.api.circle_types import Circle, LockerSafety, PackGroup, PackState, PackStates, SafetyIs
 from services.api.client import Client
 from services.api.place import ASLEEP
 from services.api.server import Call, Handler
@@ -18,13 +19,25 @@ from services.lockerd.readers import Readers
 class CopyCalls:
     """Handlers over one open locker's readers and peerd."""
 
-    def __init__(self, run: Path, readers: Readers) -> None:
-        """``run`` is the folder of the sockets."""
+    def __init__(self, run: Path, locker: bytes, readers: Readers) -> None:
+        """``run`` is the folder of the sockets, ``locker`` the locker's id."""
         self._peerd, self._asleep, self._readers = Client(run), run / ASLEEP, readers
+        self._locker = locker.hex()
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
-        return {"copies": self._copies}
+        return {"copies": self._copies, "safety": self._safety}
+
+    async def _safety(self, call: Call) -> LockerSafety:  # noqa: ARG002
+        """What peerd was told of, and what waits for its pack to be closed."""
+        if not self._asleep.exists():
+            found: Circle = await self._peerd.call("at_peerd_circle")
+            open_bytes = await self._readers.ask(LockerReader.open_bytes)
+            for each in found.lockers:
+                if each.locker == self._locker:
+                    return dataclasses.replace(each, here_bytes=each.here_bytes + open_bytes)
+        stored = (await self._readers.ask(LockerReader.stats))["stored_bytes"]
+        return LockerSafety(self._locker, False, stored, 0, 0, 0, 0)
 
     async def _copies(self, call: Call) -> PackStates:
         ids: tuple[str, ...] = call.args.ids

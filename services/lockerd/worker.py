@@ -170,7 +170,7 @@ class _Worker:
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
-        handlers = calls.handlers() | CopyCalls(run, self._readers).handlers()
+        handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
         Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
         self._orders["ship"] = feeder.ship
         self._feeding = loop.create_task(feeder.live())

@@ -96,7 +96,7 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     journal = TellingJournal("test", lambda *_: None)
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
     calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal, Watch(lambda _: True))
-    handlers = calls.handlers() | CopyCalls(folder, readers).handlers()
+    handlers = calls.handlers() | CopyCalls(folder, bytes(16), readers).handlers()
     server = Server(Where.LOCKER, handlers, lambda *_: "session", frozenset({os.getuid()}))
     http = server.listen([listen(folder / "lockers" / f"{MEMBER}.sock")])
     store.start()
