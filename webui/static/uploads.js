@@ -27,10 +27,10 @@ class LockerUploads extends HTMLElement {
     this.sender.addEventListener("change", () => this.soon());
     this.sender.addEventListener("locked", () => this.askToOpen());
     document.addEventListener("locker:ended", () => this.askToOpen());
-    this.takeFiles();
     this.takeButtons();
     this.takeDoor();
     this.stayAwake();
+    this.takeFiles();
     keepWalking(() => this.sender.isBusy, this);
     document.addEventListener("locker:page", () => {
       this.offer();
@@ -40,11 +40,13 @@ class LockerUploads extends HTMLElement {
     this.remember();
   }
 
-  /** Every button with `data-add` on any page opens a field; drops and pastes count anywhere. */
+  /** Every button with `data-add` on any page opens a field; drops and pastes count anywhere. A field may be filled already: this comes late. */
   takeFiles() {
     for (const name of ["files", "camera", "folder"]) {
       const field = this.piece(name);
-      field.addEventListener("change", () => this.add(chosen(field)));
+      const take = () => this.add(chosen(field));
+      field.addEventListener("change", take);
+      take();
     }
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-add]");
