@@ -301,6 +301,13 @@ PEER_SHARD_COUNT, PEER_HOSTS = 64, 4
 PEER_MANIFEST_PARTS, PEER_MANIFEST_ROWS = 64, 4096
 """Parts of one manifest and packs in one part; a quarter of a million packs are four terabytes."""
 
+PEER_CARDS, PEER_INTRODUCED, PEER_REPAIRS, PEER_LISTED_BYTES = 16, 256, 256, 4 + 32 * 32
+"""Cards in one answer, boxes one peer may introduce, repairs told at once, longest proof that a permit lists a shard:
+a peer that introduces the whole world, or a delegate that talks without end, fills no memory."""
+
+PEER_INTRODUCED_DAYS, PEER_PERMIT_DAYS = 396, 396
+"""How long an introduction and a permit may hold without the owner's box being heard: as long as a lease runs."""
+
 PEER_CAPSULE_BYTES = 64 * KIB
 """A capsule has exactly this size, so that it says nothing by its length."""
 
@@ -327,6 +334,22 @@ PEER_STREAM_SECONDS, PEER_ANSWER_SECONDS = 60, 120
 
 FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
 """Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against a large household."""
+
+SHELF_BATCH_BYTES, SHELF_BATCH_PACKS = 32 * MIB, 64
+"""Packs made durable on a shelf together; guards the owner, who loses at most this much work by pulling the disk."""
+
+SHELF_KEEP_DAYS, SHELF_PERCENT = 30, 20
+"""How long a pack stays on a shelf after its locker does without it, and how much of a locker goes within that time;
+guards yesterday's files against whoever took over a session."""
+
+SHELF_CHECK_DAYS = 28
+"""Every pack on a shelf that stays plugged in is read back once in so many days; guards against disks that rot."""
+
+SHELF_PAPERS = 3
+"""Key files, heads and capsules of one locker that stay on a shelf; guards against one that is damaged."""
+
+SHELF_MOST = 16
+"""Shelves one box knows; guards the page and the hourly look at disks."""
 
 HOST_BLOCK_BYTES = 4 * KIB
 """What a peer's shard costs is a multiple of this, as on the disk; guards the disk against a million tiny ones."""

@@ -15,7 +15,8 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def _translated(name: str, folder: Path) -> Iterator[None]:
+def translated(name: str, folder: Path) -> Iterator[None]:
+    """What the system says about ``name`` in ``folder`` as an error of the box."""
     try:
         yield
     except FileNotFoundError:
@@ -75,7 +76,7 @@ class LinuxFile:
 
     def truncate(self, size: int) -> None:
         """Drop everything from ``size`` on."""
-        with _translated(self._name, self._folder):
+        with translated(self._name, self._folder):
             os.ftruncate(self._fd, size)
         self._size = size
 
@@ -97,7 +98,7 @@ class LinuxDisk:
     def create(self, name: str) -> LinuxFile:
         """Create a new file 0600; its folder is created too (and made durable in its parent)."""
         path = self._folder / name
-        with _translated(name, self._folder):
+        with translated(name, self._folder):
             if not path.parent.is_dir():
                 path.parent.mkdir(mode=0o700, parents=True)
                 _sync_dir(path.parent.parent)
@@ -106,13 +107,13 @@ class LinuxDisk:
 
     def reopen(self, name: str) -> LinuxFile:
         """Open an existing file for appending."""
-        with _translated(name, self._folder):
+        with translated(name, self._folder):
             fd = os.open(self._folder / name, os.O_WRONLY | os.O_CLOEXEC)
             return LinuxFile(fd, name, self._folder, os.fstat(fd).st_size)
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         """Positional read. Opens each time: handles are cheap beside a segment, and threads share nothing."""
-        with _translated(name, self._folder):
+        with translated(name, self._folder):
             fd = os.open(self._folder / name, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 data = os.pread(fd, size, offset)
@@ -124,7 +125,7 @@ class LinuxDisk:
 
     def size(self, name: str) -> int:
         """Size in bytes."""
-        with _translated(name, self._folder):
+        with translated(name, self._folder):
             return (self._folder / name).stat().st_size
 
     def names(self, folder: str) -> list[str]:
@@ -140,7 +141,7 @@ class LinuxDisk:
     def replace(self, name: str, data: bytes) -> None:
         """Write atomically and durably: temporary, fsync, rename, fsync of the folder."""
         path = self._folder / name
-        with _translated(name, self._folder):
+        with translated(name, self._folder):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary = path.with_name(path.name + ".tmp")
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -154,12 +155,12 @@ class LinuxDisk:
 
     def remove(self, name: str) -> None:
         """Unlink if there."""
-        with suppress(Missing), _translated(name, self._folder):
+        with suppress(Missing), translated(name, self._folder):
             (self._folder / name).unlink()
 
     def sync_folder(self, folder: str) -> None:
         """fsync(2) of the directory."""
-        with _translated(folder, self._folder):
+        with translated(folder, self._folder):
             _sync_dir(self._folder / folder)
 
     def free_bytes(self) -> int:
