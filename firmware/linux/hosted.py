@@ -38,8 +38,8 @@ from firmware.linux.hosted_keeping import HostedKeeping
 from firmware.linux.hosted_memory import HostedMemory
 from firmware.linux.hosted_places import Ask, Place, place_name
 from firmware.linux.hosted_state import Ears
-from firmware.peer import Caller, Card, HeldCustody, Verdict
-from firmware.peer.messages import Notice, NoticeKind, Rebuild, Seen
+from firmware.peer import Authority, Caller, Card, HeldCustody, Verdict
+from firmware.peer.messages import Notice, NoticeKind, Rebuild, Repair, Role, Seen
 
 __all__ = ["Ears", "HostedShards"]
 
@@ -148,6 +148,23 @@ class HostedShards(HostedKeeping, HostedMemory):
     def rebuild(self, caller: Caller, order: Rebuild, now_ms: int) -> int:
         """Passed on to the service; raises PeerOlder when it repairs for nobody."""
         return self._ears.asked_to_rebuild(caller, order, now_ms)
+
+    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+        """Passed on to the service, which keeps it."""
+        assert caller.box is not None, "only peers introduce"
+        self._ears.introduced(caller.box, card, data, role, until_ms)
+
+    def introduced(self, owner: bytes, box: bytes) -> bool:
+        """Whether ``owner`` said that ``box`` repairs for it."""
+        return self._ears.is_delegate(owner, box)
+
+    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
+        """The cards known to the service."""
+        return self._ears.cards_of(boxes)
+
+    def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:
+        """What the service repaired for a locker."""
+        return self._ears.repairs_of(authority.locker, after_ms)
 
     # The owner of this box
 

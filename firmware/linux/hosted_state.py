@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,7 +19,7 @@ from firmware.linux.hosted_files import room, shard_files
 from firmware.linux.hosted_places import Peer, Place, Places, place_name
 from firmware.linux.hosted_rows import HostedRows
 from firmware.peer import Authority, Caller, Card
-from firmware.peer.messages import Notice, Rebuild
+from firmware.peer.messages import Notice, Rebuild, Repair, Role
 from firmware.ports import Clock
 
 _FORMAT: Final = b"lockerbox hosted 1\n"
@@ -48,6 +48,21 @@ class Ears:
     def asked_to_rebuild(self, caller: Caller, order: Rebuild, now_ms: int) -> int:  # noqa: ARG002 for those who override it
         """Take an order to repair, return its number; raises PeerOlder: this box repairs for nobody."""
         raise PeerOlder(what=order.OP)
+
+    def introduced(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+        """A peer says that the box of ``card`` acts with it."""
+
+    def is_delegate(self, owner: bytes, box: bytes) -> bool:  # noqa: ARG002 for those who override it
+        """Whether ``owner`` introduced ``box`` as its delegate."""
+        return False
+
+    def cards_of(self, boxes: Sequence[bytes]) -> Sequence[bytes]:  # noqa: ARG002 for those who override it
+        """The newest cards of these boxes, as signed."""
+        return ()
+
+    def repairs_of(self, locker: bytes, after_ms: int) -> Sequence[Repair]:  # noqa: ARG002 for those who override it
+        """What this box repaired for a locker, the oldest first."""
+        return ()
 
 
 class _Journal(Protocol):

@@ -22,6 +22,7 @@ from firmware.peer.asking import (
 )
 from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox
 from firmware.peer.invitations import Ticket, Way, read_ticket
+from firmware.peer.listing import ShardList, check_listed
 from firmware.peer.manifests import ManifestPack, manifest_parts, read_manifest
 from firmware.peer.pairing import Invitation, Invitations, InvitationState, Joining, OwnersSay
 from firmware.peer.signed import (
@@ -71,10 +72,12 @@ __all__ = [
     "Permit",
     "Piece",
     "Receipt",
+    "ShardList",
     "Ticket",
     "Verdict",
     "Way",
     "ask",
+    "check_listed",
     "check_permit",
     "custody_verdict",
     "get_shard",

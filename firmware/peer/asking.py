@@ -204,10 +204,12 @@ class Piece:
     owner: bytes = b""
     """Our own box key, which the receipt must name."""
     permit: bytes | None = None
+    proof: bytes | None = None
+    """With a permit to place: that it lists the shard."""
 
 
-_AGAIN: Final = (LinkLost, WrongOffset, PeerWrongHash, ShardWrong)
-"""What is tried again from where the host says it stands."""
+_AGAIN: Final = (LinkLost, WrongOffset, PeerWrongHash, ShardWrong, ShardMissing)
+"""What is tried again from where the host says it stands; a host that finds its copy spoilt says that it has none."""
 
 
 def put_shard(piece: Piece, source: Source) -> Conversation[Receipt]:
@@ -234,7 +236,7 @@ def _put_once(piece: Piece, source: Source) -> Conversation[Receipt]:
     if how is Keeping.HELD or offset > piece.whole:
         offset = piece.whole
     size = piece.whole - offset
-    put = Put(piece.locker, piece.shard, piece.whole, offset, piece.permit)
+    put = Put(piece.locker, piece.shard, piece.whole, offset, piece.permit, piece.proof)
     heard = yield Call(put, size, _digest(source, offset, size), source, offset) if size else Call(put)
     putted: Putted = heard.answer
     if putted.receipt is None:

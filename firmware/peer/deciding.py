@@ -23,11 +23,13 @@ from firmware.errors import (
 from firmware.peer import messages as m
 from firmware.peer.frames import FrameHead
 from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox
+from firmware.peer.listing import check_listed
 from firmware.peer.pairing import Invitations
 from firmware.peer.signed import (
     MAY_PLACE,
     MAY_READ,
     HeldCustody,
+    Permit,
     Receipt,
     check_permit,
     read_card,
@@ -53,6 +55,8 @@ class Deciding:
         decide = _HOW.get(type(request))
         if decide is None:
             raise PeerOlder(what=request.OP)
+        if self._caller.guest and type(request) not in _GUESTS:
+            raise PeerUnpaired
         return decide(self, request, body, now_ms)
 
     # Who asks
@@ -67,13 +71,16 @@ class Deciding:
         box = self._box()
         held = self._host.custodies(locker)
         for each in held:
-            if each.record.box == box:
+            if each.record.box == box and not self._caller.guest:
                 return Authority(box, each)
         if not held:
             raise CustodyMissing
         if permit is None or not right:
             raise CustodyMoved
-        return Authority(box, _permitted(held, permit, box, right, now_ms))
+        by, checked = _permitted(held, permit, box, right, now_ms)
+        if box != self._own.key.public and not self._host.introduced(by.record.box, box):
+            raise PermitWrong(why="the owner's box did not introduce the one that brings it")
+        return Authority(box, by, checked)
 
     # Meeting
 
@@ -152,8 +159,15 @@ class Deciding:
         """Open the way for a body, before its first byte is taken."""
         if request.offset + size > request.whole:
             raise PeerGarbled(why="a put goes beyond the end of its shard")
-        by = self.authority(request.locker, request.permit, MAY_PLACE, now_ms)
+        by = self._placing(request, now_ms)
         return self._host.begin_put(by, request.shard, request.whole, request.offset, size)
+
+    def _placing(self, request: m.Put, now_ms: int) -> Authority:
+        """A delegate puts down what its permit lists: shards of the owner, made again, and nothing else."""
+        by = self.authority(request.locker, request.permit, MAY_PLACE, now_ms)
+        if by.permit is not None:
+            check_listed(by.permit.listed, by.permit.count, request.shard, request.proof or b"")
+        return by
 
     def end_put(self, request: m.Put, arriving: Arriving, head: FrameHead | None, now_ms: int) -> Reply:
         """The body came whole and right."""
@@ -166,7 +180,7 @@ class Deciding:
 
     def put(self, request: m.Put, _body: bytes, now_ms: int) -> Reply:
         """A put without bytes asks for the receipt of a shard that is held."""
-        by = self.authority(request.locker, request.permit, MAY_PLACE, now_ms)
+        by = self._placing(request, now_ms)
         whole, received_ms = self._host.received_ms(by, request.shard)
         if whole != request.whole:
             raise ShardWrong
@@ -264,18 +278,37 @@ class Deciding:
             raise PeerGarbled(why="an order to rebuild names shards that do not exist")
         return m.RebuildTaken(self._host.rebuild(self._caller, request, now_ms)), b""
 
+    # Helping
 
-def _permitted(held: Any, permit: bytes, box: bytes, right: int, now_ms: int) -> HeldCustody:
-    """The custody record whose box signed the permit."""
+    def introduce(self, request: m.Introduce, _body: bytes, _now_ms: int) -> Reply:
+        """Only a peer introduces others; what they may do their permits say."""
+        self._box()
+        try:
+            card = read_card(request.card)
+        except BadSeal:
+            raise PeerGarbled(why="the card it passes on is not signed by its box") from None
+        self._host.introduce(self._caller, card, request.card, m.Role(request.role), request.until_ms)
+        return m.Done(), b""
+
+    def whereabouts(self, request: m.Whereabouts, _body: bytes, _now_ms: int) -> Reply:
+        """Cards, to peers and to boxes they introduced: who asks had the keys from somebody already."""
+        self._box()
+        return m.Cards(tuple(self._host.whereabouts(request.boxes))), b""
+
+    def repaired(self, request: m.Repaired, _body: bytes, _now_ms: int) -> Reply:
+        """What was made again here for the locker of the caller."""
+        return m.Repairs(tuple(self._host.repaired(self.authority(request.locker), request.after_ms))), b""
+
+
+def _permitted(held: Any, permit: bytes, box: bytes, right: int, now_ms: int) -> tuple[HeldCustody, Permit]:
+    """The custody record whose box signed the permit, and what it says."""
     problem = PermitWrong(why="the owner's box did not sign it")
     for each in held:
         assert isinstance(each, HeldCustody)
         try:
-            check_permit(permit, each.record, box, right, now_ms)
+            return each, check_permit(permit, each.record, box, right, now_ms)
         except PermitWrong as error:
             problem = error
-        else:
-            return each
     raise problem
 
 
@@ -306,4 +339,11 @@ _HOW: Final[Mapping[type[m.Request[Any]], _Decide]] = {
     m.ManifestPut: Deciding.manifest_put,
     m.ManifestGet: Deciding.manifest_get,
     m.Rebuild: Deciding.rebuild,
+    m.Introduce: Deciding.introduce,
+    m.Whereabouts: Deciding.whereabouts,
+    m.Repaired: Deciding.repaired,
 }
+_GUESTS: Final = frozenset(
+    {m.Ping, m.Reserve, m.Status, m.Put, m.Get, m.Audit, m.AuditWhole, m.Prove, m.Whereabouts},
+)
+"""What a box may ask that only somebody else knows; all but ping and whereabouts with a permit."""

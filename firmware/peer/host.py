@@ -12,8 +12,21 @@ from typing import Protocol
 
 from firmware.errors import PeerBusy
 from firmware.limits import PEER_PUTS, PEER_REQUESTS
-from firmware.peer.messages import Capsule, Head, Keeping, Lease, ManifestPart, Notice, Pick, Rebuild, Reserved, Seen
-from firmware.peer.signed import Card, Custody, HeldCustody, Verdict
+from firmware.peer.messages import (
+    Capsule,
+    Head,
+    Keeping,
+    Lease,
+    ManifestPart,
+    Notice,
+    Pick,
+    Rebuild,
+    Repair,
+    Reserved,
+    Role,
+    Seen,
+)
+from firmware.peer.signed import Card, Custody, HeldCustody, Permit, Verdict
 from firmware.seal import SigningKey
 
 
@@ -28,10 +41,14 @@ class OwnBox:
 
 @dataclass
 class Caller:
-    """One link to another box: the box key pinned for the key it proved (None: a stranger), and what is under way."""
+    """One link to another box: the box key pinned for the key it proved (None: a stranger), and what is under way.
+
+    A ``guest`` is in no circle with this box; somebody who is introduced it. It may use a permit and nothing else.
+    """
 
     endpoint: bytes
     box: bytes | None
+    guest: bool = False
     requests: int = 0
     puts: int = 0
 
@@ -54,6 +71,8 @@ class Authority:
 
     box: bytes
     custody: HeldCustody
+    permit: Permit | None = None
+    """What lets a delegate ask."""
 
     @property
     def locker(self) -> bytes:
@@ -68,7 +87,7 @@ class Authority:
     @property
     def delegated(self) -> bool:
         """True when a permit, not custody, lets this box ask."""
-        return self.box != self.record.box
+        return self.permit is not None
 
 
 class Arriving(Protocol):
@@ -117,6 +136,24 @@ class Host(Protocol):
 
     def vouch(self, caller: Caller, seen: Sequence[Seen], now_ms: int) -> None:
         """A peer heard the boxes of these lockers; times from the future count as now."""
+        ...
+
+    # Helping
+
+    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+        """A peer says that the box of ``card`` (verified) acts with it; ``data`` is the card as signed. PeerBusy."""
+        ...
+
+    def introduced(self, owner: bytes, box: bytes) -> bool:
+        """Whether ``owner`` said that ``box`` is its delegate, and did not take it back."""
+        ...
+
+    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
+        """The cards known here of these boxes, as signed."""
+        ...
+
+    def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:
+        """What this box repaired for a locker after ``after_ms``, the oldest first."""
         ...
 
     # Keeping

@@ -9,6 +9,7 @@ from firmware.errors import PeerGarbled
 from firmware.limits import (
     PEER_AUDIT_LEAVES,
     PEER_BODY_BYTES,
+    PEER_LISTED_BYTES,
     PEER_LOCKERS,
     PEER_PIECE_BYTES,
     PEER_PROOF_LEAVES,
@@ -83,7 +84,10 @@ class Putted:
 
 @dataclass(frozen=True)
 class Put(Request[Putted]):
-    """The bytes of a shard of ``whole`` bytes from ``offset`` on. Without a body: the receipt of a held shard again."""
+    """The bytes of a shard of ``whole`` bytes from ``offset`` on. Without a body: the receipt of a held shard again.
+
+    With a permit ``proof`` shows that the permit lists the shard.
+    """
 
     OP, ANSWER, BODY = "put", Putted, PEER_BODY_BYTES
     locker: bytes = key(ID)
@@ -91,6 +95,7 @@ class Put(Request[Putted]):
     whole: int = key(SHARD_BYTES)
     offset: int = key(Uint(PEER_BODY_BYTES))
     permit: bytes | None = key(PERMIT, optional=True)
+    proof: bytes | None = key(Raw(4, PEER_LISTED_BYTES), optional=True)
 
 
 @dataclass(frozen=True)

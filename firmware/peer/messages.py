@@ -22,6 +22,7 @@ from firmware.peer.asked import (
 )
 from firmware.peer.cbor import Value
 from firmware.peer.fields import Text, read_part
+from firmware.peer.helping import Cards, Introduce, Repair, Repaired, Repairs, Role, Whereabouts
 from firmware.peer.keeping import (
     Audit,
     Audited,
@@ -95,6 +96,7 @@ __all__ = [
     "Capsule",
     "CapsuleGet",
     "CapsulePut",
+    "Cards",
     "CustodyState",
     "DeleteAsk",
     "DeleteCancel",
@@ -107,6 +109,7 @@ __all__ = [
     "HeadKnown",
     "HeadSet",
     "Hello",
+    "Introduce",
     "Keeping",
     "Lease",
     "ManifestGet",
@@ -133,14 +136,19 @@ __all__ = [
     "RebuildTaken",
     "Renew",
     "Renewed",
+    "Repair",
+    "Repaired",
+    "Repairs",
     "Request",
     "Reserve",
     "Reserved",
+    "Role",
     "Seen",
     "Status",
     "Statuses",
     "Vouch",
     "Wanted",
+    "Whereabouts",
     "read_request",
 ]
 
@@ -169,6 +177,9 @@ ALL: Final[tuple[type[Request[Any]], ...]] = (
     ManifestPut,
     ManifestGet,
     Rebuild,
+    Introduce,
+    Whereabouts,
+    Repaired,
 )
 
 REQUESTS: Final[Mapping[str, type[Request[Any]]]] = {each.OP: each for each in ALL}

@@ -139,13 +139,18 @@ MAY_READ, MAY_PLACE = 1, 2
 
 @dataclass(frozen=True)
 class Permit:
-    """Lets another box repair a locker: signed by the box that acts for the locker, valid for one custody epoch."""
+    """Lets another box repair a locker: signed by the box that acts for the locker, valid for one custody epoch.
+
+    What it may put down are the ``count`` shards of the list with this root (``ShardList``), nothing else.
+    """
 
     locker: bytes = key(ID)
     epoch: int = key(Uint(0xFFFF_FFFF, 1))
     delegate: bytes = key(HASH)
     rights: int = key(Uint(3, 1))
     not_after_ms: int = key(Uint())
+    count: int = key(Uint(0xFFFF_FFFF))
+    listed: bytes = key(HASH)
 
     def signed(self, box_key: SigningKey) -> bytes:
         """Return the bytes a delegate shows."""

@@ -32,7 +32,20 @@ from firmware.peer import (
     custody_verdict,
     head_order,
 )
-from firmware.peer.messages import Capsule, Head, Keeping, Lease, ManifestPart, Notice, Pick, Rebuild, Reserved, Seen
+from firmware.peer.messages import (
+    Capsule,
+    Head,
+    Keeping,
+    Lease,
+    ManifestPart,
+    Notice,
+    Pick,
+    Rebuild,
+    Repair,
+    Reserved,
+    Role,
+    Seen,
+)
 from tests.vectors.counted_entropy import CountedEntropy
 from tests.vectors.peer_examples import NOW, card, key
 
@@ -53,6 +66,8 @@ class MemoryHost:
         self.manifests: dict[tuple[bytes, int], tuple[ManifestPart, bytes]] = {}
         self.doomed: dict[bytes, int] = {}
         self.told: list[object] = []
+        self.known: dict[tuple[bytes, bytes], tuple[bytes, Role]] = {}
+        self.repairs: list[Repair] = []
         self.free_ms = 0
 
     def used(self) -> int:
@@ -81,6 +96,19 @@ class MemoryHost:
 
     def vouch(self, caller: Caller, seen: Sequence[Seen], now_ms: int) -> None:
         self.told.extend(seen)
+
+    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+        assert caller.box is not None
+        self.known[caller.box, card.box] = (data, role)
+
+    def introduced(self, owner: bytes, box: bytes) -> bool:
+        return self.known.get((owner, box), (b"", Role.NOBODY))[1] is Role.DELEGATE
+
+    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
+        return [data for (_, box), (data, _role) in self.known.items() if box in boxes]
+
+    def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:
+        return [each for each in self.repairs if each.time_ms > after_ms]
 
     def reserve(self, authority: Authority, size: int, now_ms: int) -> Reserved:
         return Reserved(min(size, self.quota - self.used()), self.quota, self.used())

@@ -18,9 +18,12 @@ from firmware.peer import (
     Answering,
     Asking,
     Call,
+    Caller,
     Permit,
     Piece,
+    ShardList,
     ask,
+    check_listed,
     get_shard,
     greet,
     manifest_parts,
@@ -56,6 +59,9 @@ class Circle:
     def put(self) -> None:
         talk(put_shard(self.piece, source), self.line.perform)
 
+    def introduce(self, box: MemoryBox, role: m.Role = m.Role.DELEGATE) -> None:
+        self.line.perform(Call(m.Introduce(box.own.card, role, NOW + DAY_MS)))
+
     def another(self, name: str) -> tuple[MemoryBox, Line]:
         box = MemoryBox(name)
         return box, Line(self.host, box.caller(), random.Random(2))
@@ -64,6 +70,14 @@ class Circle:
         with pytest.raises(BoxError) as told:
             (line or self.line).perform(Call.with_body(request, body))
         return told.value.code
+
+
+def permit_of(
+    owner: MemoryBox, delegate: MemoryBox, rights: int, *, epoch: int = 1, listed: ShardList | None = None
+) -> bytes:
+    listed = listed or ShardList([])
+    to = delegate.own.key.public
+    return Permit(LOCKER, epoch, to, rights, NOW + DAY_MS, listed.count, listed.root).signed(owner.own.key)
 
 
 def source(offset: int, count: int) -> bytes:
@@ -178,8 +192,10 @@ def test_a_delegate_with_a_permit_may_read_and_place_and_nothing_else(circle: Ci
     circle.put()
     friend, line = circle.another("friend")
     until = NOW + DAY_MS
-    permit = Permit(LOCKER, 1, friend.own.key.public, MAY_READ, until).signed(circle.owner.own.key)
+    permit = permit_of(circle.owner, friend, MAY_READ)
     get = m.Get(LOCKER, ID, 0, 10, permit)
+    assert circle.refuses(get, line=line) == "permit-wrong", "nobody introduced it"
+    circle.introduce(friend)
     assert talk(ask(Call(get)), line.perform).body == CONTENT[:10]
     assert circle.refuses(m.Reserve(LOCKER, 10, permit), line=line) == "permit-wrong"
     assert circle.refuses(m.DeleteAsk(LOCKER, (ID,), NOW), line=line) == "custody-moved"
@@ -187,17 +203,78 @@ def test_a_delegate_with_a_permit_may_read_and_place_and_nothing_else(circle: Ci
     assert circle.refuses(get, line=line) == "permit-wrong"
     line.now_ms = NOW
     for wrong in (
-        Permit(LOCKER, 1, friend.own.key.public, MAY_READ, until).signed(friend.own.key),
-        Permit(LOCKER, 2, friend.own.key.public, MAY_READ, until).signed(circle.owner.own.key),
-        Permit(LOCKER, 1, key("other").public, MAY_READ, until).signed(circle.owner.own.key),
+        permit_of(friend, friend, MAY_READ),
+        permit_of(circle.owner, friend, MAY_READ, epoch=2),
+        permit_of(circle.owner, MemoryBox("other"), MAY_READ),
         b"\x80",
     ):
         assert circle.refuses(replace(get, permit=wrong), line=line) == "permit-wrong"
+    circle.introduce(friend, m.Role.NOBODY)
+    assert circle.refuses(get, line=line) == "permit-wrong", "the owner took it back"
+
+
+def test_a_delegate_puts_down_what_its_permit_lists_and_no_other_byte(circle: Circle) -> None:
+    friend, line = circle.another("friend")
+    circle.introduce(friend)
+    listed = ShardList([ID, SHARD])
+    permit = permit_of(circle.owner, friend, MAY_PLACE, listed=listed)
+    piece = replace(circle.piece, owner=friend.own.key.public, permit=permit, proof=listed.proof(ID))
+    garbage = b"not of the owner" * 10
+    lie = replace(piece, shard=blake3(garbage).digest(), whole=len(garbage))
+    for proof in (None, listed.proof(ID), ShardList([ID, lie.shard]).proof(lie.shard)):
+        with pytest.raises(errors.PermitWrong):
+            talk(put_shard(replace(lie, proof=proof), lambda at, count: garbage[at : at + count]), line.perform)
+    assert not circle.host.host.held and not circle.host.host.partial
+    receipt = talk(put_shard(piece, source), line.perform)
+    assert (receipt.owner, receipt.shard) == (friend.own.key.public, ID)
+    assert talk(put_shard(circle.piece, source), circle.line.perform).owner == circle.owner.own.key.public
+
+
+def test_a_guest_has_its_permit_and_nothing_else(circle: Circle) -> None:
+    circle.put()
+    friend = MemoryBox("friend")
+    guest = Line(circle.host, Caller(friend.own.endpoint, friend.own.key.public, guest=True), random.Random(3))
+    circle.introduce(friend)
+    permit = permit_of(circle.owner, friend, MAY_READ | MAY_PLACE)
+    assert guest.perform(Call(m.Get(LOCKER, ID, 0, 10, permit))).body == CONTENT[:10]
+    assert guest.perform(Call(m.Whereabouts((friend.own.key.public,)))).answer.cards == (friend.own.card,)
+    allowed = {m.Ping, m.Reserve, m.Status, m.Put, m.Get, m.Audit, m.AuditWhole, m.Prove, m.Whereabouts}
+    for request, body, _, _ in EXAMPLES:
+        if type(request) not in allowed and request.OP not in m.PAIRING:
+            assert circle.refuses(request, body, line=guest) == "peer-unpaired", request.OP
+    assert circle.refuses(m.Get(LOCKER, ID, 0, 10), line=guest) == "custody-moved"
+
+
+def test_what_was_repaired_is_told_to_whoever_acts_for_the_locker(circle: Circle) -> None:
+    circle.host.host.repairs = [m.Repair(SHARD, ID, NOW), m.Repair(ID, SHARD, NOW + 1)]
+    told = circle.line.perform(Call(m.Repaired(LOCKER, NOW))).answer
+    assert told.repairs == (m.Repair(ID, SHARD, NOW + 1),)
+    _, line = circle.another("friend")
+    assert circle.refuses(m.Repaired(LOCKER, 0), line=line) == "custody-moved"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13])
+def test_a_list_shows_its_own_shards_and_no_others(count: int) -> None:
+    ids = [blake3(bytes([each])).digest() for each in range(count)]
+    listed = ShardList([*ids, *ids])
+    assert listed.count == count
+    for each in ids:
+        check_listed(listed.root, count, each, listed.proof(each))
+        for wrong in (listed.proof(each)[:-1], listed.proof(each) + bytes(32), b"", bytes(4)):
+            if wrong != listed.proof(each):
+                with pytest.raises(errors.PermitWrong):
+                    check_listed(listed.root, count, each, wrong)
+        with pytest.raises(errors.PermitWrong):
+            check_listed(listed.root, count, SHARD, listed.proof(each))
+    with pytest.raises(errors.PermitWrong):
+        listed.proof(SHARD)
+    with pytest.raises(errors.PermitWrong):
+        check_listed(ShardList([]).root, 0, SHARD, bytes(4))
 
 
 def test_a_manifest_and_an_order_to_rebuild_need_a_permit_for_the_box_they_are_given_to(circle: Circle) -> None:
-    mine = Permit(LOCKER, 1, circle.host.own.key.public, MAY_READ | MAY_PLACE, NOW + 1).signed(circle.owner.own.key)
-    other = Permit(LOCKER, 1, key("other").public, MAY_READ | MAY_PLACE, NOW + 1).signed(circle.owner.own.key)
+    mine = permit_of(circle.owner, circle.host, MAY_READ | MAY_PLACE)
+    other = permit_of(circle.owner, MemoryBox("other"), MAY_READ | MAY_PLACE)
     circle.line.perform(Call.with_body(m.ManifestPut(LOCKER, 1, 0, 1, mine), MANIFEST))
     assert circle.refuses(m.ManifestPut(LOCKER, 1, 0, 1, other), MANIFEST) == "permit-wrong"
     assert circle.refuses(m.ManifestPut(LOCKER, 1, 1, 1, mine), MANIFEST) == "peer-garbled"

@@ -8,7 +8,7 @@ import cbor2
 from blake3 import blake3
 
 from firmware.errors import BoxError, PeerOffersLess, PeerVersion, WrongOffset
-from firmware.peer import Card, Custody, ManifestPack, Permit, Receipt, manifest_parts
+from firmware.peer import Card, Custody, ManifestPack, Permit, Receipt, ShardList, manifest_parts
 from firmware.peer import messages as m
 from firmware.peer.fields import write_part
 from firmware.peer.frames import frame
@@ -34,7 +34,8 @@ def card(name: str, number: int = 1) -> Card:
 OWNER, HOST = key("owner"), key("host")
 OWNER_CARD, HOST_CARD = card("owner").signed(OWNER), card("host", 2).signed(HOST)
 CUSTODY = Custody(LOCKER, 1, OWNER.public, NOW).signed(key("custody"))
-PERMIT = Permit(LOCKER, 1, HOST.public, 3, NOW + 86_400_000).signed(OWNER)
+LISTED = ShardList([SHARD, OTHER])
+PERMIT = Permit(LOCKER, 1, HOST.public, 3, NOW + 86_400_000, LISTED.count, LISTED.root).signed(OWNER)
 RECEIPT = Receipt(LOCKER, SHARD, 100_000, OWNER.public, HOST.public, NOW).signed(HOST)
 HEADER = cbor2.dumps([1, 7, OTHER, NOW, SHARD, 3])
 HEAD = m.Head(HEADER, key("head").sign(b"lockerbox link v1\n" + HEADER), key("head").public)
@@ -60,7 +61,7 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
     (m.PairConfirm(yes=True), b"", m.PairAnswered("waiting"), b""),
     (m.Reserve(LOCKER, 1 << 30), b"", m.Reserved(1 << 29, 1 << 38, 5), b""),
     (m.Status(LOCKER, (SHARD, OTHER), PERMIT), b"", m.Statuses(b"\2\1", (64,)), b""),
-    (m.Put(LOCKER, SHARD, 100_000, 98_976, PERMIT), BODY, m.Putted(100_000, RECEIPT), b""),
+    (m.Put(LOCKER, SHARD, 100_000, 98_976, PERMIT, LISTED.proof(SHARD)), BODY, m.Putted(100_000, RECEIPT), b""),
     (m.Get(LOCKER, SHARD, 0, 1024), b"", m.Got(100_000), BODY),
     (m.Renew((LOCKER,)), b"", m.Renewed((m.Lease(LOCKER, NOW + 1),)), b""),
     (m.DeleteAsk(LOCKER, (SHARD,), NOW), b"", m.DeleteSet(NOW + 2_592_000_000, 1), b""),
@@ -80,6 +81,9 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
         m.RebuildTaken(9),
         b"",
     ),
+    (m.Introduce(HOST_CARD, m.Role.DELEGATE, NOW + 86_400_000), b"", m.Done(), b""),
+    (m.Whereabouts((HOST.public, OTHER)), b"", m.Cards((HOST_CARD,)), b""),
+    (m.Repaired(LOCKER, NOW), b"", m.Repairs((m.Repair(SHARD, HOST.public, NOW + 1),)), b""),
 ]
 
 REFUSALS: list[BoxError] = [
