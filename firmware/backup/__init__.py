@@ -25,6 +25,7 @@ from firmware.backup.actions import (
     Vouch,
 )
 from firmware.backup.caps import UNLIMITED, Bucket, Caps, HourWindow, Way
+from firmware.backup.delegates import Care, HostSeen, Proof
 from firmware.backup.delegating import Around, Rebuilding, delegate_work
 from firmware.backup.facts import Changes
 from firmware.backup.health import Needed, Sum, happiness
@@ -61,10 +62,12 @@ __all__ = [
     "CancelDelete",
     "Caps",
     "Capsule",
+    "Care",
     "Changes",
     "CircleView",
     "Former",
     "Head",
+    "HostSeen",
     "HourWindow",
     "Lay",
     "Locker",
@@ -76,6 +79,7 @@ __all__ = [
     "Peer",
     "PeerState",
     "PickedShard",
+    "Proof",
     "Rebuilding",
     "Renew",
     "Reserve",

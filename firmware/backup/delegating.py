@@ -2,7 +2,7 @@
 
 No delegate asks another one. All of them weigh every pack by the same hash (highest random weight, Thaler and
 Ravishankar 1998) and rebuild those they weigh heaviest for among the delegates that are there, so two seldom do the
-same work, and if they do, only a shard too many results.
+same work, and if they do, only a shard too many results. Each day the work is not done, the next one may do it too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from firmware.backup.states import RULES, Rules
+from firmware.backup.states import DAY, RULES, Rules
 from firmware.peer import ManifestPack
 
 
@@ -27,6 +27,8 @@ class Around:
     owner_silent_ms: int
     lost_long: bool = False
     """The lost hosts are lost for more than a week; else only packs with at most k + 1 shards left are made whole."""
+    waited_ms: int = 0
+    """How long somebody should have done it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def delegate_work(packs: Iterable[ManifestPack], around: Around, rules: Rules = 
     for pack in packs:
         alive = [any(host not in around.lost for host in shard.hosts) for shard in pack.shards]
         spare = sum(alive) - pack.k
-        if all(alive) or spare < 0 or not (around.lost_long or spare <= 1) or chosen(pack.digest, around) != around.me:
+        gone = any(not shard.hosts for shard in pack.shards)  # missing or wrong, or the owner did not come to it
+        if all(alive) or spare < 0 or not (around.lost_long or spare <= 1 or gone) or not _ours(pack.digest, around):
             continue
         wanted = _new_hosts(pack, alive, around.room)
         if wanted:
@@ -57,6 +60,15 @@ def chosen(digest: bytes, around: Around) -> bytes:
     """Return the delegate that cares for the pack with this digest."""
     there = {*around.delegates, around.me} - set(around.lost)
     return max(there or {around.me}, key=lambda key: blake3(digest + key).digest())
+
+
+def _ours(digest: bytes, around: Around) -> bool:
+    """Whether this delegate is the one, or one of the next ones after the first did nothing for days."""
+    if chosen(digest, around) == around.me:
+        return True
+    there = {*around.delegates, around.me} - set(around.lost)
+    heavy = sorted(there, key=lambda key: blake3(digest + key).digest(), reverse=True)
+    return around.me in heavy[: 1 + around.waited_ms // DAY]
 
 
 def _new_hosts(pack: ManifestPack, alive: Sequence[bool], room: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:
