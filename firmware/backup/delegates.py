@@ -160,6 +160,8 @@ def found(facts: Facts, pack_id: bytes, k: int, index: int, key: bytes) -> None:
     if pack is None or peer is None or pack.dropped_at >= 0 or (index, peer.number) in receipted(pack, k):
         return
     lay = lay_of(pack, k)
+    if k == 1 and lay is not None:  # every shard is the same bytes: it takes the place of one that is not there
+        index = next((at for at in range(lay.n) if not _well_kept(facts, lay, at)), index)
     facts.latest[peer.number, pack.locker] = pack.id
     standing = facts.standing(peer.number, pack.locker)
     if standing.good_at < 0:

@@ -74,6 +74,8 @@ class Facts:
         self.night_at_ms = 0
         self.whole_at = 0
         self.whole_next = 0
+        self.shrunk_at = -1
+        """Awake time since when the circle is one household too small for the layout it had; -1 it is not."""
         self.peers: dict[bytes, Peer] = {}
         self.by_number: dict[int, Peer] = {}
         self.lockers: dict[bytes, Locker] = {}
@@ -81,7 +83,10 @@ class Facts:
         self.order: list[bytes] = []
         self.standings: dict[tuple[int, bytes], Standing] = {}
         self.changes = Changes()
-        # What follows is worked out from the above, and never written down.
+        self._begin()
+
+    def _begin(self) -> None:
+        """What follows is worked out from the rest, and never written down."""
         self.groups: dict[tuple[bytes, Lay], Group] = {}
         self.held: Counter[tuple[int, bytes]] = Counter()
         self.dropped: dict[bytes, None] = {}
@@ -106,6 +111,8 @@ class Facts:
         self.ladder = 0
         self.ladder_at = 0
         self.settled = False
+        self.graced = False
+        """Whether packs of the larger circle keep their layout for now: it is one household too small, not for long."""
         self.waiting_next = 0
         self.relaid: set[bytes] = set()
         self.alarmed: set[tuple[str, bytes]] = set()

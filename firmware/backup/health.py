@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from firmware.backup.facts import Facts
+from firmware.backup.ladder import full, in_grace
 from firmware.backup.states import Lay, Mark, Pack, PeerState, Safety, SafetyState
 
 NOTHING = Safety(SafetyState.HERE)
@@ -51,10 +52,14 @@ def refresh(facts: Facts) -> None:
         facts.safeties.clear()
 
 
-def judge(k: int, n: int, happy: int, *, receipted: bool) -> Safety:
-    """Return the badge of a pack in layout k/n of which ``happy`` shards count."""
-    if happy >= min(k + 2, n):
-        return Safety(SafetyState.SAFE, happy - k, happy)
+def judge(facts: Facts, lay: Lay, happy: int, *, receipted: bool) -> Safety:
+    """Return the badge of a pack laid out like this of which ``happy`` shards count.
+
+    SAFE has what the layout and the size of the circle allow; a circle that waits for one more household has one spare
+    shard, and the badge says so.
+    """
+    if happy >= (lay.k + 1 if in_grace(facts, lay) else full(facts, lay)):
+        return Safety(SafetyState.SAFE, happy - lay.k, happy)
     return Safety(SafetyState.GOING) if receipted else NOTHING
 
 
@@ -77,7 +82,7 @@ def _judged(facts: Facts, pack: Pack) -> Safety:
         return NOTHING
     happy = happiness(holders(facts, pack, lay.k, proven=True))
     receipted = bool(lay.held() or pack.formers or (pack.next and pack.next.held()))
-    return judge(lay.k, lay.n, happy, receipted=receipted)
+    return judge(facts, lay, happy, receipted=receipted)
 
 
 def holders(facts: Facts, pack: Pack, k: int, *, proven: bool = False) -> dict[int, set[str]]:
@@ -125,7 +130,7 @@ def summary(facts: Facts, locker: bytes | None = None) -> dict[Safety, Sum]:
         kind = facts.safeties.get((owner, lay))
         if kind is None:
             happy = happiness(_plain_holders(facts, owner, lay))
-            kind = judge(lay.k, lay.n, happy, receipted=bool(lay.held())) if lay.k else NOTHING
+            kind = judge(facts, lay, happy, receipted=bool(lay.held())) if lay.k else NOTHING
             facts.safeties[owner, lay] = kind
         before = found.get(kind, Sum())
         found[kind] = Sum(before.packs + group.packs, before.size + group.size)

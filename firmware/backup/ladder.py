@@ -2,7 +2,8 @@
 
 The rungs are those of docs/formats/shard.md. Growing inside a rung keeps every shard; another k lays the pack out anew
 beside the old layout. A circle that shrinks keeps its layout as long as that is as good as what the smaller circle
-would get, so that one lost household costs one shard a pack and not a new layout.
+would get, so that one lost household costs one shard a pack and not a new layout. When it is one household short of
+that and every pack still has a spare shard, it waits ``Rules.grace_ms`` for somebody to take the place.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 
 from firmware.backup.facts import Facts, Order
 from firmware.backup.states import IN_CIRCLE, Lay, Mark, Pack, PeerState
-from firmware.shard import Layout, layout_for
+from firmware.shard import LAYOUTS, Layout, layout_for
 
 URGENT: Final = 0
 """Rank of packs that lost all their spare shards; 1 is precious, 2 and more the kinds, RELAY and more new layouts."""
@@ -43,7 +44,7 @@ def goal(facts: Facts, pack: Pack) -> Goal | None:
         return Goal(target.k, target.n)
     if pack.next is not None and pack.next.k == target.k:
         return Goal(target.k, target.n, anew=True)
-    if facts.settled and (target.k > lay.k or _worse(lay, facts.ladder, target)):
+    if facts.settled and (target.k > lay.k or _worse(lay, facts.ladder, target)) and not in_grace(facts, lay):
         return Goal(target.k, target.n, anew=True)
     return Goal(lay.k, lay.n)
 
@@ -51,6 +52,24 @@ def goal(facts: Facts, pack: Pack) -> Goal | None:
 def _worse(lay: Lay, count: int, target: Layout) -> bool:
     """Whether so few households leave the old layout fewer spare shards than the layout of the smaller circle has."""
     return min(lay.n, count) - lay.k < target.spare
+
+
+def one_short(count: int) -> bool:
+    """Whether so few households leave one spare shard to a layout whose ``k`` is more than that of their own."""
+    target = layout_for(count)
+    return target is not None and any(each.k == count - 1 and each.k > target.k for each in LAYOUTS)
+
+
+def in_grace(facts: Facts, lay: Lay) -> bool:
+    """Whether packs laid out like this wait for one more household."""
+    return facts.graced and lay.k == facts.ladder - 1
+
+
+def full(facts: Facts, lay: Lay) -> int:
+    """Return how many shards of ``lay`` must count so that nothing is missing: k + 2, or all the circle can have."""
+    target = layout_for(facts.ladder)
+    most = target.n if target is not None and target.k == lay.k else lay.n
+    return min(lay.k + 2, lay.n, most)
 
 
 def lost_slots(facts: Facts, lay: Lay) -> frozenset[int]:

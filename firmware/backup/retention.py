@@ -14,6 +14,7 @@ from typing import Final
 from firmware.backup.actions import Action, Alarm, AlarmKind, AskDelete, CancelDelete, OldShard
 from firmware.backup.facts import Facts
 from firmware.backup.health import safety
+from firmware.backup.ladder import full
 from firmware.backup.shipping import line_up
 from firmware.backup.states import DAY, Former, Locker, Mark, Pack, Peer, PeerState, SafetyState
 from firmware.limits import PEER_SHARDS_ASKED
@@ -84,7 +85,7 @@ def _whole_without(facts: Facts, pack: Pack) -> bool:
         for at in range(pack.lay.n)
         if pack.lay.marks[at] == Mark.HELD and (pack.lay.hosts[at], pack.locker) in facts.proven
     ]
-    return len(good) >= min(pack.lay.k + 2, pack.lay.n) and pack.next is None
+    return len(good) >= full(facts, pack.lay) and pack.next is None
 
 
 def _may_go(facts: Facts, pack: Pack) -> bool:

@@ -93,11 +93,26 @@ def check_ladder(facts: Facts) -> None:
     if now != before:
         facts.ladder = now
         facts.short_next = 0
+        facts.shrunk_at = -1 if before else facts.shrunk_at  # else it was just read from the disk
+        facts.safeties.clear()
         if any(layout_for(now, precious=each) != layout_for(before, precious=each) for each in (False, True)):
             facts.ladder_at, facts.settled = facts.awake_ms, False
             sweep(facts)
     elif not facts.settled and facts.awake_ms - facts.ladder_at >= facts.rules.settle_ms:
         facts.settled = True
+        sweep(facts)
+    _check_grace(facts)
+
+
+def _check_grace(facts: Facts) -> None:
+    """A circle that is one household short waits for another one; once it waited long enough, all packs are seen to."""
+    if ladder.one_short(facts.ladder) != (facts.shrunk_at >= 0):
+        facts.shrunk_at = -1 if facts.shrunk_at >= 0 else facts.awake_ms
+        facts.changes.times = True
+    graced = facts.shrunk_at >= 0 and facts.awake_ms - facts.shrunk_at < facts.rules.grace_ms
+    if graced != facts.graced:
+        facts.graced = graced
+        facts.safeties.clear()
         sweep(facts)
 
 
@@ -114,8 +129,8 @@ def sweep_on(facts: Facts) -> None:
     seen: dict[tuple[bool, int, Lay, Lay | None], int | None] = {}
     for each in facts.order[facts.sweep_at : end]:
         pack = facts.packs.get(each)
-        if pack is None or not pack.lay.k:
-            continue
+        if pack is None or not pack.lay.k or pack.dropped_at >= 0:
+            continue  # what was dropped says nothing of those laid out like it
         alike = (pack.precious, pack.kind, pack.lay, pack.next)
         if alike not in seen:
             seen[alike] = ladder.rank(facts, pack)

@@ -265,6 +265,8 @@ class Rules:
     """Every shard is read whole once in so many days."""
     settle_ms: int = HOUR
     """How long a larger circle must have its size before packs are laid out anew for it."""
+    grace_ms: int = 30 * DAY
+    """How long a circle that lost a household too many, and has one spare shard left, waits for another household."""
     drop_wait_ms: int = 7 * DAY
     """From a pack being dropped to its shards being asked away (the hosts wait 30 days more)."""
     delete_days: int = 30

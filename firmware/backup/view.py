@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from firmware.backup import auditing, health, retention, shipping, telling
+from firmware.backup import auditing, delegates, health, ladder, retention, shipping, telling
 from firmware.backup.actions import (
     Action,
     Answer,
@@ -237,6 +237,10 @@ class CircleView(Facts):
         else:
             retention.not_kept(self, action)
 
+    def found(self, pack: bytes, k: int, index: int, peer: bytes) -> None:
+        """A delegate put a shard to this peer while this box was away; its receipt for us was verified."""
+        delegates.found(self, pack, k, index, peer)
+
     # The owner
 
     def set_caps(self, caps: Caps) -> None:
@@ -265,6 +269,12 @@ class CircleView(Facts):
                 standing.deep, standing.next_at = True, min(standing.next_at, self.awake_ms)
 
     # Questions
+
+    def short_until(self) -> int | None:
+        """Until when (wall ms) packs wait for one more household before they are laid out anew; None: none waits."""
+        if not self.graced or not any(ladder.in_grace(self, lay) for _, lay in self.groups):
+            return None
+        return self.now_ms + self.shrunk_at + self.rules.grace_ms - self.awake_ms
 
     def safety(self, pack: bytes) -> Safety:
         """The badge of one pack; an unknown one is HERE."""

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS paper(kind TEXT, about BLOB, data BLOB, PRIMARY KEY(k
 CREATE TABLE IF NOT EXISTS notice(no INTEGER PRIMARY KEY, time_ms INT, peer BLOB, kind TEXT, text TEXT);
 """
 
-_TIMES: Final = ("awake_ms", "released_ms", "night_at_ms", "whole_at", "whole_next", "zone_minutes")
+_TIMES: Final = ("awake_ms", "released_ms", "night_at_ms", "whole_at", "whole_next", "zone_minutes", "shrunk_at")
 _NOTICES: Final = 500
 """Notices kept; the oldest give way."""
 
@@ -189,7 +189,7 @@ class CircleRows:
     def _load(self) -> None:
         view = self.view
         for name in _TIMES:
-            setattr(view, name, self._meta(name) or 0)
+            setattr(view, name, found if (found := self._meta(name)) is not None else getattr(view, name))
         caps = self._meta("caps")
         if caps is not None:
             up, down, windows, paused = json.loads(caps)
@@ -287,13 +287,21 @@ class CircleRows:
 
     def manifest(self, locker: bytes) -> Iterator[ManifestPack]:
         """The packs of a locker as delegates are told: those of which every shard id is known."""
-        for pack in self.view.packs.values():
+        for pack in list(self.view.packs.values()):
             if pack.locker != locker or not pack.lay.held() or pack.dropped_at >= 0:
                 continue
             rows = self._all("SELECT id FROM shard WHERE pack=? AND k=? ORDER BY shard", pack.id, pack.lay.k)
             if len(rows) >= pack.lay.n:
                 shards = tuple(Placed(id, self._hosts(pack.lay, at)) for at, (id,) in enumerate(rows[: pack.lay.n]))
                 yield ManifestPack(self.source(pack.id).digest, pack.size, pack.precious, pack.lay.k, shards)
+
+    def find_shard(self, locker: bytes, shard: bytes) -> tuple[bytes, int, int] | None:
+        """Return (pack, k, number) of a shard of a locker by its id, None for one that is nowhere needed; slow."""
+        for pack, k, index in self._all("SELECT pack, k, shard FROM shard WHERE id=?", shard):
+            known = self.view.packs.get(pack)
+            if known is not None and known.locker == locker and known.dropped_at < 0:
+                return pack, k, index
+        return None
 
     def _hosts(self, lay: Lay, index: int) -> tuple[bytes, ...]:
         return (self.view.by_number[lay.hosts[index]].key,) if lay.marks[index] == Mark.HELD else ()

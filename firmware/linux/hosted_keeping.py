@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from firmware import events
 from firmware.errors import BoxError, Damaged, Misused, PeerBusy, PeerGarbled, ShardMissing, ShardWrong, WrongOffset
@@ -138,19 +139,38 @@ class HostedKeeping(HostedState):
         return self._now()
 
     def received_ms(self, authority: Authority, shard: bytes) -> tuple[int, int]:
-        """Return (length, when it became whole); a part that is whole already is checked now, and held or dropped."""
+        """Return (length, when it became whole); what is here is read and checked before that is said again.
+
+        A part that is whole becomes held. Raises ShardMissing for a held one whose bytes are not its own any more:
+        it is forgotten here, so that the owner can put it anew.
+        """
         with self._lock:
             place = self._place(authority)
             row = self._rows.held(place.row, shard)
-            if row is not None:
-                return row.size, self._again(place, shard, row, row.size)
             size = place.parts.get(shard, 0)
-            if not size:
+            if row is None and not size:
                 raise ShardMissing
+        if row is not None:
+            return row.size, self._receipt_again(place, shard, row)
         arriving = self._resume_whole(place, shard, size)
         received = arriving.finish(self._now())
         assert received is not None, "nothing is missing of it"
         return size, received
+
+    def _receipt_again(self, place: Place, shard: bytes, row: HeldRow) -> int:
+        """Read a held shard first: whoever asks for its receipt again may have found its answers wrong."""
+        right = False
+        with suppress(ShardMissing, Damaged):
+            right = hasher_of(place.shard(shard), row.size).tree().shard_id == shard
+        with self._lock:
+            now = self._rows.held(place.row, shard)
+            if now is not None and right:
+                return self._again(place, shard, now, row.size)
+            if now is not None:
+                self._say(events.HOSTED_DAMAGED)
+                place.shard(shard).unlink(missing_ok=True)
+                self._forget(place, [shard], row.size)
+        raise ShardMissing
 
     def _resume_whole(self, place: Place, shard: bytes, size: int) -> ArrivingShard:
         with self._lock:

@@ -52,7 +52,7 @@ class HostMachine(RuleBasedStateMachine):
         return whole + sum(charge(size) for size in self.parts[box].values())
 
     def fits(self, box: str, need: int) -> bool:
-        return need <= self.quota[box] - self.used(box) and need <= TOTAL - sum(map(self.used, BOXES))
+        return need <= max(0, self.quota[box] - self.used(box)) and need <= TOTAL - sum(map(self.used, BOXES))
 
     def latest(self) -> int:
         return self.host._now()

@@ -36,6 +36,7 @@ from firmware.backup import (
     plan,
 )
 from firmware.pack.format import Kind
+from firmware.shard import layout_for
 from tests.vectors.counted_entropy import CountedEntropy
 
 HOUR = 3_600_000
@@ -200,9 +201,8 @@ class World:
             self.view.refused(ship, Trouble.FULL)
         else:
             self.ships.append(ship)
-            if shard not in host.kept:
-                host.kept[shard] = ship.size
-                host.rotten.discard(shard)
+            host.kept[shard] = ship.size
+            host.rotten.discard(shard)  # a host reads what it keeps before it gives a receipt again
             host.going.pop(shard, None)
             self.receipts[shard, ship.peer] = ship.size
             self.view.shipped(ship)
@@ -226,12 +226,12 @@ class World:
     # What must never happen
 
     def check(self) -> None:
-        """No household has two shards of a layout of a pack, no quota is passed, no badge says more than is known."""
+        """No household has receipts for two shards of a layout, no quota is passed, no badge says more than is so."""
         for host in self.hosts.values():
             assert host.used <= host.quota
             held: dict[tuple[bytes, int], int] = {}
             for shard in host.kept:
-                if shard not in host.going:
+                if shard not in host.going and (shard, host.key) in self.receipts:
                     held[shard[:2]] = held.get(shard[:2], 0) + 1
             assert all(count == 1 for count in held.values()), "two shards of a pack in one household"
         for peer in self.view.by_number.values():
@@ -253,6 +253,9 @@ class World:
                 proven.add(key)
         assert safety.of <= len(proven)
         assert safety.may_fail == safety.of - k >= 0
+        promised = layout_for(self.view.ladder)
+        waits = self.view.short_until() is not None and safety.may_fail == 1
+        assert waits or safety.may_fail >= min(2, pack.lay.n - k, promised.spare if promised else 2)
 
     def safe(self) -> bool:
         """Whether every pack of the locker is SAFE."""

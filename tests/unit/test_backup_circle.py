@@ -152,7 +152,36 @@ def test_a_shrinking_circle_keeps_its_layout_while_that_is_as_good() -> None:
     world.view.left(next(iter(world.hosts)))
     world.hours(3)
     assert world.view.packs[pack].lay.k == 4 and world.view.safety(pack) == (SafetyState.SAFE, 2, 6)
-    world.view.left(list(world.hosts)[1])
+
+
+def test_one_household_short_waits_a_month_for_another_which_takes_exactly_what_was_lost() -> None:
+    world = World(6)
+    packs = [world.cut(precious=True) for _ in range(5)]
+    world.hour()
+    world.view.left(next(iter(world.hosts)))
+    world.hours(24 * 20)
+    assert {world.view.safety(each) for each in packs} == {(SafetyState.SAFE, 1, 5)} and len(world.ships) == 30
+    short = world.view.short_until()
+    assert short is not None and abs(short - world.now_ms - 10 * DAY) < DAY
+    world.join()
+    world.hours(3)
+    assert {world.view.safety(each) for each in packs} == {(SafetyState.SAFE, 2, 6)}
+    assert len(world.ships) == 35 and world.view.short_until() is None
+
+
+def test_after_the_grace_or_with_no_spare_shard_everything_is_laid_out_anew() -> None:
+    world = World(6)
+    pack = world.cut(precious=True)
+    world.hour()
+    world.view.left(next(iter(world.hosts)))
+    world.hours(24 * 31)
+    assert world.view.packs[pack].lay.k == 2 and world.view.safety(pack) == (SafetyState.SAFE, 2, 4)
+    assert world.view.short_until() is None
+    world = World(6)
+    pack = world.cut(precious=True)
+    world.hour()
+    for each in list(world.hosts)[:2]:
+        world.view.left(each)
     world.hours(3)
     assert world.view.packs[pack].lay.k == 2 and world.view.safety(pack) == (SafetyState.SAFE, 2, 4)
 

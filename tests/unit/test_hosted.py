@@ -157,6 +157,22 @@ def test_a_part_that_is_whole_is_checked_when_its_receipt_is_asked_for(tmp_path:
     host.close()
 
 
+def test_a_spoilt_shard_is_noticed_when_its_receipt_is_asked_for_again_and_can_be_put_anew(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    by = settled(host)
+    name, data = some(300_000, 1)
+    put(host, by, (name, data))
+    file = next((tmp_path / "hosted").rglob(name.hex()))
+    file.chmod(0o600)
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(ShardMissing):
+        host.received_ms(by, name)
+    assert host.status(by, [name]) == [(Keeping.MISSING, 0)] and host.peers()[0].used == 0
+    put(host, by, (name, data))
+    assert host.whole(by, name, NONCE) == audit_answer(NONCE, [data])
+    host.close()
+
+
 def test_wrong_bytes_are_dropped_and_held_ones_never_change(tmp_path: Path) -> None:
     clock = MovedClock()
     host = opened(tmp_path, clock)
