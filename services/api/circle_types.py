@@ -20,6 +20,7 @@ _HEX = "([0-9a-f]{2})*"
 _NO_CONTROL = r"[^\x00-\x1f\x7f]*"
 _MOST = 1 << 50
 _TICKET = limits.PAIR_TICKET_CHARS
+_OUR_NAME = "What friends are told this box is called; absent the name of the home."
 
 
 class PeerIs(enum.StrEnum):
@@ -171,6 +172,7 @@ class Invite:
     """Make an invitation."""
 
     way: InviteWay = arg("ticket: 72 hours, anywhere. words: ten minutes, on one network.", default=InviteWay.TICKET)
+    label: str | None = arg(_OUR_NAME, default=None, longest=63, pattern=_NO_CONTROL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ class Join:
     """Accept an invitation."""
 
     invitation: str = arg("The ticket (lbx1…, or a link with it behind #) or the six words.", longest=_TICKET)
+    label: str | None = arg(_OUR_NAME, default=None, longest=63, pattern=_NO_CONTROL)
 
 
 @dataclass(frozen=True, slots=True)

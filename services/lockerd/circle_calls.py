@@ -20,6 +20,7 @@ from services.lockerd.desk import Desk
 _AT_PEERD = "at_peerd_"
 _NOBODY: Final = "0" * 64
 _NO_LOCKER: Final = "0" * 32
+_LABEL_CHARS: Final = 63
 
 
 class CircleCalls:
@@ -34,7 +35,8 @@ class CircleCalls:
         passed: dict[str, Handler] = {
             name.removeprefix(_AT_PEERD): self._pass_on for name in BY_NAME if name.startswith(_AT_PEERD)
         }
-        return passed | {"circle": self._show, "circle_now": self._now}
+        named = {"invite": self._pass_on_named, "join": self._pass_on_named}
+        return passed | named | {"circle": self._show, "circle_now": self._now}
 
     async def _show(self, call: Call) -> Circle:
         """Looking at a circle that nobody asked for yet wakes nobody."""
@@ -49,6 +51,13 @@ class CircleCalls:
         for member in self._desk.household.members:
             with contextlib.suppress(BoxError):
                 await self._desk.workers.tell(member.id, "ship")
+        return await self._pass_on(call)
+
+    async def _pass_on_named(self, call: Call) -> Any:
+        """Friends know a box by the name of its home, unless the owner says another."""
+        if call.args.label is None:
+            name = (self._desk.household.name or "")[:_LABEL_CHARS]
+            call = dataclasses.replace(call, args=dataclasses.replace(call.args, label=name))
         return await self._pass_on(call)
 
     async def _pass_on(self, call: Call) -> Any:

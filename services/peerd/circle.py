@@ -81,10 +81,11 @@ class Circle(Ears):
         self.clock, self.entropy, self.journal = SystemClock(), SystemEntropy(), Journal("peerd")
         self.identity = Identity.of(places.seed)
         self.box = self.identity.key.public
-        self._label, self._neighbours, self._places = label, neighbours, places
+        self._neighbours, self._places = neighbours, places
         for each in (places.state / "circle", places.state / "hosted"):
             each.mkdir(mode=0o700, exist_ok=True)
         self.rows = CircleRows(places.state / "circle" / "circle.db")
+        self._label = (self.rows.paper("label", self.box) or b"").decode() or label
         limits = HostLimits(self.total())
         self.hosted = HostedShards(places.state / "hosted", self.clock, limits, self, self.journal.tell)
         self._workers = ThreadPoolExecutor(_WORKERS, "peerd")
@@ -212,6 +213,13 @@ class Circle(Ears):
     def label(self) -> str:
         """What friends are told this box is called."""
         return plain_label(self._label)
+
+    def be_called(self, label: str | None) -> None:
+        """From the next card on friends are told this name; None or nothing leaves the one they know."""
+        if label and label != self._label:
+            self._label = label
+            self.rows.set_paper("label", self.box, label.encode())
+            self.rows.save()
 
     @property
     def hosted_folder(self) -> Path:

@@ -59,12 +59,14 @@ class Control:
     # Meeting
 
     async def _invite(self, call: Call) -> c.Pairing:
+        self._circle.be_called(call.args.label)
         return self._circle.pairing.invite(call.args.way)
 
     async def _invite_end(self, call: Call) -> c.Pairing:
         return self._circle.pairing.withdraw(call.args.id)
 
     async def _join(self, call: Call) -> c.Pairing:
+        self._circle.be_called(call.args.label)
         return await self._circle.pairing.join(call.args.invitation)
 
     async def _pairings(self, call: Call) -> c.Pairings:  # noqa: ARG002
