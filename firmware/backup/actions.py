@@ -31,7 +31,10 @@ class Ship:
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Ask ``peer`` to set ``room`` bytes aside for a locker before the shards come; told back by ``reserved``."""
+    """Ask ``peer`` to set ``room`` bytes aside for a locker before the shards come; told back by ``reserved``.
+
+    A ``room`` of 0 gives back what was not used up, and asks how much is used now.
+    """
 
     locker: bytes
     peer: bytes

@@ -95,6 +95,8 @@ class Facts:
         self.flights: dict[Flight, tuple[int, Action]] = {}
         self.flying: Counter[int] = Counter()
         self.granted: dict[tuple[int, bytes], int] = {}
+        self.guessed: dict[tuple[int, bytes], None] = {}
+        """Peers and lockers for which something was shipped since the peer said how much is used."""
         self.fresh: list[bytes] = []
         self.backlog: list[Order] = []
         self.queues: dict[int, list[tuple[Order, int, int]]] = {}

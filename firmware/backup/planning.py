@@ -8,6 +8,7 @@ from __future__ import annotations
 from firmware.backup import auditing, health, retention, shipping, telling
 from firmware.backup.actions import Action
 from firmware.backup.chance import Chance
+from firmware.backup.states import HOUR
 from firmware.backup.view import CircleView
 from firmware.ports import Entropy
 
@@ -29,6 +30,7 @@ def plan(view: CircleView, now_ms: int, entropy: Entropy) -> list[Action]:
     health.refresh(view)
     shipping.place(view)
     out = shipping.ships(view)
+    out += shipping.gives_back(view)
     out += telling.news(view)
     out += auditing.audits(view, chance)
     out += auditing.wholes(view, chance)
@@ -42,9 +44,8 @@ def plan(view: CircleView, now_ms: int, entropy: Entropy) -> list[Action]:
 def _pass_time(view: CircleView, now_ms: int) -> None:
     passed = max(0, min(now_ms - view.now_ms, view.rules.step_ms)) if view.now_ms else 0
     view.now_ms = now_ms
-    day = view.awake_ms // view.rules.audit_every_ms
+    hour, day = view.awake_ms // HOUR, view.awake_ms // view.rules.audit_every_ms
     view.awake_ms += passed
     view.changes.times = view.changes.times or passed > 0
     auditing.pass_time(view, passed)
-    if view.awake_ms // view.rules.audit_every_ms != day:
-        telling.new_manifests(view)
+    telling.new_manifests(view, hour != view.awake_ms // HOUR, day != view.awake_ms // view.rules.audit_every_ms)

@@ -17,7 +17,7 @@ from firmware.backup.chance import Chance
 from firmware.backup.facts import Facts, Flight, Order
 from firmware.backup.health import receipted
 from firmware.backup.placing import fill, formers_of
-from firmware.backup.states import DAY, MINUTE, TAKES, Former, Lay, Mark, Pack, Peer
+from firmware.backup.states import DAY, MINUTE, TAKES, Former, Lay, Mark, Pack, Peer, PeerState
 from firmware.shard import layout_for
 
 QUEUE: Final = 16
@@ -322,7 +322,8 @@ def shipped(facts: Facts, ship: Ship) -> None:
     peer, pack = landed(facts, ship), facts.packs.get(ship.pack)
     if peer is None or pack is None:
         return
-    peer.used += ship.size
+    peer.used += ship.size  # a guess: parts that were there count twice until the peer says how much is used
+    facts.guessed[peer.number, pack.locker] = None
     facts.touched(peer)
     standing = facts.standing(peer.number, pack.locker)
     facts.latest[peer.number, pack.locker] = pack.id
@@ -382,12 +383,30 @@ def reserved(facts: Facts, asked: Reserve, granted: int, quota: int, used: int) 
     facts.landed(("reserve", asked.locker, asked.peer, 0, 0))
     peer.quota, peer.used = quota, used
     facts.touched(peer)
+    if not asked.room:
+        facts.granted.pop((peer.number, asked.locker), None)
+        return
     facts.granted[peer.number, asked.locker] = granted
     line = facts.queues.get(peer.number)
     pack = facts.packs.get(line[0][0][3]) if line else None
     lay = lay_of(pack, line[0][1]) if pack is not None and line else None
     if pack is not None and lay is not None and pack.locker == asked.locker and granted < lay.shard_size(pack.size):
         says_no(facts, peer, Trouble.FULL)
+
+
+def gives_back(facts: Facts) -> list[Action]:
+    """Where nothing is under way any more: give back the room that is left, and hear how much is used."""
+    out: list[Action] = []
+    for number, locker in list(facts.guessed):
+        peer = facts.by_number[number]
+        if peer.state is PeerState.LEFT:
+            del facts.guessed[number, locker]
+        elif peer.online and not facts.flying[number] and not facts.queues.get(number):
+            ask = Reserve(locker, peer.key, 0)
+            if facts.fly(("reserve", locker, peer.key, 0, 0), ask):
+                del facts.guessed[number, locker]
+                out.append(ask)
+    return out
 
 
 def waiting(facts: Facts) -> list[Action]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from firmware.backup.actions import Action, Capsule, Head, Manifest, Renew, Vouch
 from firmware.backup.facts import Facts
 from firmware.backup.states import Locker, Peer, PeerState
-from firmware.limits import PEER_LOCKERS
+from firmware.limits import PEER_LOCKERS, PEER_MANIFEST_ROWS
 
 _NEWS: Final[dict[str, type[Head | Capsule | Manifest]]] = {
     "head": Head,
@@ -85,10 +86,24 @@ def renewed_not(facts: Facts, action: Renew | Vouch) -> None:
         peer.renewed_at = facts.awake_ms - facts.rules.audit_every_ms + facts.rules.audit_again_ms
 
 
-def new_manifests(facts: Facts) -> None:
-    """Give lockers whose packs moved a new manifest number, if any delegate is to hear it."""
-    if any(each.delegate and each.state is not PeerState.LEFT for each in facts.by_number.values()):
-        for each in facts.relaid & facts.lockers.keys():
-            facts.lockers[each].manifest += 1
+def new_manifests(facts: Facts, hour: bool, day: bool) -> None:
+    """Give lockers whose packs moved a new manifest number, if any delegate is to hear it.
+
+    ``hour``, ``day``: one has passed. Small lockers are told hourly, large ones (many requests) once a day.
+    """
+    if not facts.relaid or not any(each.delegate and each.state is not PeerState.LEFT for each in _all(facts)):
+        return
+    for each in facts.relaid & facts.lockers.keys():
+        locker = facts.lockers[each]
+        if day or locker.manifest < 0 or (hour and _packs(facts, each) <= PEER_MANIFEST_ROWS):
+            locker.manifest += 1
             facts.changes.lockers.add(each)
-        facts.relaid.clear()
+            facts.relaid.discard(each)
+
+
+def _all(facts: Facts) -> Collection[Peer]:
+    return facts.by_number.values()
+
+
+def _packs(facts: Facts, locker: bytes) -> int:
+    return sum(group.packs for (of, _), group in facts.groups.items() if of == locker)

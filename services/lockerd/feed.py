@@ -151,6 +151,7 @@ def _fed(row: PackRow) -> FeedPack:
         row.size - PRELUDE_BYTES,
         row.digest.hex(),
         Prelude(Suite(row.suite), kind, row.epoch).to_bytes().hex(),
+        precious=kind is Kind.META,
     )
 
 

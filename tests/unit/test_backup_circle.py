@@ -41,6 +41,17 @@ def test_what_is_precious_ships_at_once_and_the_rest_waits_for_the_night() -> No
     assert world.view.safety(plain).state is SafetyState.SAFE
 
 
+def test_what_a_peer_says_is_used_counts_in_the_end() -> None:
+    world = World(4)
+    for key in world.hosts:
+        world.view.offered(key, 1 << 30, 400_000)  # a part of a shard is there already
+    for _ in range(3):
+        world.cut(precious=True)
+    world.hour()
+    assert [world.view.peers[key].used for key in world.hosts] == [host.used for host in world.hosts.values()]
+    assert not world.view.granted
+
+
 def test_asked_for_means_now() -> None:
     world = World(3)
     pack = world.cut()
