@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         found: Findings = story.tell(wish)
     except LabTrouble as trouble:
         say(str(trouble))
-        found = Findings({}, [f"the story did not end: {trouble}"])
+        found = Findings(dict(trouble.found or {}), [f"the story did not end: {trouble}"])
     told = {"scenario": args.scenario, **found.values, "failed": found.failed, "ok": not found.failed}
     if args.json:
         print(json.dumps(told), flush=True)

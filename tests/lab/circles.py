@@ -77,6 +77,13 @@ def safe(box: LabBox) -> bool:
     return bool(lockers) and all(not each.here_bytes and not each.going_bytes and each.safe_bytes for each in lockers)
 
 
+def ship(box: LabBox, seconds: float = 1800.0) -> None:
+    """Let the box read what it got, close its packs, and wait until it says that everything is safe."""
+    until(box.idle, f"{box.name} to have read everything", seconds, 1)
+    box.ok("circle", "now")
+    until(lambda: safe(box), f"everything of {box.name} to be safe ({progress(box)})", seconds, 1)
+
+
 def quiet(boxes: Sequence[LabBox]) -> bool:
     """Whether nothing moves."""
     try:

@@ -155,8 +155,11 @@ class LabBox:
         )
 
     def ok(self, *words: str | Path) -> str:
-        """Run a command that has to succeed; raises LabTrouble."""
+        """Run a command that has to succeed, opening the locker first if days have closed it; raises LabTrouble."""
         done = self.shell(*words)
+        if done.returncode and "Open the locker first" in done.stderr and words[0] != "open":
+            self.open()
+            done = self.shell(*words)
         if done.returncode:
             raise LabTrouble(f"{self.name}: {' '.join(map(str, words[:3]))}: {done.stderr.strip()[-600:]}")
         return done.stdout
@@ -193,6 +196,11 @@ class LabBox:
     def poke(self) -> None:
         """Make it plan now: what the button *Ship now* does."""
         self._client().call("at_peerd_circle_now")
+
+    def idle(self) -> bool:
+        """Whether the reader has read everything and made every preview."""
+        found = self.mine().call("analysis")
+        return not found.pending_text and not found.pending_previews
 
     def hosted(self) -> Path:
         """Where it keeps what is others'."""

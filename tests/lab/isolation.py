@@ -122,7 +122,7 @@ def best(network: Network, folder: Path, wish: str | None = None) -> tuple[Isola
         inside = Containers(network, folder, root.trixie())
     except LabTrouble as trouble:
         return _second(network, f"the trixie root cannot be built: {trouble}", wish)
-    if not works(*inside.command(1, [inside.python, "-c", "import iroh"])):
+    if not works(*inside.command(1, [root.VENV, "-c", "import iroh"])):
         return _second(network, "systemd-nspawn does not run on this machine", wish)
     return inside, ""
 

@@ -14,10 +14,13 @@ from typing import Any
 
 from firmware.errors import BoxError
 from tests.lab.clock import LabClock, interpreter
-from tests.lab.dwelling import LabBox
+from tests.lab.dwelling import LabBox, until
 from tests.lab.isolation import best, unmade
 from tests.lab.network import Line, Network
 from tests.lab.shell import LabTrouble
+
+_STILL_BYTES = 32 * 1024
+"""A box that has nothing to say still pings its friends."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,24 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
         """Let hours go by for all boxes, while what moves has time to move; returns how many."""
         return self.clock.pass_hours(hours, self.poke, until=until)
 
+    def until_quiet(self, seconds: float = 3.0) -> None:
+        """Wait until next to nothing passes over the cables; raises LabTrouble."""
+
+        def still() -> bool:
+            before = sum(self.network.sent(each.number) for each in self.boxes)
+            time.sleep(seconds)
+            return sum(self.network.sent(each.number) for each in self.boxes) - before < _STILL_BYTES * len(self.boxes)
+
+        until(still, "the lines to be quiet")
+
     def minutes(self) -> float:
         """Real time since the lab began."""
         return round((time.monotonic() - self._began) / 60, 2)
 
-    def __exit__(self, *_: object) -> None:
-        """Take everything away."""
+    def __exit__(self, kind: type[BaseException] | None, trouble: BaseException | None, *_: object) -> None:
+        """Take everything away; what was found goes along with the trouble that ended the story."""
+        if isinstance(trouble, LabTrouble):
+            trouble.found = self.found.values
         self.close()
 
     def close(self) -> None:

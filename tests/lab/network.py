@@ -47,6 +47,7 @@ class Network:
         self._id = f"{PREFIX}{os.getpid()}"
         self.boxes, self.line = boxes, line
         self.switch = f"{self._id}-sw"
+        self._cuts = False
         self.delays = False
         """Whether the kernel can hold packets back (sch_netem); without it links have a rate and no delay."""
         try:
@@ -60,7 +61,6 @@ class Network:
         run("ip", "-n", self.switch, "link", "add", "br0", "type", "bridge")
         run("ip", "-n", self.switch, "link", "set", "br0", "type", "bridge", "mcast_snooping", "0")
         run("ip", "-n", self.switch, "link", "set", "br0", "up")
-        run("ip", "netns", "exec", self.switch, "nft", "-f", "-", text=_TABLE)
         for number in range(1, self.boxes + 1):
             self._lay(number)
 
@@ -100,6 +100,9 @@ class Network:
     def cut(self, some: Iterable[int], others: Iterable[int]) -> None:
         """Nothing passes between the two sides from now on; both sides see silence, no error."""
         others = list(others)
+        if not self._cuts:
+            run("ip", "netns", "exec", self.switch, "nft", "-f", "-", text=_TABLE)
+            self._cuts = True
         pairs = [(a, b) for one in some for other in others for a, b in ((one, other), (other, one)) if a != b]
         elements = ", ".join(f'"p{a}" . "p{b}"' for a, b in dict.fromkeys(pairs))
         self._nft("add", "element", "bridge", "lab", "cut", f"{{ {elements} }}")

@@ -97,6 +97,10 @@ class Outside:
                 break
         return spread
 
+    def shards_of(self, packs: Iterable[str]) -> set[str]:
+        """The ids of all shards that may exist of these packs."""
+        return {id for pack in packs for id in self._names.get(pack, ())}
+
     def decode(self, pack: str, hosts: Collection[int]) -> bytes | None:
         """Make the payload of ``pack`` from what ``hosts`` keep, or None when they have too little."""
         spread = self.packs[pack]

@@ -13,6 +13,7 @@ from tests.bench.measure import MIB, folder_bytes
 from tests.bench.photos import photos
 from tests.bench.words import Prose
 from tests.folders import plain_files
+from tests.lab.root import cache
 
 _FORMAT = 1
 _VIDEO_SHARE = 3
@@ -26,12 +27,28 @@ def phones(cache: Path, seed: int, mib: int, count: int = 2) -> Path:
         making = final.with_name(f"{final.name}.{os.getpid()}")
         shutil.rmtree(making, ignore_errors=True)
         for number in range(1, count + 1):
-            _phone(making / f"Phone {number}", seed * 100 + number, -(-mib * MIB // count))
+            make(making / f"Phone {number}", seed * 100 + number, -(-mib * MIB // count))
         making.rename(final)
     return final
 
 
-def _phone(folder: Path, seed: int, size: int) -> None:
+def brought(lab: Path, data: Path | None, seed: int, mib: int) -> Path:
+    """Lay what the owner has where every box can see it: her own folder ``data``, copied, or generated phones."""
+    source = data or phones(cache(), seed, mib)
+    target = lab / source.name
+    shutil.copytree(source, target, copy_function=shutil.copy2 if data else _linked)
+    return target
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def make(folder: Path, seed: int, size: int) -> Path:
+    """Make one phone of about ``size`` bytes; returns its folder."""
     prose, dice = Prose(seed, "phone"), random.Random(f"phone-{seed}")
     for number in range(max(4, size // (8 * MIB))):
         _write(folder / "Documents" / f"{'-'.join(prose.draw(2))}-{number}.pdf", pdf(prose.text(dice.randrange(900, 9000))))
@@ -47,6 +64,7 @@ def _phone(folder: Path, seed: int, size: int) -> None:
         _write(folder / "DCIM" / name, data)
         os.utime(folder / "DCIM" / name, (taken.timestamp(), taken.timestamp()))
         missing -= len(data)
+    return folder
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -21,6 +21,7 @@ HOUSE: Final = Path(__file__).resolve().parents[2]
 INSIDE: Final = "/locker-box"
 """Where a container finds the clone."""
 PACKAGES: Final = "/opt/box/lib/python3.13/site-packages"
+VENV: Final = "/opt/box/bin/python"
 PYTHON: Final = "/usr/bin/python3.13"
 _WANTED: Final = "python3,python3-venv,iproute2,ffmpeg,faketime,procps"
 _GLIBC: Final = ("2_34", "2_28", "2_17", "2_12", "2_5")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class LabTrouble(Exception):
     """The lab cannot be built or a box cannot be driven; the sentence says what was tried and what came back."""
+
+    found: Mapping[str, Any] | None = None
+    """What the story had found out until then."""
 
 
 def run(*words: str, text: str | None = None, wait_s: float = 600) -> str:

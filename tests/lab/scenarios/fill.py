@@ -9,7 +9,7 @@ import itertools
 import random
 from pathlib import Path
 
-from tests.lab import circles, phones, root
+from tests.lab import circles, phones
 from tests.lab.dwelling import LabBox, until
 from tests.lab.lab import Findings, Lab, Wish, say
 from tests.lab.outside import Outside, digest, needed_packs
@@ -23,8 +23,8 @@ _PAUSED, _FREE, _SLOW_KIB = "0", "-1", 16384
 
 def tell(wish: Wish) -> Findings:
     """The story."""
-    folder = wish.data or phones.phones(root.cache(), wish.seed, wish.mib or MIB)
     with Lab(wish) as lab:
+        folder = phones.brought(lab.folder, wish.data, wish.seed, wish.mib or MIB)
         lab.start()
         owner, friends = lab.boxes[0], lab.boxes[1:]
         circles.together(owner, friends, gib=8)
@@ -52,7 +52,7 @@ def _halfway(lab: Lab, names: dict[str, Path]) -> None:
     owner.ok("circle", "now")
     until(lambda: any(each.safe_bytes for each in owner.circle().lockers), "the first pack to be safe", _FILL_S)
     owner.ok("circle", "caps", "--up", _PAUSED)
-    until(lambda: circles.quiet([owner]), "the line to be quiet")
+    lab.until_quiet()
     outside = Outside(owner, lab.boxes[1:])
     found = circles.badges(owner, list(names))
     needed = needed_packs(owner)
