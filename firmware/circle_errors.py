@@ -223,6 +223,30 @@ class PairingRefused(Refused):
     advice = "If the two codes were different, somebody stands between you: begin again, side by side."
 
 
+class ShelfTaken(Conflict):
+    """A disk holds the shelf of another box, or a folder of that name which is none."""
+
+    code = "shelf-taken"
+    sentence = "This disk holds the shelf of another box."
+    advice = "Nothing on it was changed. Take another disk, or move the folder locker-box-shelf away on a computer."
+
+
+class ShelfOwnDisk(Misused):
+    """The folder is on the very disk that a shelf is to be a copy of."""
+
+    code = "shelf-own-disk"
+    sentence = "This is the disk the box itself keeps its files on."
+    advice = "Plug in a disk of its own: a copy beside the original is lost together with it."
+
+
+class ShelfNoDisk(Missing):
+    """Nothing is mounted there."""
+
+    code = "shelf-no-disk"
+    sentence = "No disk is mounted at {where}."
+    advice = "Plug the disk in, wait a moment and look again. `./box locker shelf list` names the disks that are there."
+
+
 class InvitationsOpen(Conflict):
     """As many invitations are open as may be at once."""
 

@@ -35,6 +35,9 @@ from firmware.circle_errors import (
     PermitWrong,
     ShardMissing,
     ShardWrong,
+    ShelfNoDisk,
+    ShelfOwnDisk,
+    ShelfTaken,
 )
 from firmware.families import BoxError, Conflict, Damaged, Full, Locked, Missing, Misused, Refused, Unreachable
 
@@ -75,6 +78,9 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "Refused",
     "ShardMissing",
     "ShardWrong",
+    "ShelfNoDisk",
+    "ShelfOwnDisk",
+    "ShelfTaken",
     "Unreachable",
 ]
 

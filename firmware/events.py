@@ -348,6 +348,27 @@ PEER_PAIRED = Event(
     "The box {peer} is in the circle from now on: both owners said yes.",
     ("peer",),
 )
+SHELF_CAME = Event(
+    "shelf_came",
+    "3c8d1c2e6a0f4b0d9f6c7a1b52d4e871",
+    Severity.NOTICE,
+    "The shelf {shelf} was plugged in.",
+    ("shelf",),
+)
+SHELF_WENT = Event(
+    "shelf_went",
+    "e1f0b7a94d0c4b7c8a55d9d3a2c61f90",
+    Severity.NOTICE,
+    "The shelf {shelf} was unplugged.",
+    ("shelf",),
+)
+SHELF_MENDED = Event(
+    "shelf_mended",
+    "7b54a8a0c2e14f6cb9d50f6e83a7d142",
+    Severity.WARNING,
+    "{count} packs on the shelf {shelf} had changed or could not be read.",
+    ("count", "shelf"),
+)
 PEER_LEAVES = Event(
     "peer_leaves",
     "495f084fb9d246bfa731784517da470e",

@@ -335,6 +335,9 @@ PEER_STREAM_SECONDS, PEER_ANSWER_SECONDS = 60, 120
 FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
 """Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against a large household."""
 
+FEED_KEY_CHARS = MIB
+"""Longest key file (in base64) that peerd is told for shelves; some twenty thousand epochs."""
+
 SHELF_BATCH_BYTES, SHELF_BATCH_PACKS = 32 * MIB, 64
 """Packs made durable on a shelf together; guards the owner, who loses at most this much work by pulling the disk."""
 

@@ -239,25 +239,6 @@ class CircleCaps:
     paused_until_ms: int = arg("Nothing flows before this; 0 is not paused.", default=0, low=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A place where this box's packs lie as files: a disk, a folder of another machine, a bucket."""
-
-    id: str = arg("Names it.", pattern=ID)
-    label: str = arg("What it is called.")
-    where: str = arg("Where it is, without any secret.")
-    is_there: bool = arg("Whether it can be reached now.")
-    kept: int = arg("Bytes on it.")
-    seen_ms: int = arg("When it was reached last; 0 never.")
-
-
-@dataclass(frozen=True, slots=True)
-class Shelves:
-    """All shelves."""
-
-    shelves: tuple[Shelf, ...] = arg("In the order in which they were added.")
-
-
 # ---------------------------------------------------------------- between lockerd and peerd
 
 
@@ -285,6 +266,14 @@ class FeedPack:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedKey:
+    """The key file as it may leave the box: kit and friends' ways in alone, sealed."""
+
+    revision: int = arg("Revision of the key file it was made from.", low=0)
+    data: str = arg("Its bytes in base64.", longest=limits.FEED_KEY_CHARS)
+
+
+@dataclass(frozen=True, slots=True)
 class FeedCapsule:
     """The newest capsule of a locker: 64 KiB, sealed."""
 
@@ -303,6 +292,7 @@ class Feed:
     head: FeedHead | None = arg("The newest head.", default=None)
     custody: str | None = arg("The signed custody record.", default=None, longest=1024, pattern=_HEX)
     capsule: FeedCapsule | None = arg("The newest capsule.", default=None)
+    key: FeedKey | None = arg("The newest key file.", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +301,7 @@ class FeedKnown:
 
     packs: int = arg("Packs that were told and not dropped.")
     box: str = arg("This box's key: the custody record names it.", pattern=PEER)
+    key: int = arg("Revision of the key file it was told; 0 none.", default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +325,8 @@ class PackState:
     state: SafetyIs = arg("The badge.")
     may_fail: int = arg("How many may fail; 0 unless safe.", default=0)
     of: int = arg("Of how many; 0 unless safe.", default=0)
+    shelf: str | None = arg("Name of a shelf that has a second copy of all of it.", default=None)
+    shelf_ms: int = arg("When that shelf was seen last.", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from services.api import find_types as s
 from services.api import folder_types as f
 from services.api import household_types as h
 from services.api import records_types as r
+from services.api import shelf_types as w
 from services.api import types as t
 from services.api.decode import names
 
@@ -95,7 +96,7 @@ _M, _L, _T = Where.MAIN, Where.LOCKER, Needs.TOKEN
 _P, _US, _HEAD = Where.PEER, Needs.LOCKERD, Needs.OWNER
 _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Needs.OWNER_STEP_UP
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
-_REC, _PATHS = "/v1/records/{id}", "/v1/paths"
+_REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
 _INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
@@ -207,6 +208,18 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("circle_caps", _M, "GET", _CAPS, _HEAD, t.Nothing, c.CircleCaps, "How much may flow, and when?"),
     Operation("set_circle_caps", _M, "PUT", _CAPS, _HEAD, c.CircleCaps, c.CircleCaps, "Let more or less flow."),
     Operation("circle_now", _M, "POST", "/v1/circle/now", _HEAD, t.Nothing, c.Circle, "Ship now what waits."),
+    Operation("shelves", _M, "GET", _SHELF, _T, t.Nothing, w.Shelves, "Disks with a second copy."),
+    Operation("shelf_add", _M, "POST", _SHELF, _HEAD, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
+    Operation("shelf_drop", _M, "DELETE", _SHELF + "/{id}", _HEAD, w.ShelfId, w.Shelf, "Forget a shelf."),
+    Operation("shelf_now", _M, "POST", _SHELF + "/now", _HEAD, w.ShelfNow, w.Shelves, "Fill up or check now."),
+    Operation("shelf_carry", _M, "POST", _SHELF + "/carry", _HEAD, w.ShelfCarry, w.Shelf, "Load it for a friend."),
+    Operation("shelf_take", _M, "POST", _SHELF + "/take", _HEAD, w.ShelfTake, w.ShelfTaken, "Take in what it carries."),
+    Operation("at_peerd_shelves", _P, "GET", _SHELF, _US, t.Nothing, w.Shelves, "Disks with a second copy."),
+    Operation("at_peerd_shelf_add", _P, "POST", _SHELF, _US, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
+    Operation("at_peerd_shelf_drop", _P, "DELETE", _SHELF + "/{id}", _US, w.ShelfId, w.Shelf, "Forget a shelf."),
+    Operation("at_peerd_shelf_now", _P, "POST", _SHELF + "/now", _US, w.ShelfNow, w.Shelves, "Fill up or check."),
+    Operation("at_peerd_shelf_carry", _P, "POST", _SHELF + "/carry", _US, w.ShelfCarry, w.Shelf, "Load for a friend."),
+    Operation("at_peerd_shelf_take", _P, "POST", _SHELF + "/take", _US, w.ShelfTake, w.ShelfTaken, "Take in."),
     Operation("at_peerd_circle", _P, "GET", "/v1/circle", _US, t.Nothing, c.Circle, "Peers and safety."),
     Operation("at_peerd_invite", _P, "POST", _INV, _US, c.Invite, c.Pairing, "Make an invitation."),
     Operation("at_peerd_invite_end", _P, "DELETE", _INV + "/{id}", _US, c.PairingId, c.Pairing, "Take it back."),

@@ -10,6 +10,7 @@ from typing import Any, Final
 from firmware.errors import Misused
 from services.api.circle_types import Circle, CircleCaps, InviteWay, Pairing, PairingIs, PeerInfo, SafetyIs
 from services.api.decode import encode
+from services.cli.shelf import day
 from services.cli.shell import Shell
 
 _GIB: Final = 1 << 30
@@ -152,7 +153,8 @@ def _copies(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
             print(json.dumps({"id": record.id, **encode(state)}))
             continue
         more = f": any {state.may_fail} of {state.of} may fail" if state.may_fail else ""
-        print(f"{record.name}  {_BADGES[state.state]}{more}")
+        seen = f"; a second copy on the shelf {state.shelf}, seen {day(state.shelf_ms)}" if state.shelf else ""
+        print(f"{record.name}  {_BADGES[state.state]}{more}{seen}")
 
 
 def _peer(shell: Shell, word: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, files, keys, records
+from services.cli import circle, files, keys, records, shelf
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -123,6 +123,14 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
             _word("--down", type=int, metavar="KIB", help="caps: KiB a second in"),
             _word("--total-gib", type=float, metavar="N", help="caps: room for all friends; -1 as the disk has"),
             _PASSPHRASE,
+            _JSON,
+        ),
+    ),
+    "shelf": (
+        shelf.shelf,
+        (
+            _word("what", nargs="+", metavar="list|add|drop|now|check|carry|take"),
+            _word("--same-disk", action="store_true", help="add: a folder on the box's own disk, for trying it out"),
             _JSON,
         ),
     ),

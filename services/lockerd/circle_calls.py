@@ -36,7 +36,7 @@ class CircleCalls:
             name.removeprefix(_AT_PEERD): self._pass_on for name in BY_NAME if name.startswith(_AT_PEERD)
         }
         named = {"invite": self._pass_on_named, "join": self._pass_on_named}
-        return passed | named | {"circle": self._show, "circle_now": self._now}
+        return passed | named | {"circle": self._show, "circle_now": self._now, "shelf_now": self._now}
 
     async def _show(self, call: Call) -> Circle:
         """Looking at a circle that nobody asked for yet wakes nobody."""

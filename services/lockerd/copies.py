@@ -59,7 +59,11 @@ def weakest(states: Sequence[PackState]) -> PackState:
     kinds = {each.state for each in states}
     if kinds == {SafetyIs.SAFE}:
         return min(states, key=lambda each: (each.may_fail, each.of))
-    return PackState(SafetyIs.HERE if kinds <= {SafetyIs.HERE} else SafetyIs.GOING)
+    state = SafetyIs.HERE if kinds <= {SafetyIs.HERE} else SafetyIs.GOING
+    shelves = {each.shelf for each in states}
+    if len(shelves) != 1 or None in shelves:
+        return PackState(state)
+    return PackState(state, shelf=states[0].shelf, shelf_ms=min(each.shelf_ms for each in states))
 
 
 def _needed(reader: LockerReader, id: str) -> list[str]:

@@ -8,22 +8,24 @@ the same is told later.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from firmware.errors import BoxError
-from firmware.limits import FEED_PACKS
+from firmware.errors import BoxError, Conflict, Damaged, Missing
+from firmware.limits import FEED_KEY_CHARS, FEED_PACKS
 from firmware.locker import Home, Locker, LockerReader
 from firmware.locker.rows import PackRow, PackState
 from firmware.pack import Kind, Prelude
 from firmware.pack.format import PRELUDE_BYTES, pack_name
 from firmware.seal import LockerSecrets, SigningKey, Suite
-from services.api.circle_types import FeedHead, FeedKnown, FeedPack
+from services.api.circle_types import FeedHead, FeedKey, FeedKnown, FeedPack
 from services.api.client import Client
 from services.api.place import ASLEEP
 from services.lockerd.custody import custody_for
+from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
 from services.lockerd.store import Store
 
@@ -44,6 +46,7 @@ class Feeder:
         """``run`` is the folder of the sockets; ``locker`` the id of the locker, 16 bytes."""
         self._home, self._locker, self._store, self._readers = home, locker, store, readers
         self._peerd, self._asleep = Client(run), run / ASLEEP
+        self._keys = Keys(home)
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
         self._told: set[bytes] = set()
@@ -55,6 +58,10 @@ class Feeder:
         """A commit returned; cheap where the chain did not grow."""
         if self._store.locker.head_seq != self._head:
             self._news.set()
+
+    def keys_changed(self) -> None:
+        """A way in was made or closed."""
+        self._news.set()
 
     async def live(self) -> None:
         """Tell until cancelled."""
@@ -95,6 +102,7 @@ class Feeder:
         async with self._turn:
             head = self._store.locker.head_seq
             known = await self._feed()
+            await self._tell_key(known)
             forgot = known.packs != len(self._told)
             if head == self._head and not forgot:
                 return
@@ -122,6 +130,17 @@ class Feeder:
             papers["head"] = FeedHead(link.seq, link.header.hex(), link.signature.hex(), key.public.hex())
         if papers:
             await self._feed(**papers)
+
+    async def _tell_key(self, known: FeedKnown) -> None:
+        """What a shelf needs to be opened with the kit: changed ways in reach it without a change of any record."""
+        if self._keys.revision in (0, known.key):
+            return
+        try:
+            revision, data = await asyncio.to_thread(self._keys.for_shelves, self._secrets())
+        except (Conflict, Damaged, Missing):
+            return  # changing just now, or one of its copies is damaged: the next opening mends it
+        if len(data) <= FEED_KEY_CHARS * 3 // 4:
+            await self._feed(key=FeedKey(revision, base64.b64encode(data).decode()))
 
     def _custody(self, box: bytes) -> bytes | None:
         return custody_for(self._home, self._secrets, self._locker, box)

@@ -26,6 +26,7 @@ from firmware.seal import (
     calibrate,
     destroy_epoch,
     drop_slots,
+    for_peers,
     new_epoch,
     new_key_file,
     new_words,
@@ -105,6 +106,19 @@ class Keys:
             return bytes.fromhex(self._read(_FILE).locker_id)
         except (Damaged, Missing):
             return bytes.fromhex(self._read(_COPY).locker_id)
+
+    @property
+    def revision(self) -> int:
+        """How often the key file was written; 0 while it cannot be read."""
+        try:
+            return self._read().plain.revision
+        except (Damaged, Missing):
+            return 0
+
+    def for_shelves(self, secrets: LockerSecrets) -> tuple[int, bytes]:
+        """Return (its revision, the key file as it may leave the box); raises Conflict, Damaged, Missing."""
+        file = self._read()
+        return file.plain.revision, for_peers(file, secrets, self._home.entropy).to_bytes()
 
     def add(self, secrets: LockerSecrets, kind: SlotKind, secret: bytes) -> bytes:
         """Let a secret of 32 bytes open the locker; return the public key of that way in. Raises Misused, Conflict."""

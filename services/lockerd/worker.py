@@ -74,6 +74,7 @@ class _Worker:
         self._analyst: Analyst | None = None
         self._doors: DoorOrders | None = None
         self._feeding: asyncio.Task[None] | None = None
+        self._keys_changed: Callable[[], None] = lambda: None
         self._orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "create": self._create,
             "open": self._open,
@@ -174,6 +175,7 @@ class _Worker:
         Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
         self._orders["ship"] = feeder.ship
         self._feeding = loop.create_task(feeder.live())
+        self._keys_changed = feeder.keys_changed
 
     # -------- sessions
 
@@ -266,6 +268,7 @@ class _Worker:
 
         await self._store.run(apply)
         self._new_readers()
+        self._keys_changed()
 
     async def _adopt(self, secrets: LockerSecrets) -> None:
         """Let the open locker go on under the new epoch."""

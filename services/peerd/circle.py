@@ -47,10 +47,12 @@ from firmware.peer import messages as m
 from firmware.peer.pairing import Met
 from firmware.ports import PeerLink, Standing
 from services.peerd.auditing import Auditing
+from services.peerd.carrying import Carrying
 from services.peerd.identity import Identity, next_card, own_box
 from services.peerd.naming import say
 from services.peerd.pairing import Pairing, Target
 from services.peerd.serving import Serving
+from services.peerd.shelving import Shelving
 from services.peerd.shipping import Outside, Shipping
 from services.peerd.talking import Flow, Talker
 
@@ -108,8 +110,10 @@ class Circle(Ears):
         self.invitations = Invitations(transport.key, self.entropy.bytes)
         self.pairing = Pairing(self.invitations, transport, self.talker, self, self.clock, self.entropy)
         self.links = PeerLinks(transport, self._where, self.entropy, changed=self._changed)
-        outside = Outside(self.rows, self.talker, self._workers, self._places.lockers, self.box, self._link_to)
-        self._shipping, self._auditing = Shipping(outside), Auditing(outside, self.hosted)
+        self.outside = Outside(self.rows, self.talker, self._workers, self._places.lockers, self.box, self._link_to)
+        self._shipping, self._auditing = Shipping(self.outside), Auditing(self.outside, self.hosted)
+        self.shelving = Shelving(self._places.state / "circle", self._places.lockers, self.box, self.journal)
+        self.carrying = Carrying(self)
         serving = Serving(
             self.hosted,
             self.own,
@@ -126,6 +130,7 @@ class Circle(Ears):
         self.spawn(transport.serve(self._judge, serving.answer, self._arrived))
         self.spawn(self._plan())
         self.spawn(self._tidy())
+        self.spawn(self.shelving.live())
 
     async def _bound(self, hosts: Sequence[str], ports: Sequence[int], relays: Sequence[Relay]) -> IrohTransport:
         seed = self.identity.transport.reveal()
@@ -143,6 +148,8 @@ class Circle(Ears):
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "shelving"):
+            self.shelving.close()
         self._workers.shutdown(cancel_futures=True)
         with contextlib.suppress(BoxError):
             self.rows.save()
@@ -225,6 +232,19 @@ class Circle(Ears):
     def hosted_folder(self) -> Path:
         """Where shards of others lie."""
         return self._places.state / "hosted"
+
+    @property
+    def lockers_folder(self) -> Path:
+        """Where the lockers' packs lie; read only."""
+        return self._places.lockers
+
+    def pinned(self, endpoint: bytes, box: bytes) -> bool:
+        """Whether the box with this key is in the circle, with this endpoint."""
+        return self._boxes.get(endpoint) == box
+
+    def soon(self, what: Callable[[], None]) -> None:
+        """From any thread: do ``what`` on the loop."""
+        self._soon(what)
 
     def paused(self) -> bool:
         """Whether the caps say that nothing goes out now."""

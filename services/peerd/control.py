@@ -9,17 +9,19 @@ from typing import Final
 
 from firmware.backup import UNLIMITED, AlarmKind, Caps, HourWindow, PeerState, SafetyState
 from firmware.backup import Peer as Known
-from firmware.errors import BadSeal, Missing, Misused, PeerGarbled, Refused
+from firmware.errors import BadSeal, Damaged, Missing, Misused, NewerFormat, PeerGarbled, Refused
 from firmware.limits import KIB, PEER_CAPSULE_BYTES
 from firmware.linux.circle_rows import NoticeRow
 from firmware.pack.format import Kind
 from firmware.peer import read_custody, read_head
 from firmware.peer.cbor import dumps
 from firmware.peer.messages import Head
+from firmware.seal import KeyFile, SlotKind
 from services.api import circle_types as c
 from services.api.routes import Needs, Operation
 from services.api.server import Call, Handler
 from services.peerd.circle import Circle
+from services.peerd.shelf_calls import ShelfCalls
 
 _NOTICES: Final = 50
 _ALARMS: Final = frozenset(each.value for each in AlarmKind)
@@ -54,7 +56,7 @@ class Control:
             "at_peerd_circle_now": self._now,
             "feed": self._feed,
             "pack_states": self._states,
-        }
+        } | ShelfCalls(self._circle).handlers()
 
     # Meeting
 
@@ -215,10 +217,14 @@ class Control:
             self._head(locker, args.head)
         if args.capsule is not None:
             self._capsule(locker, args.capsule)
+        if args.key is not None:
+            self._key(locker, args.key)
         self._rows.save()
         self._circle.wake.set()
+        if args.packs or args.dropped or args.head or args.key:
+            self._circle.shelving.wake()
         packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
-        return c.FeedKnown(packs, self._circle.box.hex())
+        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker))
 
     async def _custody(self, locker: bytes, data: bytes) -> None:
         try:
@@ -241,6 +247,21 @@ class Control:
         self._rows.set_paper("head", locker, dumps([head.header, head.signature, head.public]))
         self._view.head_is(locker, number)
 
+    def _key(self, locker: bytes, fed: c.FeedKey) -> None:
+        """Kept for shelves. It says itself whether it is whole, and has no way in that could be guessed."""
+        try:
+            data = base64.b64decode(fed.data, validate=True)
+            kinds = {slot.kind for slot in KeyFile.parse(data).slots if slot is not None}
+        except (binascii.Error, Damaged, NewerFormat):
+            raise Misused(why="the key file is not one.") from None
+        if not kinds <= {SlotKind.KIT, SlotKind.FRIENDS}:
+            raise Misused(why="this key file must not leave the box.")
+        self._rows.set_paper("key", locker, data)
+        self._rows.set_paper("key-revision", locker, fed.revision.to_bytes(8))
+
+    def _key_revision(self, locker: bytes) -> int:
+        return int.from_bytes(self._rows.paper("key-revision", locker) or b"")
+
     def _capsule(self, locker: bytes, fed: c.FeedCapsule) -> None:
         try:
             data = base64.b64decode(fed.data, validate=True)
@@ -254,7 +275,11 @@ class Control:
     async def _states(self, call: Call) -> c.PackStates:
         args: c.PackStatesArgs = call.args
         found = (self._view.safety_of([bytes.fromhex(each) for each in group.packs]) for group in args.groups)
-        return c.PackStates(tuple(c.PackState(c.SafetyIs(each.state.value), each.may_fail, each.of) for each in found))
+        shelves = self._circle.shelving.shelves_of([[bytes.fromhex(each) for each in one.packs] for one in args.groups])
+        states = zip(found, shelves, strict=True)
+        return c.PackStates(
+            tuple(c.PackState(c.SafetyIs(each.state.value), each.may_fail, each.of, *on) for each, on in states)
+        )
 
 
 def _kind(word: str) -> Kind:

@@ -1,0 +1,157 @@
+"""Requests and responses about shelves: disks with a second copy of every closed pack (docs/formats/shelf.md).
+
+lockerd's main socket passes them on to peerd, as with the circle. Sizes are bytes, times ms since 1970 UTC; 0 is never.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from services.api.circle_types import PEER
+from services.api.decode import arg
+from services.api.types import ID
+
+_NO_CONTROL = r"[^\x00-\x1f\x7f]*"
+_PATH = r"/[^\x00]*"
+
+
+class ShelfIs(enum.StrEnum):
+    """How a shelf is, the one thing to say about it."""
+
+    WHOLE = "whole"
+    """All there is to keep is on it."""
+    LOOKING = "looking"
+    WRITING = "writing"
+    CHECKING = "checking"
+    WAITING = "waiting"
+    """It is there, and something still has to be written."""
+    AWAY = "away"
+    FULL = "full"
+    SMALL = "small"
+    """Even empty it would not hold everything."""
+    READ_ONLY = "read-only"
+    FAULTY = "faulty"
+    SOURCE = "source"
+    """A pack on the box itself is damaged, so it cannot be copied."""
+
+
+class DiskIs(enum.StrEnum):
+    """What a mounted disk could be."""
+
+    FREE = "free"
+    SHELF = "shelf"
+    OTHER = "other"
+    """It holds the shelf of another box."""
+    CARRIES = "carries"
+    """So it does, and that one has loaded shards for this box onto it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Shards on a shelf for one friend's box."""
+
+    peer: str = arg("Whose box.", pattern=PEER)
+    label: str = arg("What it is called here.")
+    loaded: int = arg("Bytes of shards on the shelf for it.")
+    waits: int = arg("Bytes that are meant for it and not on the shelf yet.")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One disk with a second copy."""
+
+    id: str = arg("Names it.", pattern=ID)
+    label: str = arg("What it is called.")
+    state: ShelfIs = arg("How it is.")
+    is_there: bool = arg("Whether it is plugged in.")
+    where: str = arg("Where it is, or was last.")
+    kept: int = arg("Bytes of packs on it.")
+    packs: int = arg("How many packs.")
+    waits: int = arg("Bytes that belong on it and are not there.")
+    total: int = arg("Size of its file system.")
+    free: int = arg("Free bytes of it.")
+    seen_ms: int = arg("When it was seen last.")
+    whole_ms: int = arg("When everything was on it.")
+    checked_ms: int = arg("When all of it was last read back.")
+    mended: int = arg("Packs that had changed or could not be read, and were written anew.")
+    done: int = arg("Of what is under way, so much is done.", default=0)
+    of: int = arg("Of so much.", default=0)
+    rate: int = arg("Bytes a second it takes; 0 not known.", default=0)
+    is_slow: bool = arg("Whether that is little.", default=False)
+    is_fat: bool = arg("Whether its file system has no journal.", default=False)
+    carries: tuple[Carried, ...] = arg("What it carries to friends.", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class MountedDisk:
+    """A disk that is plugged in and could be a shelf."""
+
+    at: str = arg("Where it is mounted.")
+    state: DiskIs = arg("What it could be.")
+    kind: str = arg("Its file system.")
+    total: int = arg("Its size.")
+    free: int = arg("Free bytes.")
+    is_read_only: bool = arg("Whether nothing can be written.")
+    label: str = arg("Whose shelf it is, as far as it is known.", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """All shelves, and the disks that could be one."""
+
+    shelves: tuple[Shelf, ...] = arg("In the order in which they were added.")
+    disks: tuple[MountedDisk, ...] = arg("Disks that are plugged in and are no shelf of this box.", default=())
+    needs: int = arg("Bytes a shelf of this box holds now, packs alone.", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfAdd:
+    """Take a disk as a shelf: one new folder is made on it, nothing else changes."""
+
+    at: str = arg("Where it is mounted.", longest=1024, pattern=_PATH)
+    label: str = arg("What it is called.", default="", longest=63, pattern=_NO_CONTROL)
+    same_disk: bool = arg("A folder on the box's own disk, for trying it out.", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfId:
+    """Names a shelf."""
+
+    id: str = arg("Its id.", pattern=ID)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfNow:
+    """Close open packs and write what is missing now."""
+
+    id: str | None = arg("One shelf; absent all.", default=None, pattern=ID)
+    check: bool = arg("Read everything on it back, too.", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfCarry:
+    """Load shards meant for a friend's box onto a shelf."""
+
+    id: str = arg("Which shelf.", pattern=ID)
+    peer: str = arg("Which friend's box.", pattern=PEER)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfTake:
+    """Take in what another box loaded onto a disk for this one."""
+
+    at: str = arg("Where the disk is mounted.", longest=1024, pattern=_PATH)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfTaken:
+    """What became of it."""
+
+    peer: str = arg("Whose shards they are.", pattern=PEER)
+    label: str = arg("What that box is called here.")
+    taken: int = arg("Shards that were taken in now.")
+    known: int = arg("Shards that were here already.")
+    left: int = arg("Shards that were not: wrong, without room, or of a locker that box does not act for.")
+    size: int = arg("Bytes that were taken in.")
+    why: str = arg("The sentence about the first one that was left.", default="")
