@@ -311,6 +311,8 @@ PEER_INTRODUCED_DAYS, PEER_PERMIT_DAYS = 396, 396
 PEER_CAPSULE_BYTES = 64 * KIB
 """A capsule has exactly this size, so that it says nothing by its length."""
 
+PEER_HANDOVERS = 16
+"""Times the custody of one locker went over to another kit that a host follows; guards the folder of a place."""
 PEER_SIGNED_BYTES = 2 * KIB
 """Longest card, custody record, permit or receipt."""
 
@@ -331,6 +333,9 @@ CIRCLE_ROOM_BYTES = 20 * GIB
 
 PEER_STREAM_SECONDS, PEER_ANSWER_SECONDS = 60, 120
 """Until a request's next bytes; until an answer once all was sent (a slow disk reads a whole shard). Guards tasks."""
+
+BADGES_AT_ONCE = 200
+"""Records a page asks about together; guards the locker's readers against one browser."""
 
 FEED_PACKS, FEED_BYTES = 1000, 2 * MIB
 """Packs in one page of what lockerd tells peerd, and its size; guards peerd's memory against a large household."""

@@ -23,7 +23,9 @@ _HILLS = (
 """Per hill: height of its line from the top, then amplitude, wave length and phase of two sines."""
 
 _PLACES = ((-158, 96), (-92, 74), (-38, 100), (74, 72), (148, 102), (-146, 130))
-"""Where friends' houses will stand: x from the middle, y from the top."""
+"""Where friends' houses stand: x from the middle, y from the top."""
+_MARKS = 2
+"""More amber marks are not drawn; the sentence counts."""
 
 _TREES = (
     (1, -118, 12),
@@ -70,6 +72,8 @@ class Scene:
     lit: bool
     waking: bool = False
     free_places: bool = True
+    friends: tuple[str, ...] = ()
+    """Friends' houses, at most six: ``lit``, ``dark``, or ``alarm`` for a dark one with the amber mark."""
 
 
 @functools.lru_cache(maxsize=16)
@@ -85,7 +89,9 @@ def draw(scene: Scene, sentence: str) -> str:
     ]
     for index in range(len(_HILLS)):
         parts.append(f'<path class="h{index + 1}" d="{_hill(index)}"/>')
-        if index == 1 and scene.free_places:
+        if index == 1 and scene.friends:
+            parts.extend(_friends(scene.friends))
+        elif index == 1 and scene.free_places:
             parts.extend(_free_place(x, y) for x, y in _PLACES)
         parts.extend(_tree(at, height, index) for hill, at, height in _TREES if hill == index)
         if index == len(_HILLS) - 2:
@@ -128,6 +134,29 @@ def _tree(at: int, height: int, hill: int) -> str:
 def _free_place(dx: int, y: int) -> str:
     x = _MIDDLE + dx
     return f'<path class="free" stroke-width="1.4" d="M{x - 10:.0f} {y}v-11l10 -8l10 8v11z"/>'
+
+
+def _friends(looks: tuple[str, ...]) -> list[str]:
+    marked = [at for at, look in enumerate(looks) if look == "alarm"][:_MARKS]
+    return [
+        _friend(x, y, look == "lit", at in marked)
+        for at, (look, (x, y)) in enumerate(zip(looks, _PLACES, strict=False))
+    ]
+
+
+def _friend(dx: int, y: int, lit: bool, marked: bool) -> str:
+    x = _MIDDLE + dx
+    sign = (
+        f'<circle class="amber" stroke-width="1.5" cx="{x}" cy="{y - 29}" r="6"/>'
+        f'<path class="sign" stroke-width="1.7" d="M{x} {y - 32}v3.6M{x} {y - 26.2}v.4"/>'
+    )
+    return (
+        f'<g class="far{"" if lit else " dark"}"><path class="wall" d="M{x - 10} {y}v-11l10 -8l10 8v11z"/>'
+        f'<path class="roof" stroke-width="3" d="M{x - 13} {y - 9}l13 -10.5l13 10.5"/>'
+        f'<circle class="glow" fill="url(#glow)" cx="{x}" cy="{y - 6}" r="21"/>'
+        f'<path class="pane" d="M{x - 4} {y - 9}h3.4v6.5h-3.4zM{x + 0.6} {y - 9}h3.4v6.5h-3.4z"/>'
+        f"{sign if marked else ''}</g>"
+    )
 
 
 def _own_house() -> str:

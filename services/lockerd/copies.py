@@ -30,14 +30,15 @@ class CopyCalls:
 
     async def _safety(self, call: Call) -> LockerSafety:  # noqa: ARG002
         """What peerd was told of, and what waits for its pack to be closed."""
-        if not self._asleep.exists():
+        is_awake = not self._asleep.exists()
+        if is_awake:
             found: Circle = await self._peerd.call("at_peerd_circle")
             open_bytes = await self._readers.ask(LockerReader.open_bytes)
             for each in found.lockers:
                 if each.locker == self._locker:
                     return dataclasses.replace(each, here_bytes=each.here_bytes + open_bytes)
         stored = (await self._readers.ask(LockerReader.stats))["stored_bytes"]
-        return LockerSafety(self._locker, False, stored, 0, 0, 0, 0)
+        return LockerSafety(self._locker, is_awake, stored, 0, 0, 0, 0)  # one that woke is told within seconds
 
     async def _copies(self, call: Call) -> PackStates:
         ids: tuple[str, ...] = call.args.ids

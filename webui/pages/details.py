@@ -13,6 +13,7 @@ from services.api.household_types import Members
 from services.api.records_types import Tags
 from services.api.types import RecordInfo, VersionInfo, Versions
 from webui.language import Language
+from webui.pages.copies import copies_of
 from webui.pages.found import format_of, look_of
 from webui.pages.page import Page
 from webui.pages.shown import readable
@@ -43,6 +44,7 @@ class RecordPage(Page):
         tags: Tags = await self.ask("tags")
         members: Members = await self.ask("members")
         icon, tint = look_of(record.kind)
+        in_bin = record.state is RecordState.BIN
         leaf = record.name.rpartition("/")[2]
         typed = self.kept(f"/record/{record_id}/name", f"/record/{record_id}/annotate")
         self.show(
@@ -60,7 +62,8 @@ class RecordPage(Page):
             reading=reading(text.text, record.mime, text.whole),
             is_read=bool(text.text),
             typed=typed,
-            in_bin=record.state is RecordState.BIN,
+            in_bin=in_bin,
+            copies=None if in_bin else await copies_of(self, record_id),
             readable=readable,
             brought_back="back" in self.request.query_arguments,
             guarded=_guarded(members, self.member().member),

@@ -165,6 +165,7 @@ class Find(Page):
             also_href=search.as_words(today).href() if not search.asked.sure else "",
             near=await self._near(search) if not sections and not search.is_empty else (),
             without=without,
+            later=("badges.js",),
             place="find",
         )
 

@@ -263,8 +263,8 @@ class Page(RequestHandler):
         use = f'<use href="{self.front.files.url("icons.svg")}#{name}"/>'
         return f'<svg class="icon {extra}" aria-hidden="true" focusable="false">{use}</svg>'
 
-    def _scene(self, lit: bool, sentence: str, waking: bool = False) -> str:
-        return draw(Scene(lit=lit, waking=waking), xhtml_escape(sentence))
+    def _scene(self, lit: bool, sentence: str, waking: bool = False, friends: tuple[str, ...] = ()) -> str:
+        return draw(Scene(lit=lit, waking=waking, friends=friends), xhtml_escape(sentence))
 
     def _page_words(self, start: str) -> str:
         """Return the sentences under ``start`` for the page's module, as JSON that cannot end its element."""

@@ -11,6 +11,7 @@ from firmware.errors import Misused
 from firmware.model import RecordState
 from services.api.types import RecordInfo
 from webui.language import Language
+from webui.pages.copies import Copies, copies_of
 from webui.pages.page import Page
 from webui.pages.photos import day_title
 from webui.pages.shown import readable
@@ -39,6 +40,7 @@ class PhotoView:
     note: str
     in_bin: bool
     has_preview: bool
+    copies: Copies | None
 
 
 class PhotoPage(Page):
@@ -50,7 +52,7 @@ class PhotoPage(Page):
         if record.kind not in ("photo", "video"):
             self.go(f"/record/{record_id}")
             return
-        view = photo_view(record, self.language, self.front.now_ms())
+        view = await _view(self, record)
         typed = self.kept(f"/photo/{record_id}/annotate")
         self.show("photo.html", photo=view, typed=typed, photo_json=json.dumps(asdict(view)).replace("<", "\\u003c"))
 
@@ -61,7 +63,8 @@ class PhotoFacts(Page):
     async def get(self, record_id: str) -> None:
         """Send it as JSON."""
         record: RecordInfo = await self.ask("get", id=record_id)
-        self.finish(_json(self, record))
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(asdict(await _view(self, record))))
 
 
 class Annotate(Page):
@@ -109,7 +112,7 @@ def tags_of(typed: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def photo_view(record: RecordInfo, language: Language, now_ms: int) -> PhotoView:
+def photo_view(record: RecordInfo, language: Language, now_ms: int, copies: Copies | None) -> PhotoView:
     """Return what the viewer says of ``record``."""
     facts = record.facts
     moment = _moment(record)
@@ -132,6 +135,7 @@ def photo_view(record: RecordInfo, language: Language, now_ms: int) -> PhotoView
         note=record.note,
         in_bin=record.state is RecordState.BIN,
         has_preview=record.has_preview,
+        copies=copies,
     )
 
 
@@ -156,6 +160,6 @@ def _moment(record: RecordInfo) -> datetime.datetime:
     return moment if record.facts.taken_local else moment.astimezone()
 
 
-def _json(page: Page, record: RecordInfo) -> str:
-    page.set_header("Content-Type", "application/json")
-    return json.dumps(asdict(photo_view(record, page.language, page.front.now_ms())))
+async def _view(page: Page, record: RecordInfo) -> PhotoView:
+    copies = None if record.state is RecordState.BIN else await copies_of(page, record.id)
+    return photo_view(record, page.language, page.front.now_ms(), copies)

@@ -8,6 +8,7 @@ from typing import Any
 from services.api.types import Records
 from webui.pages.activity import Line, line
 from webui.pages.page import Page
+from webui.pages.safety import standing
 from webui.pages.shown import shown
 from webui.rings import ring
 
@@ -48,6 +49,7 @@ class Home(Page):
             kept=counts.get("records", 0),
             size=self.language.size(counts.get("bytes", 0)),
             members=status.members,
+            standing=await standing(self, counts),
             pictures=[item for item in items if item.is_picture][:_LATELY_PICTURES],
             items=[item for item in items if not item.is_picture][:_LATELY_OTHERS],
             happened=await self._happened(),

@@ -1,5 +1,6 @@
 // What is known about a photo, below it: date, place, file, tags and note, kept as they are typed.
 
+import { showCopies } from "./copies.js";
 import { exposure } from "./exposure.js";
 import { send } from "./select.js";
 
@@ -8,6 +9,7 @@ const draft = (id) => `locker.note.${id}`; // what was typed until the box has i
 
 export class Sheet {
   constructor(viewer) {
+    this.viewer = viewer;
     this.piece = (name) => viewer.querySelector(`[data-${name}]`);
     this.words = JSON.parse(this.piece("words").textContent);
     const note = this.piece("note");
@@ -38,6 +40,7 @@ export class Sheet {
   clear() {
     this.facts = null;
     for (const name of ["title", "when", "note-said"]) this.piece(name).textContent = "";
+    showCopies(this.viewer, null);
     this.piece("facts").replaceChildren();
     this.piece("tags").replaceChildren();
     this.piece("note").value = "";
@@ -70,6 +73,7 @@ export class Sheet {
     const note = this.piece("note");
     if (!isSame || document.activeElement !== note) note.value = facts.note;
     this.#drafted();
+    showCopies(this.viewer, facts.copies);
     this.piece("facts").replaceChildren(...facts.facts.map(([label, value]) => row(label, value)));
     this.#tags(facts);
     this.#camera(facts);
