@@ -69,6 +69,7 @@ class Locker(LockerReader):
         an error what lies behind it in open packs is not believed: a failed fsync loses what the cache still shows."""
         self._torn = False
         self._catalog_gone = False
+        self.cut_buffers: list[bytearray] = []
         self.open_puts: WeakSet[Put] = WeakSet()
         self.uploads = Uploads(self)
         self._last_ms = 0
@@ -143,6 +144,7 @@ class Locker(LockerReader):
     def rest(self) -> None:
         """Give back memory that is kept for speed alone; called when nothing happens."""
         self.packs.rest()
+        self.cut_buffers.clear()
         self.shelf.forget_payloads()
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class Put:
         self._declared = size
         self._collide = collide
         self._mime = mime
-        self._cutter = Cutter(size, locker.cut_seed)
+        self._cutter = Cutter(size, locker.cut_seed, locker.cut_buffers)
         self._ids: list[bytes] = []
         self._size = 0
         self._new_bytes = 0
@@ -132,4 +132,5 @@ class Put:
 
     def _end(self) -> None:
         self._open = False
+        self._cutter.close()
         self._locker.open_puts.discard(self)

@@ -51,7 +51,7 @@ class Upload(Put):
             mime=row.mime, collide=Collide(row.collide),
         )  # fmt: skip
         self.row = row
-        self._cutter = self._pausing = ResumingCutter(row.size, locker.cut_seed)
+        self._cutter = self._pausing = ResumingCutter(row.size, locker.cut_seed, locker.cut_buffers)
         self._saved = 0
         if row.offset:
             self._take_up(locker)

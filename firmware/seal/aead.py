@@ -43,6 +43,10 @@ class Sealer:
         """Return ``plain`` encrypted and followed by its tag; ``aad`` is authenticated, not kept."""
         return self._aead.encrypt(counter.to_bytes(12, "big"), plain, aad)
 
+    def seal_into(self, room: memoryview, counter: int, plain: Buffer, aad: Buffer) -> None:
+        """As ``seal``, into ``room``, which has exactly the bytes of ``plain`` and OVERHEAD more."""
+        self._aead.encrypt_into(counter.to_bytes(12, "big"), plain, aad, room)
+
     def open(self, counter: int, sealed: Buffer, aad: Buffer, what: str) -> bytes:
         """Return the plain bytes, or raise BadSeal naming ``what`` when key, counter, bytes or ``aad`` differ."""
         try:

@@ -171,7 +171,7 @@ def test_listeners_hear_what_happens(ada: Blocking) -> None:
             for line in answer.lines():
                 heard.append(line)
                 began.set()
-                if line["what"] == "changed":
+                if any(one["what"] == "stored" for one in heard) and any(one.get("offset") == 5 for one in heard):
                     return
 
     thread = threading.Thread(target=listen)
