@@ -383,6 +383,20 @@ CIRCLE_ALARM = Event(
     "Somebody should look at the circle: {kind} ({amount}; {peer}).",
     ("kind", "amount", "peer"),
 )
+SHARDS_REPAIRED = Event(
+    "shards_repaired",
+    "5d0f7e1b6c2a4f0e9c3b8a7d6e5f4c31",
+    Severity.NOTICE,
+    "The box {peer} made {count} pieces again while this one was away.",
+    ("peer", "count"),
+)
+SHARDS_REBUILT = Event(
+    "shards_rebuilt",
+    "8e2b4c6d0a1f4e3b9d7c5a6f8b0e2d14",
+    Severity.NOTICE,
+    "While the box {peer} is away, {count} of its pieces were made again.",
+    ("peer", "count"),
+)
 SHARDS_FORGOTTEN = Event(
     "shards_forgotten",
     "98ba2e82d24f407f9e8fc1962e1dd3c6",

@@ -48,7 +48,7 @@ class Care:
 
     def __init__(self, me: bytes, rules: Rules = RULES) -> None:
         """Nobody is known yet; ``me`` is this box, which keeps shards too and is always there."""
-        self._me, self._rules = me, rules
+        self._me, self.rules = me, rules
         self.hosts: dict[bytes, HostSeen] = {}
         self.gone: set[tuple[bytes, bytes]] = set()
         """(shard, host): the host says that it is missing, or could not prove it."""
@@ -73,7 +73,7 @@ class Care:
 
     def lost(self, long: bool = False) -> frozenset[bytes]:
         """Hosts that were silent too long; ``long``: so long that everything they kept is made again."""
-        least = self._rules.silent_ms + (self._rules.lost_ms if long else 0)
+        least = self.rules.silent_ms + (self.rules.lost_ms if long else 0)
         return frozenset(key for key, seen in self.hosts.items() if seen.silent_ms >= least)
 
     def missing(self, shard: bytes, host: bytes) -> None:
@@ -102,10 +102,11 @@ class Care:
         found = dict.fromkeys((*placed.hosts, *sorted(more)))
         return tuple(each for each in found if (placed.shard, each) not in self.gone)
 
-    def lacking(self, packs: Iterable[ManifestPack]) -> int:
-        """How many shards nobody has who is not lost."""
+    def lacking(self, packs: Iterable[ManifestPack]) -> list[bytes]:
+        """Shards nobody has who is not lost."""
         lost = self.lost()
-        return sum(all(host in lost for host in each.hosts) for pack in packs for each in self.now(pack).shards)
+        shards = (each for pack in packs for each in self.now(pack).shards)
+        return [each.shard for each in shards if all(host in lost for host in each.hosts)]
 
     def work(
         self, packs: Sequence[ManifestPack], delegates: Collection[bytes], room: Sequence[bytes], owner_silent_ms: int
@@ -115,9 +116,10 @@ class Care:
         current = [self.now(each) for each in packs]
         for long in (False, True):
             lost = self.lost(long)
-            waited = max([0, *(self.hosts[key].silent_ms - self._rules.silent_ms for key in lost)])
+            waited = max([0, *(self.hosts[key].silent_ms - self.rules.silent_ms for key in lost)])
+            waited = min(waited, owner_silent_ms - self.rules.delegate_silent_ms)
             around = Around(self._me, delegates, lost, room, owner_silent_ms, long, waited)
-            for each in delegate_work(current, around, self._rules):
+            for each in delegate_work(current, around, self.rules):
                 found.setdefault(each.pack.digest, each)
         return list(found.values())
 

@@ -152,15 +152,15 @@ class HostedShards(HostedKeeping, HostedMemory):
     def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
         """Passed on to the service, which keeps it."""
         assert caller.box is not None, "only peers introduce"
-        self._ears.introduced(caller.box, card, data, role, until_ms)
+        self._ears.introduced(caller.box, card, data, role, until_ms, self._now())
 
     def introduced(self, owner: bytes, box: bytes) -> bool:
         """Whether ``owner`` said that ``box`` repairs for it."""
         return self._ears.is_delegate(owner, box)
 
-    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
+    def whereabouts(self, caller: Caller, boxes: Sequence[bytes]) -> Sequence[bytes]:
         """The cards known to the service."""
-        return self._ears.cards_of(boxes)
+        return self._ears.cards_of(caller, boxes)
 
     def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:
         """What the service repaired for a locker."""

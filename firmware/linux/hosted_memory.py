@@ -114,6 +114,12 @@ class HostedMemory(HostedState):
         at, _size = place.manifest[number, part]
         return at, self._files.data(place, manifest_file(at))
 
+    def manifests(self) -> list[tuple[bytes, int]]:
+        """Places that have a whole manifest, with its number: this box is a delegate of theirs, or was."""
+        with self._lock:
+            found = [(place.name, place.whole_manifest()) for place in self._places.values()]
+        return [(name, number) for name, number in found if number is not None]
+
     def manifest_of(self, place: bytes) -> tuple[bytes, list[bytes]] | None:
         """For a delegate's repairs: return (permit, parts) of a place's whole manifest, None without one."""
         with self._lock:

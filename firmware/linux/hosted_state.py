@@ -49,14 +49,14 @@ class Ears:
         """Take an order to repair, return its number; raises PeerOlder: this box repairs for nobody."""
         raise PeerOlder(what=order.OP)
 
-    def introduced(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+    def introduced(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int, now_ms: int) -> None:
         """A peer says that the box of ``card`` acts with it."""
 
     def is_delegate(self, owner: bytes, box: bytes) -> bool:  # noqa: ARG002 for those who override it
         """Whether ``owner`` introduced ``box`` as its delegate."""
         return False
 
-    def cards_of(self, boxes: Sequence[bytes]) -> Sequence[bytes]:  # noqa: ARG002 for those who override it
+    def cards_of(self, caller: Caller, boxes: Sequence[bytes]) -> Sequence[bytes]:  # noqa: ARG002 as above
         """The newest cards of these boxes, as signed."""
         return ()
 

@@ -291,9 +291,9 @@ class Deciding:
         return m.Done(), b""
 
     def whereabouts(self, request: m.Whereabouts, _body: bytes, _now_ms: int) -> Reply:
-        """Cards, to peers and to boxes they introduced: who asks had the keys from somebody already."""
+        """Cards, to delegates: who asks had the keys from the owner already."""
         self._box()
-        return m.Cards(tuple(self._host.whereabouts(request.boxes))), b""
+        return m.Cards(tuple(self._host.whereabouts(self._caller, request.boxes))), b""
 
     def repaired(self, request: m.Repaired, _body: bytes, _now_ms: int) -> Reply:
         """What was made again here for the locker of the caller."""

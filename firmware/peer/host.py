@@ -148,8 +148,8 @@ class Host(Protocol):
         """Whether ``owner`` said that ``box`` is its delegate, and did not take it back."""
         ...
 
-    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
-        """The cards known here of these boxes, as signed."""
+    def whereabouts(self, caller: Caller, boxes: Sequence[bytes]) -> Sequence[bytes]:
+        """The cards known here of these boxes, as signed; to a delegate of somebody alone."""
         ...
 
     def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:

@@ -150,6 +150,20 @@ class Pairings:
 
 
 @dataclass(frozen=True, slots=True)
+class InCare:
+    """A friend's locker this box repairs while the friend's box is away."""
+
+    peer: str = arg("Whose it is: a box key.", pattern=PEER)
+    locker: str = arg("The locker's id.", pattern=ID)
+    packs: int = arg("How many packs it has, as far as this box was told.")
+    silent_ms: int = arg("How long the friend's box was not heard while others were.")
+    acting: bool = arg("Whether that is long enough to repair for it.")
+    away: int = arg("Boxes that keep pieces of it and count as lost.")
+    lacking: int = arg("Pieces that nobody has who is not lost; as of the last round.")
+    made: int = arg("Pieces that were made again, or found elsewhere, and the friend does not know of yet.")
+
+
+@dataclass(frozen=True, slots=True)
 class Circle:
     """Everything about the circle on one page; members who own no box see it without addresses, notices and lockers."""
 
@@ -164,6 +178,7 @@ class Circle:
     paused: bool = arg("Whether the caps say that nothing moves now.")
     hosted_bytes: int = arg("Bytes kept here for friends.")
     free_bytes: int = arg("Free bytes of this box's disk.")
+    care: tuple[InCare, ...] = arg("Friends' lockers this box is a delegate for.", default=())
     asleep: bool = arg("Whether nobody asked for friends yet: only the free bytes mean something.", default=False)
 
 

@@ -1,4 +1,4 @@
-"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, caps, peer, leave, copies."""
+"""Commands about friends' boxes: ``./box locker circle list``, invite, join, confirm, now, peer, leave, …"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, peer PEER, leave PEER, copies NAME|ID ..."""
+    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, peer|leave PEER, copies NAME|ID ..."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")

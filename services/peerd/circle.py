@@ -24,6 +24,7 @@ from firmware.backup import (
     CancelDelete,
     Capsule,
     Head,
+    Manifest,
     PeerState,
     Renew,
     Reserve,
@@ -37,7 +38,7 @@ from firmware.hosting import HostLimits
 from firmware.limits import CIRCLE_ROOM_BYTES
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
-from firmware.linux.hosted import Ears, HostedShards
+from firmware.linux.hosted import HostedShards
 from firmware.linux.iroh_transport import IrohTransport, Relay
 from firmware.linux.journal import Journal
 from firmware.linux.neighbours import Neighbour, Neighbours
@@ -48,6 +49,8 @@ from firmware.peer.pairing import Met
 from firmware.ports import PeerLink, Standing
 from services.peerd.auditing import Auditing
 from services.peerd.carrying import Carrying
+from services.peerd.guests import Guests
+from services.peerd.helping import Helping
 from services.peerd.identity import Identity, next_card, own_box
 from services.peerd.naming import say
 from services.peerd.pairing import Pairing, Target
@@ -75,7 +78,7 @@ class Places:
     lockers: Path
 
 
-class Circle(Ears):
+class Circle(Helping):
     """Everything peerd does with other boxes."""
 
     def __init__(self, places: Places, label: str, neighbours: Neighbours) -> None:
@@ -88,6 +91,7 @@ class Circle(Ears):
             each.mkdir(mode=0o700, exist_ok=True)
         self.rows = CircleRows(places.state / "circle" / "circle.db")
         self._label = (self.rows.paper("label", self.box) or b"").decode() or label
+        self.guests = Guests(self.rows)
         limits = HostLimits(self.total())
         self.hosted = HostedShards(places.state / "hosted", self.clock, limits, self, self.journal.tell)
         self._workers = ThreadPoolExecutor(_WORKERS, "peerd")
@@ -118,7 +122,7 @@ class Circle(Ears):
             self.hosted,
             self.own,
             self.invitations,
-            box_of=self._boxes.get,
+            who=self._who,
             met=self.pairing.settle,
             clock=self.clock,
             flow=self._flow,
@@ -126,6 +130,7 @@ class Circle(Ears):
         )
         for data in self.rows.papers("card").values():
             self._know(read_card(data))
+        self._help(self.outside, self._places.state / "circle", self.wake.set)
         self.rows.save()
         self.spawn(transport.serve(self._judge, serving.answer, self._arrived))
         self.spawn(self._plan())
@@ -165,9 +170,14 @@ class Circle(Ears):
     # Who is who
 
     def _judge(self, endpoint: bytes) -> Standing:
-        if endpoint in self._boxes:
+        if self._who(endpoint)[0] is not None:
             return Standing.PINNED
         return Standing.INVITED if self.invitations.waiting(self.clock.now_ms()) else Standing.UNKNOWN
+
+    def _who(self, endpoint: bytes) -> tuple[bytes | None, bool]:
+        """The box of an endpoint, and whether it is a guest."""
+        box, guest = self._boxes.get(endpoint), self.guests.box_of(endpoint)
+        return (box or guest, box is None and guest is not None)
 
     def _know(self, card: Card) -> None:
         """A pinned box, with its newest card."""
@@ -188,13 +198,17 @@ class Circle(Ears):
             self.links.keep(endpoint)
 
     def _where(self, endpoint: bytes) -> tuple[Sequence[str], str | None]:
-        card = self._cards.get(self._boxes.get(endpoint, b""))
+        card = self._card(self._who(endpoint)[0] or b"")
         near = self._neighbours.addresses_of(endpoint)
         return (*near, *(card.addresses if card else ())), card.relay if card else None
 
     def _link_to(self, box: bytes) -> PeerLink | None:
-        card = self._cards.get(box)
+        card = self._card(box)
         return self.links.to(card.endpoint) if card is not None else None
+
+    def _card(self, box: bytes) -> Card | None:
+        guest = self.guests.card(box)
+        return self._cards.get(box) or (guest[0] if guest is not None else None)
 
     def link_to(self, box: bytes) -> PeerLink | None:
         """The live link to a peer, None while it is away."""
@@ -336,6 +350,7 @@ class Circle(Ears):
     def _changed(self, endpoint: bytes, there: bool) -> None:
         box = self._boxes.get(endpoint)
         if box is None:
+            self.wake.set()
             return
         if there:
             self.spawn(self._greet(box))
@@ -361,6 +376,7 @@ class Circle(Ears):
         self._took(met.card, met.greeted.card)
         self.rows.view.heard(box, self.clock.now_ms(), path.address.rpartition(":")[0] if path else "")
         self.rows.view.offered(box, heard.answer.quota, heard.answer.used)
+        self._met_again(box, self.rows.paper("card", box) or met.greeted.card)
         self.wake.set()
 
     async def greet_again(self, box: bytes | None = None) -> None:
@@ -384,6 +400,7 @@ class Circle(Ears):
                     self.journal.tell(events.CIRCLE_ALARM, kind=action.kind.value, amount=action.amount, peer=about)
                 else:
                     self.spawn(self._carry_out(action))
+            self._help_on()
             self._save()
 
     def _save(self) -> None:
@@ -402,6 +419,7 @@ class Circle(Ears):
             Vouch: self._auditing.vouch,
             Head: self._auditing.head,
             Capsule: self._auditing.capsule,
+            Manifest: self.delegates.manifest,
             AskDelete: self._auditing.ask_delete,
             CancelDelete: self._auditing.cancel_delete,
         }
@@ -423,6 +441,8 @@ class Circle(Ears):
             for box, until in self.rows.papers("leaves").items():
                 if int.from_bytes(until) < now:
                     self._let_go(box)
+            self.guests.end(now)
+            self.repairers_changed()
             await asyncio.sleep(_TIDY_SECONDS)
 
     # The owner
@@ -444,6 +464,7 @@ class Circle(Ears):
 
     def _let_go(self, box: bytes) -> None:
         self.rows.view.left(box)
+        self._part(box)
         card = self._cards.pop(box, None)
         if card is not None:
             self._boxes.pop(card.endpoint, None)

@@ -21,6 +21,7 @@ from services.api import circle_types as c
 from services.api.routes import Needs, Operation
 from services.api.server import Call, Handler
 from services.peerd.circle import Circle
+from services.peerd.repairing import Looked
 from services.peerd.shelf_calls import ShelfCalls
 
 _NOTICES: Final = 50
@@ -96,6 +97,7 @@ class Control:
             circle.paused(),
             sum(each.used for each in circle.hosted.peers()),
             disk.f_bavail * disk.f_frsize,
+            tuple(_in_care(each) for each in circle.repairing.looked()),
         )
 
     def _peer(self, known: Known) -> c.PeerInfo:
@@ -157,6 +159,8 @@ class Control:
             place=known.place if args.place is None else args.place,
             delegate=known.delegate if args.delegate is None else args.delegate,
         )
+        if args.delegate is not None:
+            self._circle.repairers_changed()
         if args.gets is not None:
             self._circle.hosted.grant(known.key, args.gets)
             await self._circle.greet_again(known.key)
@@ -280,6 +284,11 @@ class Control:
         return c.PackStates(
             tuple(c.PackState(c.SafetyIs(each.state.value), each.may_fail, each.of, *on) for each, on in states)
         )
+
+
+def _in_care(each: Looked) -> c.InCare:
+    who, locker = each.owner.hex(), each.locker.hex()
+    return c.InCare(who, locker, each.packs, each.silent_ms, each.acting, each.away, each.lacking, each.made)
 
 
 def _kind(word: str) -> Kind:

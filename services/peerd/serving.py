@@ -45,15 +45,16 @@ class Serving:
         own: Callable[[], OwnBox],
         invitations: Invitations,
         *,
-        box_of: Callable[[bytes], bytes | None],
+        who: Callable[[bytes], tuple[bytes | None, bool]],
         met: Callable[[], None],
         clock: Clock,
         flow: Flow,
         workers: Executor,
     ) -> None:
-        """``box_of`` gives the box key pinned for an endpoint; ``met`` is called after every step of a pairing."""
+        """``who`` gives the box key known for an endpoint, and whether it is a guest; ``met`` is called after every
+        step of a pairing."""
         self._host, self._own, self._invitations = host, own, invitations
-        self._box_of, self._met = box_of, met
+        self._who, self._met = who, met
         self._clock, self._flow, self._workers = clock, flow, workers
         self._callers: weakref.WeakKeyDictionary[PeerLink, _SharedCaller] = weakref.WeakKeyDictionary()
 
@@ -86,8 +87,7 @@ class Serving:
 
     def _caller(self, link: PeerLink) -> _SharedCaller:
         found = self._callers.get(link)
-        if found is None or found.box is None:
-            box = self._box_of(link.peer)
-            if found is None or box is not None:
-                found = self._callers[link] = _SharedCaller(link.peer, box)
+        box, guest = self._who(link.peer)
+        if found is None or (found.box, found.guest) != (box, guest):
+            found = self._callers[link] = _SharedCaller(link.peer, box, guest)
         return found

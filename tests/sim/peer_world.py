@@ -104,7 +104,7 @@ class MemoryHost:
     def introduced(self, owner: bytes, box: bytes) -> bool:
         return self.known.get((owner, box), (b"", Role.NOBODY))[1] is Role.DELEGATE
 
-    def whereabouts(self, boxes: Sequence[bytes]) -> Sequence[bytes]:
+    def whereabouts(self, caller: Caller, boxes: Sequence[bytes]) -> Sequence[bytes]:
         return [data for (_, box), (data, _role) in self.known.items() if box in boxes]
 
     def repaired(self, authority: Authority, after_ms: int) -> Sequence[Repair]:
