@@ -8,6 +8,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("machine")
+"""How fast inputs are made and read says how busy the machine is, nothing about the product."""
 
 WORKERS = 2
 LONG = (

@@ -51,6 +51,7 @@ export function keepWalking(isBusy, stays) {
   askBeforeLeaving(isBusy);
 
   function walk(method, url, body = null, forward = true) {
+    const shown = stays.querySelectorAll("dialog[open].sheet"); // one that is opened on the way stays
     const request = new XMLHttpRequest();
     request.open(method, url);
     request.responseType = "document";
@@ -69,6 +70,7 @@ export function keepWalking(isBusy, stays) {
       if (forward) history.pushState(null, "", request.responseURL);
       soft = true;
       here = location.pathname;
+      for (const sheet of shown) sheet.close();
       place(page);
     });
     request.addEventListener("error", () => location.assign(url));
@@ -76,7 +78,6 @@ export function keepWalking(isBusy, stays) {
   }
 
   function place(page) {
-    for (const dialog of stays.querySelectorAll("dialog[open].sheet")) dialog.close();
     const old = [...document.body.children].filter((child) => child !== stays);
     const fresh = [...page.body.children].filter((child) => child.localName !== stays.localName && child.localName !== "script");
     const named = [...page.querySelectorAll("script[type=module][src]")].map((script) => script.getAttribute("src"));
