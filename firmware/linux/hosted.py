@@ -32,13 +32,13 @@ from firmware.hosting import (
     is_wave,
     judge,
 )
-from firmware.limits import HOST_LOCKERS, HOST_PART_DAYS
+from firmware.limits import HOST_LOCKERS, HOST_PART_DAYS, PEER_HANDOVERS
 from firmware.linux.hosted_files import sync_folder
 from firmware.linux.hosted_keeping import HostedKeeping
 from firmware.linux.hosted_memory import HostedMemory
-from firmware.linux.hosted_places import Ask, Place, place_name
+from firmware.linux.hosted_places import Ask, Place
 from firmware.linux.hosted_state import Ears
-from firmware.peer import Authority, Caller, Card, HeldCustody, Verdict
+from firmware.peer import Authority, Caller, Card, HeldCustody, HeldHandover, Verdict
 from firmware.peer.messages import Notice, NoticeKind, Rebuild, Repair, Role, Seen
 
 __all__ = ["Ears", "HostedShards"]
@@ -67,7 +67,9 @@ class HostedShards(HostedKeeping, HostedMemory):
         """Take, park or refuse a record; what is taken is durable before it is said. Raises PeerQuota: too many."""
         now_ms = self._now(now_ms)
         with self._lock:
-            place = self._places.get(place_name(shown.record.locker, shown.public))
+            place = self._place_of(shown.record.locker, shown.public)
+            if place is not None and place.held.public != shown.public:
+                return Verdict.OLDER, 0  # its key has handed over: an old kit moves nothing any more
             heard_ms = self._peer(place.box).heard_ms if place else 0
             if place is None:
                 found = judge(None, None, shown, heard_ms, now_ms)
@@ -78,6 +80,25 @@ class HostedShards(HostedKeeping, HostedMemory):
             elif place is not None:
                 self._park(place, found)
             return found.verdict, found.until_ms
+
+    def show_handover(self, shown: HeldHandover, now_ms: int) -> bool:
+        """Follow it when the key in force signed it and the box stays the same; durable when it returns."""
+        now_ms = self._now(now_ms)
+        record, public = shown.after.record, shown.after.public
+        with self._lock:
+            place, other = self._place_of(record.locker, shown.before), self._place_of(record.locker, public)
+            if place is None or place is other or place.held.public != shown.before:
+                return place is not None and place is other
+            stays = record.box == place.box and record.epoch > place.held.record.epoch
+            if not stays or len(place.handovers) >= PEER_HANDOVERS or (other is not None and other.used):
+                return False
+            if other is not None:  # the new key was seen before it was known where it belongs
+                self._remove(other)
+            place.handovers.append(shown)
+            self._files.keep_handovers(place)
+            self._names |= dict.fromkeys(place.names, place.name)
+            self._take(place, shown.after, None, now_ms)
+            return True
 
     def _park(self, place: Place, found: Judgement) -> None:
         if place.waiting != found.waiting:
@@ -333,6 +354,8 @@ class HostedShards(HostedKeeping, HostedMemory):
     def _remove(self, place: Place) -> None:
         """Renamed first: what a crash leaves of it is removed at the next opening."""
         del self._places[place.name]
+        for name in place.names:
+            self._names.pop(name, None)
         self._of_locker[place.held.record.locker].remove(place)
         self._peer(place.box).account.used -= place.used
         self._files.remove_place(place)

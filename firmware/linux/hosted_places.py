@@ -16,7 +16,7 @@ from firmware.hosting import Account, CapsuleKept, Ending, EndingKind, Waiting, 
 from firmware.limits import PEER_CAPSULE_BYTES, PEER_PIECE_BYTES
 from firmware.linux.disk import LinuxDisk
 from firmware.linux.hosted_files import FolderSync, is_hex, make_place, sync_folder, translated
-from firmware.peer import HeldCustody, read_custody
+from firmware.peer import HeldCustody, HeldHandover, read_custody, read_handover
 from firmware.peer.cbor import dumps, loads
 from firmware.peer.messages import Head, ManifestPart
 
@@ -82,6 +82,13 @@ class Place:
     manifest: dict[tuple[int, int], tuple[ManifestPart, int]] = field(default_factory=dict)
     """By number and part: the part, and the size of its file."""
     wave_ms: int = 0
+    handovers: list[HeldHandover] = field(default_factory=list)
+    """How custody went from the key it was first shown with to the one in force."""
+
+    @property
+    def names(self) -> list[bytes]:
+        """What it would be called by the keys that custody went over to."""
+        return [place_name(self.held.record.locker, each.after.public) for each in self.handovers]
 
     @property
     def box(self) -> bytes:
@@ -107,6 +114,15 @@ class Place:
             if all((number, part) in self.manifest for part in range(at.parts)):
                 return number
         return None
+
+
+def _follow(handovers: list[HeldHandover], held: HeldCustody) -> bool:
+    """Whether each goes on where the one before ended, and all of them lead to ``held``."""
+    ends = [each.after.public for each in handovers]
+    begins = [*(each.before for each in handovers[1:]), held.public]
+    return not handovers or (
+        ends == begins and all(each.after.record.locker == held.record.locker for each in handovers)
+    )
 
 
 class Places:
@@ -178,10 +194,15 @@ class Places:
         """Read one place; raises BoxError when it has no custody record that can be believed."""
         path = self._folder / name.hex()
         held = read_custody(self._disk.read(f"{name.hex()}/custody", 0, _SMALL))
-        if place_name(held.record.locker, held.public) != name:
+        handovers = self._read_handovers(name)
+        if handovers and handovers[-1].before == held.public:
+            held = handovers[-1].after  # it was written down, and the plug was pulled
+        first = handovers[0].before if handovers else held.public
+        if place_name(held.record.locker, first) != name or not _follow(handovers, held):
             raise PeerGarbled(why="a custody record of another place")
         make_place(path)
         place = Place(name, row, held, path, FolderSync(path / "shards"))
+        place.handovers = handovers
         place.alive_ms = place.stamped_ms = self._time(f"{name.hex()}/custody")
         self._read_small(place)
         self._read_asks(place)
@@ -193,6 +214,13 @@ class Places:
         place.used += len(place.capsules) * charge(PEER_CAPSULE_BYTES)
         place.used += sum(charge(size) for _, size in place.manifest.values())
         return place
+
+    def _read_handovers(self, name: bytes) -> list[HeldHandover]:
+        try:
+            found = loads(self._disk.read(f"{name.hex()}/handovers", 0, _SMALL))
+        except Missing:
+            return []
+        return [read_handover(_raw(each)) for each in found] if isinstance(found, list) else []
 
     def _read_small(self, place: Place) -> None:
         at = place.name.hex()
@@ -253,6 +281,10 @@ class Places:
         self.keep(f"{at}/custody", place.held.data)
         self._stamp(f"{at}/custody", place.alive_ms)
         self.keep_waiting(place)
+
+    def keep_handovers(self, place: Place) -> None:
+        """Write how custody went from key to key, before the record it leads to."""
+        self.keep(f"{place.name.hex()}/handovers", dumps([each.data for each in place.handovers]))
 
     def keep_waiting(self, place: Place) -> None:
         """Write the record that waits, if one does."""

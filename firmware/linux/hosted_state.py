@@ -103,6 +103,7 @@ class HostedState:
         self._peers = self._files.peers()
         self._places: dict[bytes, Place] = {}
         self._of_locker: dict[bytes, list[Place]] = {}
+        self._names: dict[bytes, bytes] = {}
         self._rows = HostedRows(self._folder / "index.db")
         try:
             self._open_places(reread=self._rows.fresh)
@@ -140,6 +141,7 @@ class HostedState:
         place.shards, cost = self._rows.sums(place.row)
         place.used += cost
         self._places[place.name] = place
+        self._names |= dict.fromkeys(place.names, place.name)
         self._of_locker.setdefault(place.held.record.locker, []).append(place)
         self._peer(place.box).account.used += place.used
 
@@ -210,10 +212,15 @@ class HostedState:
             self._files.stamp(place)
 
     def _place(self, authority: Authority) -> Place:
-        place = self._places.get(place_name(authority.locker, authority.custody.public))
+        place = self._place_of(authority.locker, authority.custody.public)
         if place is None:
             raise CustodyMissing
         return place
+
+    def _place_of(self, locker: bytes, public: bytes) -> Place | None:
+        """The place of a locker under the custody key it was first shown with, or one custody went over to."""
+        name = place_name(locker, public)
+        return self._places.get(self._names.get(name, name))
 
     def _spend(self, place: Place, size: int) -> None:
         """``size`` bytes more (or less) are on the disk for a place."""

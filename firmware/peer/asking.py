@@ -168,9 +168,15 @@ class Met:
     greeted: Greeted
 
 
-def greet(card: bytes, custody: tuple[bytes, ...], their_box: bytes, their_endpoint: bytes) -> Conversation[Met]:
+def greet(
+    card: bytes,
+    custody: tuple[bytes, ...],
+    their_box: bytes,
+    their_endpoint: bytes,
+    handovers: tuple[bytes, ...] = (),
+) -> Conversation[Met]:
     """Greet a peer; raises PeerUnpaired when it is not the box that was pinned, PeerVersion when we cannot talk."""
-    heard = yield Call(Hello(card, VERSIONS, custody))
+    heard = yield Call(Hello(card, VERSIONS, custody, handovers or None))
     greeted: Greeted = heard.answer
     agreed(VERSIONS, greeted.versions)
     if not VERSIONS[0] <= greeted.speak <= VERSIONS[1]:

@@ -34,6 +34,7 @@ from firmware.peer.signed import (
     check_permit,
     read_card,
     read_custody,
+    read_handover,
     read_head,
 )
 from firmware.peer.versions import Span, agreed
@@ -90,11 +91,14 @@ class Deciding:
         try:
             card = read_card(request.card)
             shown = [read_custody(each) for each in request.custody]
+            handed = [read_handover(each) for each in request.handovers or ()]
         except BadSeal:
             raise PeerGarbled(why="something in the greeting is not signed properly") from None
         if (card.box, card.endpoint) != (self._box(), self._caller.endpoint):
             raise PeerUnpaired
         self._host.greeted(self._caller, card, request.card, now_ms)
+        for each in handed:
+            self._host.show_handover(each, now_ms)
         states = tuple(self._shown(each, now_ms) for each in shown)
         return m.Greeted(self._own.card, self._versions, speak, now_ms, states), b""
 

@@ -26,7 +26,7 @@ from firmware.peer.messages import (
     Role,
     Seen,
 )
-from firmware.peer.signed import Card, Custody, HeldCustody, Permit, Verdict
+from firmware.peer.signed import Card, Custody, HeldCustody, HeldHandover, Permit, Verdict
 from firmware.seal import SigningKey
 
 
@@ -124,6 +124,10 @@ class Host(Protocol):
 
     def show_custody(self, shown: HeldCustody, now_ms: int) -> tuple[Verdict, int]:
         """Take, park or refuse a verified record (``custody_verdict`` decides); return what, and until when (ms)."""
+        ...
+
+    def show_handover(self, shown: HeldHandover, now_ms: int) -> bool:
+        """From now on the key ``after`` has custody where ``before`` has it, for the box in force; whether it has."""
         ...
 
     def offer(self, caller: Caller, quota: int, used: int, now_ms: int) -> tuple[int, int]:

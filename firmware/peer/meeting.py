@@ -43,6 +43,7 @@ class Hello(Request[Greeted]):
     card: bytes = key(SIGNED)
     versions: tuple[int, ...] = key(SPAN)
     custody: tuple[bytes, ...] = key(Many(Raw(1, 256), PEER_LOCKERS))
+    handovers: tuple[bytes, ...] | None = key(Many(Raw(1, 512), PEER_LOCKERS), optional=True)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from blake3 import blake3
 from firmware.errors import BadSeal, PeerGarbled, PermitWrong
 from firmware.limits import PEER_ADDRESS_CHARS, PEER_ADDRESSES, PEER_LABEL_BYTES, PEER_SIGNED_BYTES
 from firmware.peer.cbor import Value, dumps, loads
-from firmware.peer.fields import Kind, Many, Row, Text, Uint, key, plain
+from firmware.peer.fields import Kind, Many, Raw, Row, Text, Uint, key, plain
 from firmware.peer.messages import HASH, ID, SHARD_BYTES, Head
 from firmware.seal import SigningKey, verify_signature
 
 CARD: Final = b"lockerbox card v1\n"
 CUSTODY: Final = b"lockerbox custody v1\n"
+HANDOVER: Final = b"lockerbox handover v1\n"
 PERMIT: Final = b"lockerbox permit v1\n"
 RECEIPT: Final = b"lockerbox receipt v1\n"
 LINK: Final = b"lockerbox link v1\n"
@@ -103,6 +104,34 @@ def read_custody(data: bytes) -> HeldCustody:
     payload, public, signature = _opened(data, 3)
     verify_signature(public, signature, CUSTODY + payload)
     return HeldCustody(_row("custody", Custody, payload), public, data)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """From now on the key of another kit has custody: its first ``record``, countersigned by the key before."""
+
+    record: bytes = key(Raw(1, 256))
+
+    def signed(self, before: SigningKey) -> bytes:
+        """Return payload, the key before and its signature as one piece."""
+        payload = _payload("handover", self)
+        return dumps([payload, before.public, before.sign(HANDOVER + payload)])
+
+
+@dataclass(frozen=True)
+class HeldHandover:
+    """A verified handover: custody went from the key ``before`` to that of ``after``."""
+
+    before: bytes
+    after: HeldCustody
+    data: bytes
+
+
+def read_handover(data: bytes) -> HeldHandover:
+    """Return the handover, both signatures verified; raises PeerGarbled or BadSeal."""
+    payload, before, signature = _opened(data, 3)
+    verify_signature(before, signature, HANDOVER + payload)
+    return HeldHandover(before, read_custody(_row("handover", Handover, payload).record), data)
 
 
 class Verdict(StrEnum):

@@ -26,6 +26,7 @@ from firmware.peer import (
     HeadOrder,
     Heard,
     HeldCustody,
+    HeldHandover,
     Invitations,
     OwnBox,
     Verdict,
@@ -87,6 +88,15 @@ class MemoryHost:
         if verdict is Verdict.TAKEN:
             self.records[at] = shown
         return verdict, until
+
+    def show_handover(self, shown: HeldHandover, now_ms: int) -> bool:
+        locker = shown.after.record.locker
+        before = self.records.get((locker, shown.before))
+        if before is None or before.record.box != shown.after.record.box:
+            return False
+        del self.records[locker, shown.before]
+        self.records[locker, shown.after.public] = shown.after
+        return True
 
     def offer(self, caller: Caller, quota: int, used: int, now_ms: int) -> tuple[int, int]:
         return self.quota, self.used()

@@ -24,7 +24,7 @@ from firmware.errors import (
 from firmware.hosting import LEASE_MS, EndingKind, HostLimits
 from firmware.limits import KIB, MIB
 from firmware.linux.hosted import HostedShards
-from firmware.peer import Verdict
+from firmware.peer import Authority, Custody, Handover, HeldHandover, Verdict, read_handover
 from firmware.peer.messages import Keeping, ManifestPart, Notice, Pick, Seen
 from firmware.shard import audit_answer, check_leaf
 from tests.sim.hosted_world import (
@@ -42,7 +42,7 @@ from tests.sim.hosted_world import (
     settled,
     some,
 )
-from tests.vectors.peer_examples import EXAMPLES, HEAD, LOCKER, NONCE, NOW
+from tests.vectors.peer_examples import EXAMPLES, HEAD, LOCKER, NONCE, NOW, key
 from tests.vectors.peer_examples import card as card_of
 
 
@@ -170,6 +170,62 @@ def test_a_spoilt_shard_is_noticed_when_its_receipt_is_asked_for_again_and_can_b
     assert host.status(by, [name]) == [(Keeping.MISSING, 0)] and host.peers()[0].used == 0
     put(host, by, (name, data))
     assert host.whole(by, name, NONCE) == audit_answer(NONCE, [data])
+    host.close()
+
+
+def handed(before: str, after: str, epoch: int, box: str = "owner") -> HeldHandover:
+    """Custody goes from one kit's key to another's."""
+    record = Custody(LOCKER, epoch, key(box).public, NOW - DAY).signed(key(after))
+    return read_handover(Handover(record).signed(key(before)))
+
+
+def test_another_kit_takes_custody_over_and_everything_stays(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    by = settled(host)
+    shard = some(70_000)
+    put(host, by, shard)
+    host.head(by, HEAD, NOW)
+    first, second = handed("custody", "kit 2", 2), handed("kit 2", "kit 3", 4)
+    assert not host.show_handover(second, NOW)  # the key before is not in force yet
+    assert not host.show_handover(handed("custody", "kit 2", 2, box="thief"), NOW)
+    assert not host.show_handover(handed("custody", "kit 2", 1), NOW)
+    for _ in range(2):
+        assert host.show_handover(first, NOW)
+    assert host.show_custody(record("owner", 2, custody="kit 2"), NOW)[0] is Verdict.SAME
+    assert host.show_handover(second, NOW)
+    assert host.show_custody(record("thief", 9), NOW)[0] is Verdict.OLDER
+    for _ in range(2):
+        (held,) = host.custodies(LOCKER)
+        now = Authority(held.record.box, held)
+        assert (held.record.epoch, held.public) == (4, key("kit 3").public)
+        assert host.whole(now, shard[0], NONCE) == audit_answer(NONCE, [shard[1]]) and host.head(now, None, NOW) == HEAD
+        assert len(host.lockers()) == 1 and host.peers()[0].used == host.lockers()[0].used > 70_000
+        host = reborn(host, tmp_path)
+    assert host.show_custody(record("owner", 5, custody="kit 3"), NOW)[0] is Verdict.TAKEN
+    host.close()
+
+
+def test_a_plug_pulled_between_handover_and_record_loses_nothing(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    by = settled(host)
+    put(host, by, some(5000))
+    file = next((tmp_path / "hosted").rglob("custody"))
+    before = file.read_bytes()
+    assert host.show_handover(handed("custody", "kit 2", 2), NOW)
+    file.write_bytes(before)
+    host = reborn(host, tmp_path)
+    assert [each.public for each in host.custodies(LOCKER)] == [key("kit 2").public] and host.lockers()[0].shards == 1
+    host.close()
+
+
+def test_a_new_key_seen_too_early_waits_in_an_empty_place(tmp_path: Path) -> None:
+    host = opened(tmp_path)
+    by = settled(host)
+    put(host, by, some(5000))
+    assert host.show_custody(record("owner", 2, custody="kit 2"), NOW)[0] is Verdict.TAKEN
+    assert len(host.lockers()) == 2
+    assert host.show_handover(handed("custody", "kit 2", 2), NOW)
+    assert [each.shards for each in host.lockers()] == [1]
     host.close()
 
 

@@ -19,6 +19,7 @@ from firmware.peer import (
     Asking,
     Call,
     Caller,
+    Handover,
     Permit,
     Piece,
     ShardList,
@@ -70,6 +71,20 @@ class Circle:
         with pytest.raises(BoxError) as told:
             (line or self.line).perform(Call.with_body(request, body))
         return told.value.code
+
+
+def test_a_new_kits_key_is_shown_with_the_handover_before_its_record() -> None:
+    circle = Circle()
+    circle.greet(custody(LOCKER, circle.owner))
+    circle.put()
+    fresh = custody(LOCKER, circle.owner, 2, "another kit")
+    handover = Handover(fresh).signed(key("custody"))
+    host, own = circle.host.own, circle.owner.own
+    hello = greet(own.card, (fresh,), host.key.public, host.endpoint, (handover,))
+    assert [each.state for each in talk(hello, circle.line.perform).greeted.custody] == ["same"]
+    circle.put()
+    assert len(circle.host.host.records) == 1
+    assert circle.refuses(m.Hello(own.card, (1, 1), (fresh,), (fresh,))) == "peer-garbled"
 
 
 def permit_of(

@@ -8,7 +8,7 @@ import cbor2
 from blake3 import blake3
 
 from firmware.errors import BoxError, PeerOffersLess, PeerVersion, WrongOffset
-from firmware.peer import Card, Custody, ManifestPack, Permit, Receipt, ShardList, manifest_parts
+from firmware.peer import Card, Custody, Handover, ManifestPack, Permit, Receipt, ShardList, manifest_parts
 from firmware.peer import messages as m
 from firmware.peer.fields import write_part
 from firmware.peer.frames import frame
@@ -34,6 +34,8 @@ def card(name: str, number: int = 1) -> Card:
 OWNER, HOST = key("owner"), key("host")
 OWNER_CARD, HOST_CARD = card("owner").signed(OWNER), card("host", 2).signed(HOST)
 CUSTODY = Custody(LOCKER, 1, OWNER.public, NOW).signed(key("custody"))
+HANDED = Custody(LOCKER, 2, OWNER.public, NOW).signed(key("custody of another kit"))
+HANDOVER = Handover(HANDED).signed(key("custody"))
 LISTED = ShardList([SHARD, OTHER])
 PERMIT = Permit(LOCKER, 1, HOST.public, 3, NOW + 86_400_000, LISTED.count, LISTED.root).signed(OWNER)
 RECEIPT = Receipt(LOCKER, SHARD, 100_000, OWNER.public, HOST.public, NOW).signed(HOST)
@@ -84,6 +86,12 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
     (m.Introduce(HOST_CARD, m.Role.DELEGATE, NOW + 86_400_000), b"", m.Done(), b""),
     (m.Whereabouts((HOST.public, OTHER)), b"", m.Cards((HOST_CARD,)), b""),
     (m.Repaired(LOCKER, NOW), b"", m.Repairs((m.Repair(SHARD, HOST.public, NOW + 1),)), b""),
+    (
+        m.Hello(OWNER_CARD, (1, 1), (HANDED,), (HANDOVER,)),
+        b"",
+        m.Greeted(HOST_CARD, (1, 1), 1, NOW, (m.CustodyState(LOCKER, 2, "same", 0),)),
+        b"",
+    ),
 ]
 
 REFUSALS: list[BoxError] = [
