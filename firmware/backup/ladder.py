@@ -67,9 +67,19 @@ def in_grace(facts: Facts, lay: Lay) -> bool:
 
 def full(facts: Facts, lay: Lay) -> int:
     """Return how many shards of ``lay`` must count so that nothing is missing: k + 2, or all the circle can have."""
-    target = layout_for(facts.ladder)
-    most = target.n if target is not None and target.k == lay.k else lay.n
-    return min(lay.k + 2, lay.n, most)
+    return min(lay.k + 2, most(facts, lay))
+
+
+def most(facts: Facts, lay: Lay) -> int:
+    """Return how many shards of ``lay`` the circle can have, as large as it is."""
+    target = layout_for(facts.ladder, precious=True)
+    return min(lay.n, target.n) if target is not None and target.k == lay.k else lay.n
+
+
+def kept(facts: Facts, lay: Lay) -> int:
+    """Return how many shards of ``lay`` have a receipt of a household that does not count as lost."""
+    lost = lost_slots(facts, lay)
+    return sum(1 for index, mark in enumerate(lay.marks) if mark == Mark.HELD and index not in lost)
 
 
 def lost_slots(facts: Facts, lay: Lay) -> frozenset[int]:

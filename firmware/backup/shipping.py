@@ -131,6 +131,7 @@ def sweep_on(facts: Facts) -> None:
         pack = facts.packs.get(each)
         if pack is None or not pack.lay.k or pack.dropped_at >= 0:
             continue  # what was dropped says nothing of those laid out like it
+        take_over(facts, pack)  # a circle that shrank may have all of it that it can have
         alike = (pack.precious, pack.kind, pack.lay, pack.next)
         if alike not in seen:
             seen[alike] = ladder.rank(facts, pack)
@@ -340,9 +341,9 @@ def shipped(facts: Facts, ship: Ship) -> None:
 
 
 def take_over(facts: Facts, pack: Pack) -> None:
-    """The new layout takes the place of the old one once every shard of it has a receipt."""
+    """The new layout takes the place of the old one once all that the circle can have of it has receipts."""
     new = pack.next
-    if new is None or new.held() < new.n:
+    if new is None or ladder.kept(facts, new) < ladder.most(facts, new):
         return
     old = formers_of(pack.lay)
     facts.change(pack, next=None)

@@ -56,6 +56,14 @@ def _happen(world: World, what: str, which: int, key: bytes) -> None:
 
 @given(households=st.integers(0, 9), story=_STORY, seed=st.integers(0, 1 << 30))
 @example(households=4, story=[("cut", 24), ("leave", 18)], seed=1)  # four shards, three households: all there can be
+@example(  # a new layout in a circle that shrinks meanwhile
+    households=1,
+    story=[
+        *(("fill", 3), ("cut", 18), ("join", 2), ("cut", 15), ("join", 27)),
+        *(("rot", 7), ("join", 12), ("wait", 22), ("leave", 0)),
+    ],
+    seed=751547128,
+)
 @example(households=1, story=[("cut", 8), ("cut", 23), ("wait", 14), ("leave", 0), ("drop", 30)], seed=1)  # laid alike
 @example(households=3, story=[("cut", 17), ("wait", 31), ("rot", 22), ("leave", 27), ("heal", 19)], seed=1)  # spoilt
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
