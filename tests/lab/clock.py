@@ -2,8 +2,8 @@
 
 A box is started with an interpreter of the lab's own, a few lines of shell that set what libfaketime reads and become
 the real Python. Every process of the box goes through it, as each is started with ``sys.executable``; only the reader's
-walled-in children keep the real time (they may open no file). Wall time alone moves: monotonic time, and with it time-outs,
-threads of the transport and sleeps, stays what it is.
+walled-in children keep the real time (they may open no file). Wall time alone moves: monotonic time, and with it
+time-outs, threads of the transport and sleeps, stays what it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOVED = (
 
 
 _SLEEP = "import select, time; time.sleep = lambda seconds, wait=select.select: wait([], [], [], seconds) and None"
-"""libfaketime 0.9.10 breaks clock_nanosleep(2) when monotonic time is left alone (EINVAL); select(2) it leaves alone."""
+"""libfaketime 0.9.10 breaks clock_nanosleep(2) where monotonic time is left alone (EINVAL), but not select(2)."""
 
 
 def library(root: Path = Path("/")) -> str | None:

@@ -59,7 +59,7 @@ class LabBox:
                 stderr=log,
                 env=self._isolation.environment | {"PATH": os.environ["PATH"]},
                 start_new_session=True,
-                preexec_fn=_dies_with_us,
+                preexec_fn=_dies_with_us,  # noqa: PLW1509 - the lab has one thread
             )
 
     def ready(self) -> None:

@@ -73,8 +73,7 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
             self.isolation, why = best(self.network, self.folder, wish.isolation)
             self.clock = LabClock(self.folder)
             self._moved = clock
-            if clock and self.isolation.faketime is None:
-                raise LabTrouble("libfaketime is not installed (Debian package faketime)")
+            self._check_clock()
             for number in range(1, wish.boxes + 1):
                 self.boxes.append(LabBox(self.isolation, self.folder, number, self.interpreter(f"python{number}")))
         except BaseException:
@@ -83,6 +82,10 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
         self.found.values |= {"isolation": self.isolation.name} | ({"isolation_why": why} if why else {})
         self.found.values |= {"boxes": wish.boxes, "line": self.network.shape(), "seed": wish.seed}
         say(f"{wish.boxes} boxes in {self.isolation.name}{f' ({why})' if why else ''}, lines {self.network.shape()}")
+
+    def _check_clock(self) -> None:
+        if self._moved and self.isolation.faketime is None:
+            raise LabTrouble("libfaketime is not installed (Debian package faketime)")
 
     def interpreter(self, name: str, lines: Sequence[str] = ()) -> str:
         """An interpreter for a box, with the lab's clock where there is one; ``lines`` run when it starts."""

@@ -51,7 +51,8 @@ def make(folder: Path, seed: int, size: int) -> Path:
     """Make one phone of about ``size`` bytes; returns its folder."""
     prose, dice = Prose(seed, "phone"), random.Random(f"phone-{seed}")
     for number in range(max(4, size // (8 * MIB))):
-        _write(folder / "Documents" / f"{'-'.join(prose.draw(2))}-{number}.pdf", pdf(prose.text(dice.randrange(900, 9000))))
+        page = pdf(prose.text(dice.randrange(900, 9000)))
+        _write(folder / "Documents" / f"{'-'.join(prose.draw(2))}-{number}.pdf", page)
         _write(folder / "Notes" / f"note-{number}.json", note(prose, dice, number))
         _write(folder / "Documents" / f"letter-{number}.txt", prose.text(dice.randrange(400, 20_000)).encode())
     videos = size // _VIDEO_SHARE

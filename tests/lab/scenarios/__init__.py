@@ -1,1 +1,1 @@
-"""The stories the lab tells, one module each: ``tell(wish)`` builds a lab, tells the story and returns what it found."""
+"""The stories the lab tells, one module each: ``tell(wish)`` builds a lab, returns what it found."""

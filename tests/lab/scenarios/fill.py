@@ -94,9 +94,7 @@ def _in_the_end(lab: Lab, names: dict[str, Path], sent: int) -> None:
     found.figure("line_bytes_per_stored_byte", round(moved / outside.bytes, 3))
 
 
-def _decoded(
-    outside: Outside, owner: LabBox, friends: list[LabBox], lost: int, seed: int, packs: set[str]
-) -> int:
+def _decoded(outside: Outside, owner: LabBox, friends: list[LabBox], lost: int, seed: int, packs: set[str]) -> int:
     """How many packs cannot be made, bit for bit, without some ``lost`` of the friends, all choices if they are few."""
     numbers = [each.number for each in friends]
     choices = list(itertools.combinations(numbers, lost))
@@ -108,13 +106,9 @@ def _decoded(
 
 
 def _restored(lab: Lab, outside: Outside, lost: int, names: dict[str, Path]) -> int:
-    """How many files come back bit for bit from the key file and the friends that are left, read by the second reader."""
+    """How many files come back bit for bit from the key file and the friends that are left, by the second reader."""
     numbers = [each.number for each in lab.boxes[1:]]
     left = random.Random(lab.wish.seed).sample(numbers, len(numbers) - lost)
     say(f"restoring from {len(left)} of {len(numbers)} friends")
     files = outside.restore(lab.boxes[0], left, lab.folder / "restored")
-    return sum(
-        digest(files.get(name.encode(), b"?")) == digest(path.read_bytes()) for name, path in names.items()
-    )
-
-
+    return sum(digest(files.get(name.encode(), b"?")) == digest(path.read_bytes()) for name, path in names.items())
