@@ -155,10 +155,10 @@ class CarryFolder:
             found = loads(self._disk.read(self._at(_FROM), 0, _FROM_BYTES))
         except (Missing, Damaged, PeerGarbled):
             return None
-        if not isinstance(found, list) or len(found) != 2 or not isinstance(found[1], list):
+        parts = _items(found)
+        if len(parts) != 2 or not isinstance(parts[0], bytes):
             return None
-        card, custody = found
-        return (card, [each for each in custody if isinstance(each, bytes)]) if isinstance(card, bytes) else None
+        return parts[0], [each for each in _items(parts[1]) if isinstance(each, bytes)]
 
     def loaded(self, sender: bytes) -> Iterator[Carried]:
         """Yield every shard that ``sender`` asked for and whose file is there, each once, in the order of loading."""
@@ -198,7 +198,7 @@ class CarryFolder:
 
 
 def _items(found: object) -> list[object]:
-    return found if isinstance(found, list) else []
+    return list(found) if isinstance(found, list) else []
 
 
 def _receipt(data: bytes) -> Receipt | None:
