@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import inspect
+import linecache
 import logging
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ def install(module: Any = binding) -> Mode:
         source = inspect.getsource(before) if before is not None else ""
     except (OSError, TypeError):
         source = ""
+    linecache.clearcache()  # it would keep the whole binding as text
     if "memmove" in source:
         return "native"
     if hashlib.sha256(source.encode()).hexdigest() not in _KNOWN_SLOW:

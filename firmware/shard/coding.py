@@ -67,8 +67,11 @@ def piece(payload: Payload, layout: Layout, number: int, at: int, length: int) -
         raise Misused(why=f"a shard of {shard_size} bytes has no {length} bytes at {at}.")
     if number < layout.k or layout.k == 1:
         return payload.row(number % layout.k * shard_size + at, length)
-    rows = [payload.row(i * shard_size + at, length) for i in range(layout.k)]
-    return _parity(layout, rows)[number - layout.k]
+    made = bytearray()
+    for start, count in _steps(layout, length):
+        rows = [payload.row(i * shard_size + at + start, count) for i in range(layout.k)]
+        made += _parity(layout, rows)[number - layout.k]
+    return made
 
 
 def leaf(payload: Payload, layout: Layout, shard: int, number: int) -> Buffer:
@@ -106,12 +109,7 @@ def shards(payload: Payload, layout: Layout) -> list[Buffer]:
 def shard(payload: Payload, layout: Layout, number: int) -> Buffer:
     """Return one shard; raises Misused when the layout has none of this ``number``, Damaged like ``piece``."""
     shard_size = layout.shard_size(payload.size)
-    if number < layout.k or layout.k == 1:
-        return piece(payload, layout, number, 0, shard_size)
-    whole = bytearray(shard_size)
-    for at, length in _steps(layout, shard_size):
-        whole[at : at + length] = piece(payload, layout, number, at, length)
-    return whole
+    return piece(payload, layout, number, 0, shard_size)
 
 
 def join(layout: Layout, size: int, digest: bytes, held: Mapping[int, Buffer]) -> bytes:
@@ -145,11 +143,11 @@ def rebuild(layout: Layout, held: Mapping[int, Buffer], number: int) -> Buffer:
     return next(iter(rows.values())) if layout.k == 1 else _restored(layout, rows, [number])[number]
 
 
-def _steps(layout: Layout, shard_size: int) -> Iterator[tuple[int, int]]:
-    """Yield offset and length of every window of a shard."""
+def _steps(layout: Layout, size: int) -> Iterator[tuple[int, int]]:
+    """Yield offset and length of every window of a shard, or of a part of one, of ``size`` bytes."""
     width = _WINDOW_BYTES // layout.k
-    for at in range(0, shard_size, width):
-        yield at, min(width, shard_size - at)
+    for at in range(0, size, width):
+        yield at, min(width, size - at)
 
 
 def _chosen(layout: Layout, held: Mapping[int, Buffer], shard_size: int) -> dict[int, memoryview]:

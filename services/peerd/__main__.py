@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from firmware.errors import BoxError
 from firmware.limits import KIB
 from firmware.linux.mdns import Announcement, Announcer
+from firmware.linux.memory import settle
 from firmware.linux.neighbours import Neighbour, Neighbours
 from firmware.linux.netlink import AddressWatch
 from firmware.linux.notify import activated_sockets, notify
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from services.peerd.circle import Circle
 
 _SOCKET = "peerd.sock"
-_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
-_MAPPED_BYTES = 256 * KIB
-"""Pieces of shards go back to the system when they are freed, and all threads share one heap."""
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
+_MAPPED_BYTES, _SPARE_BYTES = 256 * KIB, 1024 * KIB
+"""All threads share one heap; a megabyte of it stays at hand for the next pieces of shards, more goes back."""
 
 
 def main(words: list[str]) -> int:
@@ -47,6 +48,7 @@ def main(words: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+    ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, _SPARE_BYTES)
     box = json.loads((Path(args.data) / "box.json").read_bytes())
     wish = Announcement(
         str(box["host"]), args.http_port, args.https_port, (("product", "Locker Box"), ("format", str(box["format"])))
@@ -114,8 +116,10 @@ async def _circle(
         await asked(doors, Path(args.run))
     from services.peerd import living
 
+    settle()
     circle = await living.open_circle(args, state, label, seen.neighbours)
     met.append(circle)
+    settle()
     stop_serving = living.serve(circle, doors, args.allow_user)
     try:
         if seen.announcer is not None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from blake3 import blake3
 
 from firmware.backup import Audit, PickedShard
 from firmware.errors import Damaged, Missing
@@ -31,14 +34,25 @@ def payload(path: Path, size: int, digest: bytes) -> Iterator[Payload]:
         os.close(fd)
 
 
-def shard_ids(of: Payload, layout: Layout) -> list[bytes]:
-    """Return the ids of all shards of a pack; one reading of it."""
-    hashers = [ShardHasher() for _ in range(1 if layout.k == 1 else layout.n)]
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the shards of a pack are called, and the BLAKE3 of each, which goes before it over the wire."""
+
+    ids: tuple[bytes, ...]
+    digests: tuple[bytes, ...]
+
+
+def names(of: Payload, layout: Layout) -> Names:
+    """Return the names of all shards of a pack; one reading of it."""
+    count = 1 if layout.k == 1 else layout.n
+    hashers, wholes = [ShardHasher() for _ in range(count)], [blake3() for _ in range(count)]
     for rows in windows(of, layout):
-        for hasher, row in zip(hashers, rows, strict=False):
+        for hasher, whole, row in zip(hashers, wholes, rows, strict=False):
             hasher.update(row)
-    ids = [each.tree().shard_id for each in hashers]
-    return ids * layout.n if layout.k == 1 else ids
+            whole.update(row)
+    copies = layout.n // count
+    ids = tuple(each.tree().shard_id for each in hashers)
+    return Names(ids * copies, tuple(each.digest() for each in wholes) * copies)
 
 
 def whole_answers(of: Payload, layout: Layout, numbers: tuple[int, ...], nonce: bytes) -> list[bytes]:

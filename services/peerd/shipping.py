@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -22,6 +23,8 @@ from services.peerd.talking import Talker
 T = TypeVar("T")
 _CODING: Final = 2
 """Packs whose shard ids are worked out at the same time; each costs a few windows of memory."""
+_DIGESTS: Final = 256
+"""Packs whose shards' digests are remembered for sending; after a restart they are computed again."""
 
 
 class Outside:
@@ -40,6 +43,7 @@ class Outside:
         self.rows, self.talker, self.own = rows, talker, own
         self._workers, self._lockers, self._link_to = workers, lockers, link_to
         self._coding = asyncio.Semaphore(_CODING)
+        self._digests: OrderedDict[tuple[bytes, int], tuple[bytes, ...]] = OrderedDict()
 
     def link(self, peer: bytes) -> PeerLink:
         """The live link to a peer; raises PeerAway."""
@@ -76,10 +80,18 @@ class Outside:
         async with self._coding:
             known = self.rows.shard_id(pack, k, index)
             if known is None:
-                ids = await self.with_pack(pack, lambda of: packs.shard_ids(of, Layout(k, n)))
-                self.rows.set_shard_ids(pack, k, ids)
-                known = ids[index]
+                found = await self.with_pack(pack, lambda of: packs.names(of, Layout(k, n)))
+                self.rows.set_shard_ids(pack, k, found.ids)
+                self._digests[pack, k] = found.digests
+                while len(self._digests) > _DIGESTS:
+                    self._digests.popitem(last=False)
+                known = found.ids[index]
         return known
+
+    def digest(self, pack: bytes, k: int, index: int) -> bytes:
+        """The BLAKE3 of a shard whose id was worked out lately; empty for others."""
+        found = self._digests.get((pack, k))
+        return found[index] if found is not None else b""
 
 
 class Shipping:
@@ -112,7 +124,8 @@ class Shipping:
             with packs.payload(path, size, digest) as of:
                 return bytes(piece(of, layout, action.index, at, count))
 
-        asked = Piece(action.locker, shard, action.size, action.peer, out.own)
+        known = out.digest(action.pack, action.k, action.index)
+        asked = Piece(action.locker, shard, action.size, action.peer, out.own, digest=known)
         try:
             await out.talker.talk(out.link(action.peer), put_shard(asked, source), lambda said: _keep(receipts, said))
         except BoxError as error:

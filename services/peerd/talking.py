@@ -9,12 +9,11 @@ from typing import Any, Final, TypeVar
 
 from firmware.backup import Bucket, Caps, Way
 from firmware.errors import BoxError, LinkLost
-from firmware.limits import KIB, PEER_ANSWER_SECONDS, PEER_READ_BYTES
+from firmware.limits import PEER_ANSWER_SECONDS, PEER_READ_BYTES, PEER_WRITE_BYTES
 from firmware.peer import Asking, Call, Conversation, Heard
 from firmware.ports import Clock, PeerLink, PeerStream
 
 T = TypeVar("T")
-_STEP: Final = 256 * KIB
 _NAP_SECONDS: Final = 1.0
 
 
@@ -69,7 +68,7 @@ class Talker:
     async def _say(self, stream: PeerStream, asking: Asking[Any]) -> None:
         await stream.write(asking.head())
         loop = asyncio.get_running_loop()
-        pieces = asking.call.pieces(_STEP)
+        pieces = asking.call.pieces(PEER_WRITE_BYTES)
         while (piece := await loop.run_in_executor(self._workers, next, pieces, None)) is not None:
             await self._flow.pass_by(Way.UP, len(piece))
             await stream.write(bytes(piece))

@@ -112,14 +112,18 @@ class BoxRun:
     def _ask(client: Client, name: str, /, **arguments: Any) -> Any:
         return asyncio.run(client.call(name, **arguments))
 
+    def pid_of(self, service: str) -> int:
+        """The process id of a service's main process."""
+        assert self._child is not None
+        for process in tree(self._child.pid):
+            if f"services.{service}" in process.command:
+                return process.pid
+        raise RuntimeError(f"{service} does not run: {self._log.read_text()[-2000:]}")
+
     @property
     def lockerd(self) -> int:
         """The process id of lockerd's main process."""
-        assert self._child is not None
-        for process in tree(self._child.pid):
-            if "services.lockerd" in process.command:
-                return process.pid
-        raise RuntimeError(f"lockerd does not run: {self._log.read_text()[-2000:]}")
+        return self.pid_of("lockerd")
 
     def cpu(self) -> float:
         """CPU seconds so far of lockerd, its spawner, workers and readers, ended ones included."""

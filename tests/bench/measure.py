@@ -124,6 +124,40 @@ def memory(pid: int) -> int:
     return _kilobytes(rollup, "Pss:")
 
 
+def peak_resident(pid: int) -> int:
+    """Return the largest resident set a process ever had, in bytes; 0 when it is gone."""
+    try:
+        return _kilobytes(Path(f"/proc/{pid}/status").read_text(), "VmHWM:")
+    except OSError:
+        return 0
+
+
+@contextmanager
+def watching_parts(pid: int, every_s: float = 0.05) -> Iterator[dict[str, int]]:
+    """Sample one process until the block ends: the largest of each kind of its memory, in bytes, by the kernel's word.
+
+    ``Pss`` shares pages with whoever else maps them; ``Anonymous`` is its own; ``Pss_File`` are programs and libraries.
+    """
+    over, found = threading.Event(), dict.fromkeys(("Rss", "Pss", "Anonymous", "Pss_File"), 0)
+
+    def loop() -> None:
+        while not over.wait(every_s):
+            try:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                return
+            for name in found:
+                found[name] = max(found[name], _kilobytes(text, f"{name}:"))
+
+    sampler = threading.Thread(target=loop, daemon=True)
+    sampler.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        sampler.join()
+
+
 Told = Callable[[Process, dict[int, Process]], bool]
 """Says of a process, with the whole table at hand, whether it is of a kind."""
 
