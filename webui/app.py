@@ -18,6 +18,7 @@ from webui.pages import (
     activity,
     app_shell,
     assets,
+    circle,
     claim,
     copies,
     details,
@@ -29,6 +30,7 @@ from webui.pages import (
     kit,
     live,
     members,
+    pairing,
     photo,
     photos,
     places,
@@ -54,6 +56,7 @@ _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
 _UPLOADS, _SHARE = "/uploads", "/share"
 _MEMBER_ID = "([0-9a-f]{16})"
+_PAIRING = "([ij][0-9]{1,9})"
 
 ROUTES: tuple[Route, ...] = (
     Route("/", porch.Porch, _OPEN, _NOTHING, _LOOK),
@@ -119,6 +122,13 @@ ROUTES: tuple[Route, ...] = (
     Route(f"/members/{_MEMBER_ID}/leave", members.Leaving, _TLS, _MEMBER, _FORM),
     Route(f"/members/{_MEMBER_ID}/open", members.Ward, _TLS, _MEMBER, _ACT),
     Route("/back", members.WardBack, _TLS, _MEMBER, _ACT),
+    Route("/circle", circle.CircleHome, _TLS, _MEMBER, _READ),
+    Route("/circle/now", circle.SendNow, _TLS, _MEMBER, _ACT),
+    Route("/circle/invite", pairing.InviteFriend, _TLS, _MEMBER, _FORM),
+    Route("/circle/join", pairing.JoinFriend, _TLS, _MEMBER, _FORM),
+    Route("/circle/pairing", pairing.PairingNews, _TLS, _MEMBER, _READ, json=True),
+    Route(f"/circle/pairing/{_PAIRING}", pairing.OnePairing, _TLS, _MEMBER, _FORM),
+    Route("/invitation", pairing.Invitation, _TLS, _NOTHING, _LOOK),
     Route("/files", files.Files, _TLS, _MEMBER, _READ),
     Route("/files/many", files.FilesMany, _TLS, _MEMBER, _FORM),
     Route("/bin", thrown.Bin, _TLS, _MEMBER, _READ),

@@ -251,7 +251,7 @@ FILES = frozenset(
 """All that a session opened with an app password may call."""
 
 WARD = FILES | {
-    *("session", "end_session", "members", "search", "preview", "versions", "undelete", "stats", "analysis"),
+    *("session", "end_session", "members", "circle", "search", "preview", "versions", "undelete", "stats", "analysis"),
     *("annotate", "excerpt", "lines", "near", "revert", "tags", "facets", "days", "day_items", "known", "watch", "zip"),
 }
 """All that a guardian's session on her ward's locker may call: records, but neither keys, doors nor activity."""
