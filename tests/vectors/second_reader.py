@@ -145,7 +145,7 @@ def read_pack(path: Path, epochs: list[bytes]) -> Pack:
         return pack
     pack.is_cut = True
     assert len(data) - 16 == padme(len(data) - 16)
-    assert len(data) <= 16 * 1024 * 1024
+    assert len(data) - 16 <= 16 * 1024 * 1024
     start, count = int.from_bytes(tail[:8], "big"), int.from_bytes(tail[8:12], "big")
     trailer = opener.frame(data, count, start)
     assert trailer.kind == TRAILER
