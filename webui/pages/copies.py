@@ -39,7 +39,7 @@ class Copies:
     """What a page says of the copies of one record; all words are in the reader's language."""
 
     state: str
-    """``alone`` without a circle, else ``here``, ``going``, ``safe``."""
+    """``alone`` without a circle, else ``here``, ``going``, ``safe``, or ``shelf``."""
     look: str
     icon: str
     badge: str
@@ -83,14 +83,23 @@ def friends_of(circle: Circle) -> list[PeerInfo]:
 
 async def copies_of(page: Page, id: str) -> Copies:
     """Return what a page says of the copies of record ``id``."""
-    circle = await circle_of(page)
-    if circle is None:
-        return _alone(page.language)
     try:
+        circle: Circle = await page.ask("circle")
+        if circle.asleep:
+            return _alone(page.language)
         state: PackState = (await page.ask("copies", ids=(id,))).states[0]
     except BoxError:
         return _alone(page.language)
-    return told(state, circle, page.language)
+    if state.shelf is not None and state.state is not SafetyIs.SAFE:
+        return on_shelf(state, page.language, page.front.now_ms())
+    return told(state, circle, page.language) if friends_of(circle) else _alone(page.language)
+
+
+def on_shelf(state: PackState, language: Language, now_ms: int) -> Copies:
+    """Say that a disk has a second copy; that is less than safe with friends, and a state of its own."""
+    say, words = language.say, {"name": state.shelf or "", "seen": language.time(state.shelf_ms, now_ms)}
+    line, text = say("shelf.badge.line", **words), say("shelf.badge.text", **words)
+    return Copies("shelf", "move", "hard-drive", say("shelf.badge"), line, say("shelf.badge.title"), text, (), ())
 
 
 def told(state: PackState, circle: Circle, language: Language) -> Copies:
