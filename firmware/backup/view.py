@@ -80,6 +80,8 @@ class CircleView(Facts):
         """The line to a peer ended. What was under way with it is told by ``gave_up`` or ``refused`` as usual."""
         peer = self.peers.get(key)
         if peer is not None:
+            if peer.online:  # a line may last for weeks after one greeting; until the last step it was there
+                peer.seen_ms = max(peer.seen_ms, self.now_ms)
             peer.online = False
             self.touched(peer)
 

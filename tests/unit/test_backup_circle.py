@@ -156,6 +156,21 @@ def test_silence_is_no_lie_and_a_household_that_comes_back_is_welcome() -> None:
     assert len(world.ships) == 6, "nothing was shipped twice"
 
 
+def test_who_is_away_was_there_until_the_line_ended_however_long_ago_it_was_greeted() -> None:
+    world = World(3)
+    key = next(iter(world.hosts))
+    world.view.heard(key, world.now_ms)
+    greeted = world.view.peers[key].seen_ms
+    for _ in range(5 * 24):
+        world.now_ms += HOUR
+        plan(world.view, world.now_ms, world.entropy)
+    world.view.gone(key)
+    assert world.view.peers[key].seen_ms == world.now_ms >= greeted + 5 * DAY
+    world.hosts[key].there = False
+    world.hours(24)
+    assert world.view.peers[key].seen_ms == world.now_ms - DAY
+
+
 def test_a_shrinking_circle_keeps_its_layout_while_that_is_as_good() -> None:
     world = World(7)
     pack = world.cut(precious=True)
