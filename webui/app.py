@@ -18,6 +18,7 @@ from webui.pages import (
     activity,
     app_shell,
     assets,
+    caps,
     circle,
     claim,
     copies,
@@ -31,6 +32,7 @@ from webui.pages import (
     live,
     members,
     pairing,
+    peer,
     photo,
     photos,
     places,
@@ -57,6 +59,7 @@ _FORM_BYTES = limits.JSON_BODY_BYTES
 _ID = "([0-9a-f]{32})"
 _UPLOADS, _SHARE = "/uploads", "/share"
 _MEMBER_ID = "([0-9a-f]{16})"
+_PEER = "([0-9a-f]{64})"
 _PAIRING = "([ij][0-9]{1,9})"
 
 ROUTES: tuple[Route, ...] = (
@@ -105,6 +108,9 @@ ROUTES: tuple[Route, ...] = (
     Route("/selection/tag", selection.TagMany, _TLS, _MEMBER, _ACT, json=True),
     Route("/selection/zip", selection.ZipMany, _TLS, _MEMBER, _ACT),
     Route("/circle/shelf", shelf.ShelfPage, _TLS, _MEMBER, _FORM),
+    Route("/circle/caps", caps.CapsPage, _TLS, _MEMBER, _FORM),
+    Route(f"/circle/peer/{_PEER}", peer.PeerPage, _TLS, _MEMBER, _FORM),
+    Route(f"/circle/peer/{_PEER}/leave", peer.PeerParting, _TLS, _MEMBER, _FORM),
     Route("/copies", copies.CopiesMany, _TLS, _MEMBER, _ACT, json=True),
     Route("/find", find.Find, _TLS, _MEMBER, _READ),
     Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),

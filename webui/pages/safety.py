@@ -97,7 +97,8 @@ def said(
     if rest:
         reason = "badges.home.wait.paused" if circle.paused else "badges.home.wait.text"
         can_send = is_owner and not circle.paused and mine.custody
-        waiting = Waiting(say("badges.home.wait", size=language.size(rest)), say(reason), can_send)
+        fact = "badges.home.wait.still" if circle.paused else "badges.home.wait"
+        waiting = Waiting(say(fact, size=language.size(rest)), say(reason), can_send)
     amount = {"there": sum(there), "all": len(friends)}
     return Standing(
         _heading(need, rest, language),
