@@ -102,11 +102,15 @@ class Care:
         found = dict.fromkeys((*placed.hosts, *sorted(more)))
         return tuple(each for each in found if (placed.shard, each) not in self.gone)
 
-    def lacking(self, packs: Iterable[ManifestPack]) -> list[bytes]:
-        """Shards nobody has who is not lost."""
+    def lacking(self, packs: Iterable[ManifestPack]) -> dict[bytes, int]:
+        """Shards nobody has who is not lost, with their sizes."""
         lost = self.lost()
-        shards = (each for pack in packs for each in self.now(pack).shards)
-        return [each.shard for each in shards if all(host in lost for host in each.hosts)]
+        return {
+            each.shard: Lay(pack.k, b"", b"").shard_size(pack.size)
+            for pack in packs
+            for each in self.now(pack).shards
+            if all(host in lost for host in each.hosts)
+        }
 
     def work(
         self, packs: Sequence[ManifestPack], delegates: Collection[bytes], room: Sequence[bytes], owner_silent_ms: int

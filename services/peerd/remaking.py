@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,6 +135,18 @@ class Remaking:
         else:
             return True
         return False
+
+    async def kept(self, piece: Piece, listed: ShardList) -> bool:
+        """Whether a host gives its word for a shard it has: then it stays, even if its owner asked it away before."""
+
+        def nothing(at: int, count: int) -> bytes:  # noqa: ARG001 a source
+            raise ShardMissing
+
+        try:
+            await self._talk(piece.host, put_shard(replace(piece, proof=listed.proof(piece.shard)), nothing))
+        except BoxError:
+            return False
+        return True
 
     async def _put(self, piece: Piece, whole: Any) -> bool:
         """Room first, then the bytes; a host that has none, or is gone, is passed over."""

@@ -28,6 +28,7 @@ from firmware.peer import (
     Heard,
     ManifestPack,
     OwnBox,
+    Piece,
     ShardList,
     read_card,
     read_manifest,
@@ -274,7 +275,8 @@ class Repairing:
 
     async def _found_elsewhere(self, charge: _Charge, papers: Papers) -> None:
         """Another delegate, or the owner after the manifest, may have placed what is lacking."""
-        wanted = charge.care.lacking(papers.packs)
+        sizes = charge.care.lacking(papers.packs)
+        wanted = list(sizes)
         for host in self._there(charge) if wanted else ():
             for at in range(0, len(wanted), PEER_SHARDS_ASKED):
                 asked = tuple(wanted[at : at + PEER_SHARDS_ASKED])
@@ -285,7 +287,9 @@ class Repairing:
                     continue
                 for shard, (how, _) in zip(asked, states, strict=False):
                     if how is m.Keeping.HELD and (shard, host) not in charge.care.gone:
-                        self._note(charge, shard, host)
+                        piece = Piece(charge.locker, shard, sizes[shard], host, self._me, papers.permit)
+                        if await self._making.kept(piece, papers.listed):
+                            self._note(charge, shard, host)
 
     def _note(self, charge: _Charge, shard: bytes, host: bytes) -> None:
         """It is there now; the owner will ask."""

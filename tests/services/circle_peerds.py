@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +134,15 @@ class PeerBox:
         return all(not each.here_bytes and not each.going_bytes for each in self.show().lockers)
 
 
-def later(clock: Clock, hours: int, boxes: Iterable[PeerBox], until_true: Any = None) -> bool:
-    """Hour after hour, each seen by every box that runs; ends early when ``until_true()``."""
-    for _ in range(hours):
+def later(clock: Clock, hours: int, boxes: Sequence[PeerBox], done: Callable[[], object] | None = None) -> bool:
+    """Hour after hour, each lived by these boxes; ends when ``done()``, which is looked at every few hours."""
+    for hour in range(hours):
         clock.forward(HOUR)
         for each in boxes:
-            if each.process is not None:
-                each.ask("at_peerd_circle_now")
-        if until_true is not None and until_true():
+            each.ask("at_peerd_circle_now")
+        if done is not None and hour % 4 == 3 and done():
             return True
-    return until_true is None
+    return done is None or bool(done())
 
 
 def end(boxes: Iterable[PeerBox]) -> None:
