@@ -34,6 +34,7 @@ from firmware.backup import (
 from firmware.errors import Damaged, Full, Missing
 from firmware.pack.format import Kind
 from firmware.peer import ManifestPack
+from firmware.peer.cbor import loads
 from firmware.peer.messages import Placed
 
 SCHEMA: Final = 1
@@ -265,6 +266,11 @@ class CircleRows:
         """Return all of a kind by what they are about."""
         with _translated():
             return dict(self._db.execute("SELECT about, data FROM paper WHERE kind=?", (kind,)))
+
+    def pieces(self, kind: str) -> tuple[bytes, ...]:
+        """Return what all papers of a kind hold that are CBOR arrays of pieces."""
+        lists = [loads(data) for data in self.papers(kind).values()]
+        return tuple(each for of in lists if isinstance(of, list) for each in of if isinstance(each, bytes))
 
     def drop_paper(self, kind: str, about: bytes) -> None:
         """Forget it."""

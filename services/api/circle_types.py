@@ -306,6 +306,9 @@ class Feed:
     dropped: tuple[str, ...] = arg("Packs it does without.", default=(), longest=limits.FEED_PACKS, pattern=PACK)
     head: FeedHead | None = arg("The newest head.", default=None)
     custody: str | None = arg("The signed custody record.", default=None, longest=1024, pattern=_HEX)
+    handovers: tuple[str, ...] = arg(
+        "How custody went from kit to kit.", default=(), longest=limits.PEER_HANDOVERS, pattern=_HEX
+    )
     capsule: FeedCapsule | None = arg("The newest capsule.", default=None)
     key: FeedKey | None = arg("The newest key file.", default=None)
 
@@ -317,6 +320,7 @@ class FeedKnown:
     packs: int = arg("Packs that were told and not dropped.")
     box: str = arg("This box's key: the custody record names it.", pattern=PEER)
     key: int = arg("Revision of the key file it was told; 0 none.", default=0)
+    custody: str = arg("The custody record it was told.", default="")
 
 
 @dataclass(frozen=True, slots=True)

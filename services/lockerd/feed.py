@@ -24,7 +24,7 @@ from firmware.seal import LockerSecrets, SigningKey, Suite
 from services.api.circle_types import FeedHead, FeedKey, FeedKnown, FeedPack
 from services.api.client import Client
 from services.api.place import ASLEEP
-from services.lockerd.custody import custody_for
+from services.lockerd.custody import Papers, papers_for
 from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
 from services.lockerd.store import Store
@@ -103,6 +103,7 @@ class Feeder:
             head = self._store.locker.head_seq
             known = await self._feed()
             await self._tell_key(known)
+            await self._tell_custody(known)
             forgot = known.packs != len(self._told)
             if head == self._head and not forgot:
                 return
@@ -111,7 +112,7 @@ class Feeder:
             gone = {row.id for row in rows if row.state is PackState.DROPPED} | (self._told - closed.keys())
             told, dropped = (set(), set()) if forgot else (self._told, self._gone)
             if self._head < 0 or forgot or closed.keys() != told or gone != dropped:
-                await self._tell_papers(known)
+                await self._tell_head()
                 await self._tell_packs([row for id, row in closed.items() if id not in told], gone - dropped)
             self._told, self._gone, self._head = set(closed), gone, head
 
@@ -121,15 +122,16 @@ class Feeder:
         for ids in _pages(sorted(dropped)):
             await self._feed(dropped=tuple(id.hex() for id in ids))
 
-    async def _tell_papers(self, known: FeedKnown) -> None:
-        custody = await asyncio.to_thread(self._custody, bytes.fromhex(known.box))
-        papers: dict[str, Any] = {} if custody is None else {"custody": custody.hex()}
+    async def _tell_custody(self, known: FeedKnown) -> None:
+        papers = await asyncio.to_thread(self._papers, bytes.fromhex(known.box))
+        if papers is not None and papers.record.hex() != known.custody:
+            await self._feed(custody=papers.record.hex(), handovers=tuple(each.hex() for each in papers.handovers))
+
+    async def _tell_head(self) -> None:
         link = await self._readers.ask(LockerReader.head_link)
         if link is not None:
             key = SigningKey.from_seed(self._secrets().head_seed)
-            papers["head"] = FeedHead(link.seq, link.header.hex(), link.signature.hex(), key.public.hex())
-        if papers:
-            await self._feed(**papers)
+            await self._feed(head=FeedHead(link.seq, link.header.hex(), link.signature.hex(), key.public.hex()))
 
     async def _tell_key(self, known: FeedKnown) -> None:
         """What a shelf needs to be opened with the kit: changed ways in reach it without a change of any record."""
@@ -142,8 +144,8 @@ class Feeder:
         if len(data) <= FEED_KEY_CHARS * 3 // 4:
             await self._feed(key=FeedKey(revision, base64.b64encode(data).decode()))
 
-    def _custody(self, box: bytes) -> bytes | None:
-        return custody_for(self._home, self._secrets, self._locker, box)
+    def _papers(self, box: bytes) -> Papers | None:
+        return papers_for(self._home, self._secrets, self._locker, box)
 
     def _secrets(self) -> LockerSecrets:
         return self._store.locker.secrets

@@ -35,7 +35,7 @@ from firmware.backup import (
 )
 from firmware.errors import BoxError, LinkLost, Misused
 from firmware.hosting import HostLimits
-from firmware.limits import CIRCLE_ROOM_BYTES
+from firmware.limits import CIRCLE_ROOM_BYTES, PEER_LOCKERS
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
 from firmware.linux.hosted import HostedShards
@@ -364,8 +364,10 @@ class Circle(Helping):
         if link is None or card is None:
             return
         custody = tuple(self.rows.papers("custody").values())
+        handovers = self.rows.pieces("handovers")[-PEER_LOCKERS:]
         try:
-            met = await self.talker.talk(link, greet(self.card(), custody, box, card.endpoint))
+            hello = greet(self.card(), custody, box, card.endpoint, handovers)
+            met = await self.talker.talk(link, hello)
             given = next((each for each in self.hosted.peers() if each.box == box), None)
             offer = m.Offer(given.quota if given else 0, given.used if given else 0)
             heard = await self.talker.ask(link, Call(offer))

@@ -13,9 +13,9 @@ from firmware.errors import BadSeal, Damaged, Missing, Misused, NewerFormat, Pee
 from firmware.limits import KIB, PEER_CAPSULE_BYTES
 from firmware.linux.circle_rows import NoticeRow
 from firmware.pack.format import Kind
-from firmware.peer import read_custody, read_head
+from firmware.peer import read_custody, read_handover, read_head
 from firmware.peer.cbor import dumps
-from firmware.peer.messages import Head
+from firmware.peer.messages import Head, NoticeKind
 from firmware.seal import KeyFile, SlotKind
 from services.api import circle_types as c
 from services.api.routes import Needs, Operation
@@ -25,7 +25,7 @@ from services.peerd.repairing import Looked
 from services.peerd.shelf_calls import ShelfCalls
 
 _NOTICES: Final = 50
-_ALARMS: Final = frozenset(each.value for each in AlarmKind)
+_COUNTED: Final = frozenset({NoticeKind.REBUILT.value, *(each.value for each in AlarmKind)})
 
 
 def authority(operation: Operation, token: str | None, uid: int) -> None:  # noqa: ARG001 the server checked the uid
@@ -209,7 +209,7 @@ class Control:
         self._view.add_locker(locker)
         self._rows.set_paper("folder", locker, args.folder.encode())
         if args.custody is not None:
-            await self._custody(locker, bytes.fromhex(args.custody))
+            await self._custody(locker, bytes.fromhex(args.custody), [bytes.fromhex(each) for each in args.handovers])
         now = self._circle.clock.now_ms()
         for each in args.packs:
             id = bytes.fromhex(each.id)
@@ -228,17 +228,23 @@ class Control:
         if args.packs or args.dropped or args.head or args.key:
             self._circle.shelving.wake()
         packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
-        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker))
+        custody = self._rows.paper("custody", locker) or b""
+        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex())
 
-    async def _custody(self, locker: bytes, data: bytes) -> None:
+    async def _custody(self, locker: bytes, data: bytes, handovers: list[bytes]) -> None:
         try:
             held = read_custody(data)
+            handed = [read_handover(each).after.record.locker for each in handovers]
         except (PeerGarbled, BadSeal):
             raise Misused(why="the custody record is not signed.") from None
+        if set(handed) - {locker}:
+            raise Misused(why="a handover is for another locker.")
         if held.record.locker != locker or held.record.box != self._circle.box:
             raise Misused(why="the custody record is for another locker or another box.")
         if self._rows.paper("custody", locker) != data:
             self._rows.set_paper("custody", locker, data)
+            self._rows.set_paper("handovers", locker, dumps(handovers))
+            self._view.relaid.add(locker)  # permits of delegates are for one epoch
             await self._circle.greet_again()  # shown before anything is asked for this locker
         self._view.set_custody(locker, True)
 
@@ -299,7 +305,7 @@ def _kind(word: str) -> Kind:
 
 
 def _notice(row: NoticeRow) -> c.CircleNotice:
-    ours = row.kind in _ALARMS and row.text.isdecimal()
+    ours = row.kind in _COUNTED and row.text.isdecimal()
     amount = int(row.text) if ours else 0
     return c.CircleNotice(row.kind, row.time_ms, "" if ours else row.text, row.peer.hex() or None, None, amount)
 

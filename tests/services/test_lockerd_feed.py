@@ -49,7 +49,7 @@ def test_what_is_put_in_travels(home: Home, tmp_path: Path) -> None:
     until(lambda: [each.custody for each in home.lockers()] == [True])
     folder = home.data / "lockers" / home.member
     held = read_custody((folder / "custody").read_bytes())
-    assert held.record.box.hex() == home.show().box and not (folder / "custody-key").exists()
+    assert held.record.box.hex() == home.show().box and held.record.epoch == 1
     home.mine.call("put", body=[b"words " * 50_000], name="a.txt", size=300_000)
     before = home.lockers()[0].here_bytes
     home.mine.call("circle_now")
@@ -58,6 +58,17 @@ def test_what_is_put_in_travels(home: Home, tmp_path: Path) -> None:
     try:
         pair(home, ben)
         until(lambda: home.lockers()[0].safe_bytes > 0)
+        shards = sorted(ben.data.glob("hosted/*/shards/*"))
+        home.mine.call("step_up", proof=PASSPHRASE)
+        home.mine.call("kit")
+        until(lambda: list(ben.data.glob("hosted/*/handovers")))
+        (place,) = ben.data.glob("hosted/*/custody")
+        until(lambda: read_custody(place.read_bytes()).record.epoch == 2)
+        assert read_custody(place.read_bytes()).public != held.public
+        home.mine.call("put", body=[b"other words " * 30_000], name="b.txt", size=360_000)
+        home.mine.call("circle_now")
+        until(lambda: len(list(ben.data.glob("hosted/*/shards/*"))) > len(shards) and not home.lockers()[0].going_bytes)
+        assert len(list(ben.data.glob("hosted/*/custody"))) == 1
     finally:
         ben.running.kill()
 
