@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -66,8 +67,8 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
         self._began = time.monotonic()
         if wish.keep is not None:
             wish.keep.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir=wish.keep)).resolve()
         self.network = Network(wish.boxes, line or Line())
+        self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir=wish.keep)).resolve()
         self.boxes: list[LabBox] = []
         try:
             self.isolation, why = best(self.network, self.folder, wish.isolation)
@@ -140,7 +141,15 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
         self.close()
 
     def close(self) -> None:
-        """End the boxes, the network, the folder (unless it is kept)."""
+        """End the boxes, the network, the folder (unless it is kept); whoever interrupts it now has to wait."""
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._take_away()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _take_away(self) -> None:
         for each in self.boxes:
             with contextlib.suppress(LabTrouble):
                 each.kill()
