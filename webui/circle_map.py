@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tornado.escape import xhtml_escape
 
-_WIDTH, _HEIGHT = 350, 322
+_WIDTH, _HEIGHT, _NO_NAME = 350, 308, 24
 _X, _Y = 175.0, 143.0
 _WIDE, _HIGH = 119.0, 113.0
 _PLACES = 6
@@ -41,7 +41,7 @@ def draw(friends: Sequence[Friend], sentence: str) -> str:
     shown = friends[:_MOST]
     places = max(_PLACES, len(shown))
     side = _SIDE if places == _PLACES else _SMALL
-    high = _HEIGHT if len(friends) > places // 2 else _HEIGHT - 30
+    high = _HEIGHT if len(friends) > places // 2 else _HEIGHT - _NO_NAME
     parts = [
         f'<svg class="circle-map" role="img" aria-label="{sentence}" viewBox="0 0 {_WIDTH} {high}">',
         f'<ellipse class="path" cx="{_X:g}" cy="{_Y:g}" rx="{_WIDE:g}" ry="{_HIGH:g}"/>',

@@ -54,6 +54,8 @@ class Session:
     """Device and app password just made, until they were shown."""
     own: tuple[str, str, str] | None = field(default=None, repr=False)
     """A guardian in her ward's locker: her own token, member and name."""
+    circle_needs: bool = False
+    """Whether the circle needed somebody when this browser looked at it last."""
     room: int = 0
     """The room she wants to give the next friend's box, in bytes; 0 before she said so."""
     invite: str = field(default="", repr=False)

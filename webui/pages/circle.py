@@ -61,6 +61,7 @@ class CircleHome(CirclePage):
         """Show the circle, or what it is for."""
         found, owner = await self.found(), await self.owns()
         if not in_circle(found):
+            self.member().circle_needs = False
             self.show(
                 "circle-empty.html", owner=owner, left=self._lines(found), map=self._map(found, ""), place="circle"
             )
@@ -68,6 +69,7 @@ class CircleHome(CirclePage):
         now_ms = self.front.now_ms()
         judged = health(found, now_ms)
         said = Said(self.language, judged)
+        self.member().circle_needs = judged.level is Level.NEED
         self.show(
             "circle.html",
             owner=owner,
