@@ -49,7 +49,10 @@ class ShelfPage(CirclePage):
     """The page, and everything its buttons ask for."""
 
     async def get(self) -> None:
-        """Show the shelves; owners can change them."""
+        """Show the shelves; owners can change them. A guardian in her ward's locker has nothing to do here."""
+        if self.member().own is not None:
+            self.go("/circle")
+            return
         await self._show()
 
     async def post(self) -> None:
