@@ -15,7 +15,7 @@ from firmware.backup.chance import Chance
 from firmware.backup.facts import Facts
 from firmware.backup.health import receipted
 from firmware.backup.shipping import lay_of, line_up, put_mark, sweep
-from firmware.backup.states import DAY, MINUTE, Former, Lay, Mark, Pack, Peer, PeerState, Standing
+from firmware.backup.states import DAY, MINUTE, Former, Lay, Mark, Pack, Peer, PeerState, Standing, layout_of
 from firmware.shard import LEAF_BYTES
 
 TRIES: Final = 8
@@ -46,7 +46,11 @@ def audits(facts: Facts, chance: Chance) -> list[Action]:
             continue
         count = facts.rules.deep_leaves if standing.deep else facts.rules.audit_leaves
         picks = _picks(facts, chance, standing, count)
-        if picks:
+        at = standing.number, standing.locker
+        facts.empty[at] = 0 if picks else facts.empty.get(at, 0) + WALK
+        if not picks:
+            standing.next_at = facts.awake_ms + facts.rules.later_ms
+        else:
             audit = Audit(standing.locker, peer.key, chance.nonce(), picks, standing.deep)
             facts.fly(flight, audit)
             out.append(audit)
@@ -85,18 +89,22 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
 
 def _n(pack: Pack, k: int, index: int) -> int:
     lay = lay_of(pack, k)
-    return lay.n if lay is not None else index + 1
+    return lay.n if lay is not None else layout_of(k, index + 1).n
 
 
 def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> tuple[Lay, Pack, int] | None:
+    """What a peer keeps of a pack, if it can be asked about: the file of a dropped one is gone here."""
     facts.work += 1
     pack = facts.packs.get(pack_id)
-    if pack is None or pack.locker != standing.locker:
+    if pack is None or pack.locker != standing.locker or pack.dropped_at >= 0:
         return None
     for lay in (pack.lay, pack.next):
         index = lay.hosts.find(standing.number) if lay is not None else -1
         if lay is not None and index >= 0 and lay.marks[index] == Mark.HELD:
             return lay, pack, index
+    for former in pack.formers:
+        if former.peer == standing.number:
+            return lay_of(pack, former.k) or Lay(former.k, b"", b""), pack, former.shard
     return None
 
 
@@ -283,7 +291,8 @@ def pass_time(facts: Facts, passed: int) -> None:
 
 def _proved(facts: Facts, peer: Peer) -> bool:
     """Whether a deep audit was answered well since the last strike; who keeps nothing has nothing to prove."""
-    return peer.proofs > 0 or not any(count for at, count in facts.held.items() if at[0] == peer.number)
+    kept = (at for at, count in facts.held.items() if count and at[0] == peer.number)
+    return peer.proofs > 0 or all(facts.empty.get(at, 0) >= len(facts.order) > 0 for at in kept)
 
 
 def _turn(facts: Facts, peer: Peer) -> None:

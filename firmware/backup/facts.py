@@ -108,6 +108,8 @@ class Facts:
         self.untold: dict[tuple[str, bytes, bytes], int] = {}
         self.latest: dict[tuple[int, bytes], bytes] = {}
         self.walks: dict[tuple[int, bytes], int] = {}
+        self.empty: dict[tuple[int, bytes], int] = {}
+        """Packs walked over in a row without finding one that a peer keeps and can be asked about."""
         self.doubts: list[tuple[bytes, int, int, int]] = []
         self.sweep_at = -1
         self.ladder = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from firmware.backup import UNLIMITED, AlarmKind, Caps, HourWindow, PeerState, SafetyState
@@ -231,7 +232,7 @@ class Control:
         custody = self._rows.paper("custody", locker) or b""
         return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex())
 
-    async def _custody(self, locker: bytes, data: bytes, handovers: list[bytes]) -> None:
+    async def _custody(self, locker: bytes, data: bytes, handovers: Sequence[bytes]) -> None:
         try:
             held = read_custody(data)
             handed = [read_handover(each).after.record.locker for each in handovers]
@@ -243,7 +244,7 @@ class Control:
             raise Misused(why="the custody record is for another locker or another box.")
         if self._rows.paper("custody", locker) != data:
             self._rows.set_paper("custody", locker, data)
-            self._rows.set_paper("handovers", locker, dumps(handovers))
+            self._rows.set_paper("handovers", locker, dumps(list(handovers)))
             self._view.relaid.add(locker)  # permits of delegates are for one epoch
             await self._circle.greet_again()  # shown before anything is asked for this locker
         self._view.set_custody(locker, True)

@@ -65,6 +65,14 @@ def _happen(world: World, what: str, which: int, key: bytes) -> None:
     seed=751547128,
 )
 @example(households=1, story=[("cut", 8), ("cut", 23), ("wait", 14), ("leave", 0), ("drop", 30)], seed=1)  # laid alike
+@example(  # somebody on probation keeps nothing any more but what was dropped
+    households=3,
+    story=[
+        *(("cut", 17), ("cut", 21), ("wait", 4), ("wait", 13), ("rot", 21), ("drop", 19), ("lose", 16), ("rot", 7)),
+        *(("leave", 13), ("wait", 18), ("cut", 7), ("drop", 0), ("fill", 27), ("rot", 23), ("join", 19)),
+    ],
+    seed=446327472,
+)
 @example(households=3, story=[("cut", 17), ("wait", 31), ("rot", 22), ("leave", 27), ("heal", 19)], seed=1)  # spoilt
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_in_the_end_everything_is_safe_and_no_badge_ever_lied(

@@ -163,6 +163,7 @@ class World:
                 self.view.reserved(action, granted, host.quota, host.used)
             case Audit():
                 shards = [(pick.pack, pick.k, pick.index) for pick in action.picks]
+                assert all(self.view.packs[each].dropped_at < 0 for each, _, _ in shards), "that file is gone here"
                 host = self.hosts[action.peer]
                 answer = self._answer(host, shards)
                 lacking = [pick for pick in action.picks if (pick.pack, pick.k, pick.index) not in host.kept]

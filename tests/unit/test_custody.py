@@ -1,4 +1,4 @@
-"""Kits come and go, friends keep what they have: each new key is introduced by the one before, whenever the plug goes."""
+"""Kits come and go, friends keep what they have: each new key is introduced by the one before."""
 
 from __future__ import annotations
 
