@@ -22,6 +22,7 @@ from firmware.shelf.keeping import STEP, ShelfDisk, put_file
 _CONTEXT: Final = b"lockerbox carry v1\n"
 _RECORD: Final = struct.Struct(">B3xIQ16s32s")
 _SIGNED: Final = _RECORD.size
+_SHARD_AT: Final = _SIGNED - 32
 RECORD_BYTES: Final = _SIGNED + 64
 _PUT: Final = 1
 RECEIPTS: Final = 256
@@ -166,9 +167,12 @@ class CarryFolder:
         seen, at = set(), 0
         while data := self._records(at):
             for start in range(0, len(data) - RECORD_BYTES + 1, RECORD_BYTES):
+                shard = data[start + _SHARD_AT : start + _SIGNED]
+                if shard in seen or shard.hex() not in there:
+                    continue
                 each = read_record(data[start : start + RECORD_BYTES], self._to, sender)
-                if each is not None and each.shard.hex() in there and each.shard not in seen:
-                    seen.add(each.shard)
+                if each is not None:
+                    seen.add(shard)
                     yield each
             at += len(data)
 
