@@ -239,6 +239,10 @@ class CircleView(Facts):
         else:
             retention.not_kept(self, action)
 
+    def tell_delegates(self, locker: bytes) -> None:
+        """Delegates of this locker are to hear of it anew, though nothing moved."""
+        self.relaid.add(locker)
+
     def found(self, pack: bytes, k: int, index: int, peer: bytes) -> None:
         """A delegate put a shard to this peer while this box was away; its receipt for us was verified."""
         delegates.found(self, pack, k, index, peer)

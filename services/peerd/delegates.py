@@ -33,7 +33,8 @@ from services.peerd.naming import say
 from services.peerd.shipping import Outside
 
 _DAY_MS: Final = 86_400_000
-_TOLD, _REMADE, _SEEN = "told", "remade", "repaired"
+_TOLD, _REMADE, _SEEN, _PERMIT = "told", "remade", "repaired", "permit"
+_FRESH_DAYS: Final = 30
 _BREATH: Final = 200
 """Packs of a manifest between two looks at everything else."""
 
@@ -69,6 +70,7 @@ class Delegates:
             while box in self._due:
                 self._due.discard(box)
                 await self._introduce(box)
+                self._renew(box)
                 await self._learn(box)
                 for host in [each.key for each in self._view.by_number.values() if each.online or each.key == box]:
                     await self._adopt(host)
@@ -97,7 +99,7 @@ class Delegates:
     def _company(self, peer: Peer) -> Iterator[tuple[bytes, m.Role]]:
         """Whom a peer should know: delegates everybody, hosts only the delegates."""
         for each in self._view.by_number.values():
-            if each is peer or each.state is PeerState.LEFT:
+            if each is peer or each.state in (PeerState.LEFT, PeerState.LEAVING):
                 continue
             if each.delegate:
                 yield each.key, m.Role.DELEGATE
@@ -111,6 +113,19 @@ class Delegates:
 
     # Manifests
 
+    def _renew(self, box: bytes) -> None:
+        """A delegate's permit is of an epoch that is over, or a month old: it gets a new one with the next manifest."""
+        for about, data in self._rows.papers(_PERMIT).items():
+            locker, now = about[:16], self._clock.now_ms()
+            epoch, made_ms = int.from_bytes(data[:4]), int.from_bytes(data[4:])
+            if about[16:] == box and (epoch != self._epoch(locker) or now - made_ms > _FRESH_DAYS * _DAY_MS):
+                self._view.tell_delegates(locker)
+
+    def _epoch(self, locker: bytes) -> int:
+        """The epoch of the custody this box shows; 0 without any."""
+        custody = self._rows.paper("custody", locker)
+        return read_custody(custody).record.epoch if custody is not None else 0
+
     async def manifest(self, action: Manifest) -> None:
         """Give a delegate the packs of a locker and the permit to repair them."""
         packs: list[ManifestPack] = []
@@ -118,17 +133,18 @@ class Delegates:
             packs.append(each)
             if at % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-        custody = self._rows.paper("custody", action.locker)
-        if custody is None:
+        epoch = self._epoch(action.locker)
+        if not epoch:
             self._view.gave_up(action)
             return
-        epoch = read_custody(custody).record.epoch
         permit, parts = await self._out.worked(self._written, action, epoch, packs)
         for number, part in enumerate(parts):
             call = Call.with_body(m.ManifestPut(action.locker, action.number, number, len(parts), permit), part)
             await self._out.talker.ask(self._out.link(action.peer), call)
         if self._rows.paper(_SEEN, action.locker + action.peer) is None:
             self._rows.set_paper(_SEEN, action.locker + action.peer, bytes(8))
+        made = epoch.to_bytes(4) + self._clock.now_ms().to_bytes(8)
+        self._rows.set_paper(_PERMIT, action.locker + action.peer, made)
         self._view.told(action)
 
     def _written(self, action: Manifest, epoch: int, packs: list[ManifestPack]) -> tuple[bytes, list[bytes]]:

@@ -69,8 +69,11 @@ class Helping(Ears):
     def _help_on(self) -> None:
         """After a planning step: repairs that are due, links to guests of friends who are away, none to others."""
         self.repairing.step()
+        company = self.repairing.company()
+        if not company and not self._company:
+            return
         friends = {read_card(data).endpoint for data in self.signed.values()}
-        company = self.repairing.company() - friends
+        company -= friends
         for endpoint in company - self._company:
             self.links.keep(endpoint)
         for endpoint in self._company - company - friends:

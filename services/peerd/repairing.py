@@ -172,7 +172,7 @@ class Repairing:
         known = self._charges.get(place.place)
         if known is None:
             known = self._charges[place.place] = _Charge(
-                place.place, place.locker, place.box, number, Care(self._me, self._rules)
+                place.place, place.locker, place.box, -1, Care(self._me, self._rules)
             )
             self._load(known)
         known.owner = place.box

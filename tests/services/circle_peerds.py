@@ -43,15 +43,18 @@ class Clock:
         fresh.write_text(f"+{self.ahead}")
         fresh.replace(self._file)
 
-    def words(self) -> dict[str, str]:
-        """What a process needs in its environment."""
-        return {
+    def words(self, *, whole: bool = False) -> dict[str, str]:
+        """What a process needs in its environment; ``whole``: the clock nobody can set moves too, links break."""
+        words = {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DONT_RESET": "1",
         }
+        if whole:
+            del words["FAKETIME_DONT_FAKE_MONOTONIC"]
+        return words
 
 
 class PeerBox:
@@ -67,14 +70,16 @@ class PeerBox:
         self.start()
         self.key = self.show().box
 
-    def start(self) -> None:
-        """Run it, until its socket is there."""
+    def start(self, *, whole: bool = False) -> None:
+        """Run it, until its socket is there; ``whole`` as in ``Clock.words``."""
         (self.run / "peerd.sock").unlink(missing_ok=True)
         words = ["--data", self.data, "--run", self.run, "--http-port", "1", "--https-port", "1", "--quiet"]
         command = [sys.executable, "-m", "services.peerd", *map(str, words), "--bind", "127.0.0.1"]
         log = (self.data / "log").open("ab")
         with log:
-            self.process = subprocess.Popen(command, cwd=HOUSE, env=os.environ | self.clock.words(), stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=HOUSE, env=os.environ | self.clock.words(whole=whole), stderr=log
+            )
         until(self.answers)
 
     def answers(self) -> bool:
