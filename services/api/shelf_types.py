@@ -13,7 +13,7 @@ from services.api.decode import arg
 from services.api.types import ID
 
 _NO_CONTROL = r"[^\x00-\x1f\x7f]*"
-_PATH = r"/[^\x00]*"
+PATH = r"/[^\x00]*"
 
 
 class ShelfIs(enum.StrEnum):
@@ -109,7 +109,7 @@ class Shelves:
 class ShelfAdd:
     """Take a disk as a shelf: one new folder is made on it, nothing else changes."""
 
-    at: str = arg("Where it is mounted.", longest=1024, pattern=_PATH)
+    at: str = arg("Where it is mounted.", longest=1024, pattern=PATH)
     label: str = arg("What it is called.", default="", longest=63, pattern=_NO_CONTROL)
     same_disk: bool = arg("A folder on the box's own disk, for trying it out.", default=False)
 
@@ -141,7 +141,7 @@ class ShelfCarry:
 class ShelfTake:
     """Take in what another box loaded onto a disk for this one."""
 
-    at: str = arg("Where the disk is mounted.", longest=1024, pattern=_PATH)
+    at: str = arg("Where the disk is mounted.", longest=1024, pattern=PATH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from firmware.errors import BoxError, Refused
 from services.api import calling
 from services.api.blocking import Blocking
 from services.api.circle_types import PAIRING, PEER
+from services.api.shelf_types import PATH
 from services.api.decode import field_schema, required
 from services.api.routes import OPERATIONS, PUBLIC, Needs, Operation, Where
 from services.api.types import ID, NewMember
@@ -37,7 +38,7 @@ def _sample(shape: dict[str, Any]) -> object:
     if "enum" in shape:
         return shape["enum"][0]
     if shape["type"] == "string":
-        known = {ID: RECORD, MEMBERS: MEMBER, PEER: RECORD * 2, PAIRING: "i1", "[0-9a-f]+": MEMBER}
+        known = {ID: RECORD, MEMBERS: MEMBER, PEER: RECORD * 2, PAIRING: "i1", PATH: "/media", "[0-9a-f]+": MEMBER}
         return known.get(shape.get("pattern", ""), "kit" if "kit" in shape.get("pattern", "") else "p!")
     made: dict[str, object] = {"integer": max(1, shape.get("minimum", 1)), "boolean": False, "array": [], "object": {}}
     return made[shape["type"]]
