@@ -16,9 +16,9 @@ from firmware.errors import BoxError, Refused
 from services.api import calling
 from services.api.blocking import Blocking
 from services.api.circle_types import PAIRING, PEER
-from services.api.shelf_types import PATH
 from services.api.decode import field_schema, required
 from services.api.routes import OPERATIONS, PUBLIC, Needs, Operation, Where
+from services.api.shelf_types import PATH
 from services.api.types import ID, NewMember
 from services.api.types import MEMBER as MEMBERS
 from tests.services.lockerd_box import PASSPHRASE, LockerdBox
