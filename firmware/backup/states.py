@@ -277,7 +277,7 @@ class Rules:
     """So much written in a day, compared with what was there before, is an alarm; small lockers are spared."""
     flights: int = 2
     """Shards on their way to one peer at a time."""
-    flights_all: int = 6
+    flights_all: int = 8
     reserve_bytes: int = 256 * MIB
     """Room asked for at once; less when less waits."""
     night_minute: int = 60

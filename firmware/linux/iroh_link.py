@@ -47,6 +47,23 @@ class _Ends:
         self.finished = False
         self.at_end = False
 
+    async def read(self) -> bytes:
+        """Wait for ``reading``; when the waiter is cancelled it goes on. Raises LinkLost."""
+        reading, task = self.reading, asyncio.current_task()
+        assert reading is not None, "somebody began to read"
+        try:
+            data = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            if not reading.cancelled() or (task is not None and task.cancelling()):
+                raise
+            self.reading = None
+            raise LinkLost from None
+        except TROUBLE:
+            self.reading = None
+            raise LinkLost from None
+        self.reading = None
+        return data
+
     async def give_up(self, code: int) -> None:
         """Reset what was not finished, stop what was not read to its end."""
         finished, at_end, self.finished, self.at_end = self.finished, self.at_end, True, True
@@ -82,14 +99,7 @@ class IrohStream:
                 return b""
             ends.reading = asyncio.ensure_future(ends.receive.read(min(most, PEER_READ_BYTES)))
             ends.reading.add_done_callback(_seen)
-        await asyncio.wait({ends.reading})
-        done, ends.reading = ends.reading, None
-        if done.cancelled():
-            raise LinkLost
-        try:
-            data = done.result()
-        except TROUBLE:
-            raise LinkLost from None
+        data = await ends.read()
         if not data:
             ends.at_end = True
         if len(data) > most:

@@ -58,6 +58,11 @@ class Answering:
                 self._take(each, now_ms, answer)
         return answer
 
+    @property
+    def coming(self) -> int:
+        """Bytes of a shard that are still to come on this stream; 0 for every other request."""
+        return self._reading.coming if self._arriving is not None else 0
+
     def close(self) -> None:
         """The stream ended or broke: what was written of a put stays, what is open is let go. May be called twice."""
         if self._arriving is not None:

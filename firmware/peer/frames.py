@@ -88,6 +88,11 @@ class Reading:
             rest = self._body(rest, found) if self.head else self._before_body(rest, found)
         return found
 
+    @property
+    def coming(self) -> int:
+        """Bytes of the body that are still to come, as the head says; 0 before it."""
+        return self._left
+
     def close(self) -> None:
         """The stream ended; raises LinkLost when the frame did not."""
         if not self.ended:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _SOCKET = "peerd.sock"
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
-_MAPPED_BYTES, _SPARE_BYTES = 256 * KIB, 1024 * KIB
-"""All threads share one heap; a megabyte of it stays at hand for the next pieces of shards, more goes back."""
+_MAPPED_BYTES, _SPARE_BYTES = 512 * KIB, 2048 * KIB
+"""All threads share one heap; two megabytes of it stay at hand for the next pieces of shards, more goes back."""
 
 
 def main(words: list[str]) -> int:

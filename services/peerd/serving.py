@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from firmware.peer import Answering, Caller, Host, Invitations, OwnBox
 from firmware.ports import Clock, PeerLink, PeerStream
 from services.peerd.talking import Flow
 
+_GATHERED, _GATHER_SECONDS = 2 * PEER_READ_BYTES, 0.02
+"""Of a shard that comes fast, so much goes to the disk's thread at a time; to wake one costs as much as to write it."""
 _UNKNOWN: Final = 3
 """The code a stranger's link is closed with, as the transport does it."""
 
@@ -65,15 +68,15 @@ class Serving:
         loop = asyncio.get_running_loop()
         try:
             while not answering.finished:
-                data = await asyncio.wait_for(stream.read(PEER_READ_BYTES), PEER_STREAM_SECONDS)
-                if not data:
+                found = await _read(stream, answering.coming)
+                if not found:
                     return
                 if caller.box is None:
-                    out = answering.feed(data, self._clock.now_ms())
+                    out = _fed(answering, found, self._clock.now_ms())
                     self._met()
                 else:
-                    await self._flow.pass_by(Way.DOWN, len(data))
-                    out = await loop.run_in_executor(self._workers, answering.feed, data, self._clock.now_ms())
+                    await self._flow.pass_by(Way.DOWN, sum(map(len, found)))
+                    out = await loop.run_in_executor(self._workers, _fed, answering, found, self._clock.now_ms())
                 if answering.silent:
                     link.close(_UNKNOWN)
                     return
@@ -91,3 +94,21 @@ class Serving:
         if found is None or (found.box, found.guest) != (box, guest):
             found = self._callers[link] = _SharedCaller(link.peer, box, guest)
         return found
+
+
+async def _read(stream: PeerStream, coming: int) -> list[bytes]:
+    """What came next, nothing at the end; of ``coming`` bytes of a shard as much as comes in a moment."""
+    async with asyncio.timeout(PEER_STREAM_SECONDS):
+        data = await stream.read(PEER_READ_BYTES)
+    found, left = [data] if data else [], min(coming, _GATHERED) - len(data)
+    with contextlib.suppress(TimeoutError, LinkLost):  # the next call meets it again
+        async with asyncio.timeout(_GATHER_SECONDS):
+            while data and left > 0:
+                data = await stream.read(min(PEER_READ_BYTES, left))
+                found += [data] if data else []
+                left -= len(data)
+    return found
+
+
+def _fed(answering: Answering, found: list[bytes], now_ms: int) -> list[bytes]:
+    return [said for data in found for said in answering.feed(data, now_ms)]

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from firmware.backup import Reserve, Ship, Trouble
 from firmware.errors import BoxError, Full, LinkLost, Missing, PeerAway, Unreachable
 from firmware.linux.circle_rows import CircleRows
+from firmware.linux.memory import settle
 from firmware.peer import Call, Piece, put_shard
 from firmware.peer.messages import Putted, Reserved
 from firmware.peer.messages import Reserve as AskReserve
@@ -23,6 +24,7 @@ from services.peerd.talking import Talker
 T = TypeVar("T")
 _CODING: Final = 2
 """Packs whose shard ids are worked out at the same time; each costs a few windows of memory."""
+_SETTLE_SECONDS: Final = 600.0
 _DIGESTS: Final = 256
 """Packs whose shards' digests are remembered for sending; after a restart they are computed again."""
 
@@ -100,6 +102,7 @@ class Shipping:
     def __init__(self, outside: Outside) -> None:
         """The view of ``outside.rows`` is told."""
         self._out = outside
+        self._settled = -_SETTLE_SECONDS
 
     async def reserve(self, action: Reserve) -> None:
         """Ask for room; what was given is told, also when it is less."""
@@ -111,6 +114,7 @@ class Shipping:
     async def ship(self, action: Ship) -> None:
         """Put one shard; what went wrong is told as the trouble it is."""
         out, view = self._out, self._out.rows.view
+        self._settle()
         try:
             shard = await out.shard_id(action.pack, action.k, action.n, action.index)
             path, size, digest = out.pack_file(action.pack)
@@ -133,6 +137,13 @@ class Shipping:
             return
         out.rows.set_receipt(action.pack, action.k, action.index, receipts[-1])
         view.shipped(action)
+
+    def _settle(self) -> None:
+        """Before a night's shipping, what was needed for other things lately is given back (30 ms)."""
+        now = asyncio.get_running_loop().time()
+        if now - self._settled >= _SETTLE_SECONDS:
+            self._settled = now
+            settle()
 
 
 def _keep(receipts: list[bytes], said: Any) -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from firmware.backup import Bucket, Caps, Way
 from firmware.errors import BoxError, LinkLost
-from firmware.limits import PEER_ANSWER_SECONDS, PEER_READ_BYTES, PEER_WRITE_BYTES
+from firmware.limits import MIB, PEER_ANSWER_SECONDS, PEER_READ_BYTES, PEER_WRITE_BYTES
 from firmware.peer import Asking, Call, Conversation, Heard
 from firmware.ports import Clock, PeerLink, PeerStream
 
 T = TypeVar("T")
 _NAP_SECONDS: Final = 1.0
+_AHEAD: Final = 2
+"""Pieces that are read and computed at a time; to wake a thread costs as much as to make one."""
+_LARGE, _LARGE_AT_ONCE = MIB, 3
+"""Bodies longer than this go out so many at a time: the transport holds more than a megabyte of each until it is
+acknowledged. Small shards, which are most, wait for nobody."""
 
 
 class Flow:
@@ -42,11 +48,18 @@ class Talker:
     """Performs calls; ``workers`` read and compute what is sent, so that the loop never waits for a disk."""
 
     def __init__(self, flow: Flow, workers: Executor) -> None:
-        """Holds nothing of its own."""
+        """Holds nothing of its own but the count of large bodies under way."""
         self._flow, self._workers = flow, workers
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def ask(self, link: PeerLink, call: Call[Any]) -> Heard[Any]:
         """Perform one call; raises LinkLost, PeerGarbled, PeerWrongHash, or what the other box told."""
+        if call.size <= _LARGE:
+            return await self._asked(link, call)
+        async with self._large:
+            return await self._asked(link, call)
+
+    async def _asked(self, link: PeerLink, call: Call[Any]) -> Heard[Any]:
         asking = Asking(call)
         stream = await link.open()
         hearing = asyncio.ensure_future(_hear(stream, asking))
@@ -69,9 +82,10 @@ class Talker:
         await stream.write(asking.head())
         loop = asyncio.get_running_loop()
         pieces = asking.call.pieces(PEER_WRITE_BYTES)
-        while (piece := await loop.run_in_executor(self._workers, next, pieces, None)) is not None:
-            await self._flow.pass_by(Way.UP, len(piece))
-            await stream.write(bytes(piece))
+        while found := await loop.run_in_executor(self._workers, lambda: list(islice(pieces, _AHEAD))):
+            for piece in found:
+                await self._flow.pass_by(Way.UP, len(piece))
+                await stream.write(piece)
         await stream.finish()
 
     async def talk(self, link: PeerLink, conversation: Conversation[T], ear: Callable[[Any], None] | None = None) -> T:
