@@ -47,7 +47,7 @@ def test_the_lead_says_why_nothing_flows() -> None:
     for caps_now, around, words in (
         (CircleCaps(paused_until_ms=NOW + 3_600_000), waits, "Paused. It goes on"),
         (CircleCaps(paused_until_ms=NOW + 4000 * DAY), waits, "until you go on"),
-        (CircleCaps(), circle(friend(1)), "Everything has gone"),
+        (CircleCaps(), circle(friend(1)), "Nothing waits"),
         (CircleCaps(), replace(waits, paused=True), "hours you chose"),
         (CircleCaps(), replace(waits, moving=True), "on their way"),
         (CircleCaps(), waits, "wait for the night"),

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware.errors import Misused
-from services.api.circle_types import CapWindow, Circle, CircleCaps
+from firmware.errors import BoxError, Misused
+from services.api.circle_types import CapWindow, Circle, CircleCaps, LockerSafety
 from webui.language import Language
 from webui.pages.copies import circle_of
 from webui.pages.page import Page
@@ -127,6 +127,14 @@ class CapsPage(Page):
         start, to = (int(each[1]) * 60 + int(each[2]) if each else -1 for each in found)
         return start, to
 
+    async def _with_mine(self, circle: Circle) -> Circle:
+        """Return the circle with what waits in this member's open pack, of which peerd knows nothing yet."""
+        try:
+            mine: LockerSafety = await self.ask("safety")
+        except BoxError:
+            return circle
+        return replace(circle, waits_bytes=max(circle.waits_bytes, mine.here_bytes + mine.going_bytes))
+
     async def _show(self, trouble: dict[str, str] | None = None, answer: int | None = None) -> None:
         circle = await circle_of(self)
         if circle is None:
@@ -134,6 +142,7 @@ class CapsPage(Page):
             return
         owner = await is_owner(self)
         caps = await self._caps() if owner else CircleCaps()
+        circle = await self._with_mine(circle)
         language, now_ms = self.language, self.front.now_ms()
         hours = hours_of(caps)
         base = caps.windows[0] if hours.mode == "only" else caps

@@ -63,7 +63,8 @@ export class Rows {
     part("bar").hidden = !moves;
     part("bar").firstElementChild.style.transform = `scaleX(${job.size ? job.shown / job.size : 1})`;
     part("line").textContent = this.line(job, sender);
-    part("done").hidden = job.state !== "done" && job.state !== "same";
+    part("done").hidden = job.safe || (job.state !== "done" && job.state !== "same");
+    part("safe").hidden = !job.safe;
     part("choices").hidden = !asks;
     if (asks) part("again").textContent = this.words[this.choice(job)];
   }

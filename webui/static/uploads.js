@@ -8,6 +8,7 @@ import { Sender } from "./sending.js";
 import { SheetDrag } from "./sheet.js";
 import { drop, list } from "./tus.js";
 import { Rows } from "./upload-rows.js";
+import { WithFriends } from "./with-friends.js";
 import { keepWalking } from "./walking.js";
 
 const DRAW_MS = 150;
@@ -24,6 +25,7 @@ class LockerUploads extends HTMLElement {
     this.elsewhere = new Map();
     this.sender = new Sender(this.dataset.member);
     this.rows = new Rows(this.piece("rows"), this.piece("row"), this.words, (what, job) => this.act(what, job));
+    this.friends = new WithFriends(this.piece("friends"), this.words, () => this.soon());
     this.sender.addEventListener("change", () => this.soon());
     this.sender.addEventListener("locked", () => this.askToOpen());
     document.addEventListener("locker:ended", () => this.askToOpen());
@@ -83,6 +85,7 @@ class LockerUploads extends HTMLElement {
   show() {
     this.draw();
     if (!this.piece("sheet").open) this.piece("sheet").showModal();
+    this.friends.see(this.sender.jobs, true);
   }
 
   /** A sheet that is put away takes what is done along. */
@@ -147,6 +150,7 @@ class LockerUploads extends HTMLElement {
     const more = this.rows.draw([...jobs, ...unfinished], sender);
     const sums = this.sums(jobs);
     this.piece("sum").hidden = !jobs.length;
+    this.friends.see(jobs, this.piece("sheet").open);
     this.piece("more").hidden = !more;
     this.piece("more").textContent = more ? sentence(words, "more", { count: more }) : "";
     const hitch = this.hitch(troubles.length);
