@@ -1,4 +1,4 @@
-"""Shards go to a friend by car: loaded onto a shelf, taken in over there, receipts back on the disk; no byte by wire."""
+"""Shards go to a friend by car: loaded onto a shelf, taken in over there, receipts back; no byte by wire."""
 
 from __future__ import annotations
 
