@@ -312,6 +312,8 @@ PEER_INTRODUCED_DAYS, PEER_PERMIT_DAYS = 396, 396
 
 PEER_CAPSULE_BYTES = 64 * KIB
 """A capsule has exactly this size, so that it says nothing by its length."""
+CAPSULE_KEY_BYTES = 56 * KIB
+"""Longest key file that goes into a capsule, some 900 epochs; guards the rest of it."""
 
 PEER_HANDOVERS = 16
 """Times the custody of one locker went over to another kit that a host follows; guards the folder of a place."""

@@ -294,6 +294,7 @@ class FeedCapsule:
 
     number: int = arg("Its number.", low=0)
     data: str = arg("Its bytes in base64.", longest=4 * (limits.PEER_CAPSULE_BYTES // 3 + 1))
+    mark: str = arg("What tells it from others, given back when asked what is known.", default="", longest=64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +322,7 @@ class FeedKnown:
     box: str = arg("This box's key: the custody record names it.", pattern=PEER)
     key: int = arg("Revision of the key file it was told; 0 none.", default=0)
     custody: str = arg("The custody record it was told.", default="")
+    capsule: str = arg("The mark of the capsule it was told.", default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ from firmware.locker import Home, Locker, LockerReader
 from firmware.locker.rows import PackRow, PackState
 from firmware.pack import Kind, Prelude
 from firmware.pack.format import PRELUDE_BYTES, pack_name
+from firmware.peer.messages import Head
 from firmware.seal import LockerSecrets, SigningKey, Suite
-from services.api.circle_types import FeedHead, FeedKey, FeedKnown, FeedPack
+from services.api.circle_types import FeedCapsule, FeedHead, FeedKey, FeedKnown, FeedPack
 from services.api.client import Client
 from services.api.place import ASLEEP
+from services.lockerd.capsules import capsule_of, card_of, mark_of
 from services.lockerd.custody import Papers, papers_for
 from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
@@ -103,17 +105,20 @@ class Feeder:
             head = self._store.locker.head_seq
             known = await self._feed()
             await self._tell_key(known)
-            await self._tell_custody(known)
+            papers = await self._tell_custody(known)
             forgot = known.packs != len(self._told)
             if head == self._head and not forgot:
+                await self._tell_capsule(known, papers, news=False)
                 return
             rows = await self._readers.ask(LockerReader.pack_rows)
             closed = {row.id: row for row in rows if row.state in _CLOSED}
             gone = {row.id for row in rows if row.state is PackState.DROPPED} | (self._told - closed.keys())
             told, dropped = (set(), set()) if forgot else (self._told, self._gone)
-            if self._head < 0 or forgot or closed.keys() != told or gone != dropped:
+            news = self._head < 0 or forgot or closed.keys() != told or gone != dropped
+            if news:
                 await self._tell_head()
                 await self._tell_packs([row for id, row in closed.items() if id not in told], gone - dropped)
+            await self._tell_capsule(known, papers, news=news)
             self._told, self._gone, self._head = set(closed), gone, head
 
     async def _tell_packs(self, new: list[PackRow], dropped: set[bytes]) -> None:
@@ -122,10 +127,31 @@ class Feeder:
         for ids in _pages(sorted(dropped)):
             await self._feed(dropped=tuple(id.hex() for id in ids))
 
-    async def _tell_custody(self, known: FeedKnown) -> None:
+    async def _tell_custody(self, known: FeedKnown) -> Papers | None:
         papers = await asyncio.to_thread(self._papers, bytes.fromhex(known.box))
         if papers is not None and papers.record.hex() != known.custody:
             await self._feed(custody=papers.record.hex(), handovers=tuple(each.hex() for each in papers.handovers))
+        return papers
+
+    async def _tell_capsule(self, known: FeedKnown, papers: Papers | None, *, news: bool) -> None:
+        """A new kit or way in makes a new one at once; a new head goes with the packs it is about."""
+        card = card_of(self._home)
+        if papers is None or card is None or not self._keys.revision:
+            return
+        mark, link = mark_of(card[0], papers, self._keys.revision), await self._readers.ask(LockerReader.head_link)
+        whole = f"{mark}{link.seq if link else 0}"
+        if known.capsule == whole or (not news and known.capsule.startswith(mark)):
+            return
+        by = SigningKey.from_seed(self._secrets().head_seed)
+        head = Head(link.header, link.signature, by.public) if link else None
+        try:
+            _, key_file = await asyncio.to_thread(self._keys.for_shelves, self._secrets())
+        except (Conflict, Damaged, Missing):
+            return  # changing just now: the next turn
+        number = self._home.clock.now_ms()
+        data = capsule_of(number, self._locker, card[0], papers, key_file, head, by)
+        if data is not None:
+            await self._feed(capsule=FeedCapsule(number, base64.b64encode(data).decode(), whole))
 
     async def _tell_head(self) -> None:
         link = await self._readers.ask(LockerReader.head_link)

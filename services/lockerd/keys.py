@@ -36,6 +36,7 @@ from firmware.seal import (
     secret_public,
     slot_states,
 )
+from services.lockerd.capsules import put_card
 from services.lockerd.custody import put_down
 from services.lockerd.strength import require_strong
 
@@ -66,7 +67,7 @@ class Keys:
         if guardian is not None:
             file = add_public_slot(file, secrets, SlotKind.MEMBER, guardian, entropy)
         self._write(file)
-        put_down(self._home, secrets, words)
+        self._put_down(secrets, words)
         return secrets, file.locker_id, words
 
     def open(self, passphrase: str) -> LockerSecrets:
@@ -77,7 +78,7 @@ class Keys:
         """Open with the words and replace every passphrase; raises what typed words raise, WeakPassphrase."""
         file, secrets = self._opened(lambda file: open_with_words(file, words))
         require_strong(passphrase)
-        put_down(self._home, secrets, words)
+        self._put_down(secrets, words)
         return self._new_passphrase(file, secrets, passphrase)
 
     def passwd(self, old: str, new: str) -> LockerSecrets:
@@ -96,8 +97,13 @@ class Keys:
         file, secrets = drop_slots(self._read(), secrets, SlotKind.KIT, entropy)
         words = new_words(entropy)
         self._write(add_kit_slot(file, secrets, words, entropy))
-        put_down(self._home, secrets, words)
+        self._put_down(secrets, words)
         return secrets, words
+
+    def _put_down(self, secrets: LockerSecrets, words: str) -> None:
+        """What friends need of a kit is kept while its words are here."""
+        put_down(self._home, secrets, words)
+        put_card(self._home, secrets, self.locker_id, words)
 
     @property
     def locker_id(self) -> bytes:

@@ -15,6 +15,7 @@ from firmware.limits import KIB, PEER_CAPSULE_BYTES
 from firmware.linux.circle_rows import NoticeRow
 from firmware.pack.format import Kind
 from firmware.peer import read_custody, read_handover, read_head
+from firmware.peer.capsules import read_capsule
 from firmware.peer.cbor import dumps
 from firmware.peer.messages import Head, NoticeKind
 from firmware.seal import KeyFile, SlotKind
@@ -230,7 +231,8 @@ class Control:
             self._circle.shelving.wake()
         packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
         custody = self._rows.paper("custody", locker) or b""
-        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex())
+        mark = (self._rows.paper("capsule-mark", locker) or b"").decode()
+        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex(), mark)
 
     async def _custody(self, locker: bytes, data: bytes, handovers: Sequence[bytes]) -> None:
         try:
@@ -278,9 +280,14 @@ class Control:
             data = base64.b64decode(fed.data, validate=True)
         except binascii.Error:
             raise Misused(why="the capsule is not base64.") from None
-        if len(data) != PEER_CAPSULE_BYTES:
-            raise Misused(why=f"a capsule has {PEER_CAPSULE_BYTES} bytes.")
+        try:
+            filling = read_capsule(data)
+        except (Damaged, NewerFormat):
+            raise Misused(why=f"a capsule has {PEER_CAPSULE_BYTES} bytes and its own format.") from None
+        if (filling.locker, filling.number) != (locker, fed.number):
+            raise Misused(why="the capsule is of another locker or another number.")
         self._rows.set_paper("capsule", locker, data)
+        self._rows.set_paper("capsule-mark", locker, fed.mark.encode())
         self._view.capsule_is(locker, fed.number)
 
     async def _states(self, call: Call) -> c.PackStates:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from firmware.errors import BadSeal
 from firmware.peer import read_custody
+from firmware.peer.capsules import open_capsule
+from firmware.seal import KeyFile, SigningKey, open_with_words
 from services.api.blocking import Blocking
 from services.api.circle_types import PackState, SafetyIs
 from services.lockerd.copies import weakest
@@ -60,7 +63,7 @@ def test_what_is_put_in_travels(home: Home, tmp_path: Path) -> None:
         until(lambda: home.lockers()[0].safe_bytes > 0)
         shards = sorted(ben.data.glob("hosted/*/shards/*"))
         home.mine.call("step_up", proof=PASSPHRASE)
-        home.mine.call("kit")
+        words = home.mine.call("kit").words
         until(lambda: list(ben.data.glob("hosted/*/handovers")))
         (place,) = ben.data.glob("hosted/*/custody")
         until(lambda: read_custody(place.read_bytes()).record.epoch == 2)
@@ -69,8 +72,26 @@ def test_what_is_put_in_travels(home: Home, tmp_path: Path) -> None:
         home.mine.call("circle_now")
         until(lambda: len(list(ben.data.glob("hosted/*/shards/*"))) > len(shards) and not home.lockers()[0].going_bytes)
         assert len(list(ben.data.glob("hosted/*/custody"))) == 1
+        until(lambda: _opens(newest(ben), words))
+        with pytest.raises(BadSeal):
+            open_capsule(newest(ben), home.words)
+        filling, root = open_capsule(newest(ben), words)
+        opened = open_with_words(KeyFile.parse(filling.key_file), words)
+        assert SigningKey.from_seed(opened.head_seed).public == root.head
+        assert read_custody(filling.custody).record.epoch == 2 and len(filling.handovers) == 1
     finally:
         ben.running.kill()
+
+
+def newest(box: Box) -> bytes:
+    return max(box.data.glob("hosted/*/capsules/*")).read_bytes()
+
+
+def _opens(capsule: bytes, words: str) -> bool:
+    try:
+        return open_capsule(capsule, words)[0].head is not None
+    except BadSeal:
+        return False
 
 
 def test_the_night_is_the_next_one() -> None:
