@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IXGRP
 
 from firmware.errors import BoxError, Conflict, Damaged, Full, Missing, Unreachable
 from firmware.limits import MIB
@@ -41,6 +42,9 @@ def _free(folder: Path) -> int:
     except OSError:
         return 0
     return stat.f_bavail * stat.f_frsize
+
+
+_SHARING, _SHARED = "lockers", "packs/"
 
 
 class LinuxFile:
@@ -88,12 +92,19 @@ class LinuxFile:
 
 
 class LinuxDisk:
-    """A Disk below ``folder`` (created 0700)."""
+    """A Disk below ``folder`` (created 0700).
+
+    Where the folder above is one that its group may pass through (the unit of lockerd says so, nobody else), the group
+    may read ``packs/``, which is sealed, and nothing besides: peerd, another user, ships from there.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Create ``folder`` when absent."""
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._shares = folder.parent.name == _SHARING and bool(folder.parent.stat().st_mode & S_IXGRP)
+        if self._shares:
+            folder.chmod(0o710)
 
     def create(self, name: str) -> LinuxFile:
         """Create a new file 0600; its folder is created too (and made durable in its parent)."""
@@ -101,8 +112,12 @@ class LinuxDisk:
         with translated(name, self._folder):
             if not path.parent.is_dir():
                 path.parent.mkdir(mode=0o700, parents=True)
+                if self._shares and name.startswith(_SHARED):
+                    path.parent.chmod(0o750)
                 _sync_dir(path.parent.parent)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            if self._shares and name.startswith(_SHARED):
+                os.fchmod(fd, 0o640)
         return LinuxFile(fd, name, self._folder, 0)
 
     def reopen(self, name: str) -> LinuxFile:

@@ -48,7 +48,7 @@ class Transfer:
 def bench(options: Options) -> Figures:
     """Transfer ``--gib`` by each way in every round, one way after the other."""
     size = round(options.gib * GIB)
-    sizes = {"iroh": size, "tls": size, "unpatched": max(1, size // UNPATCHED_SHARE)}
+    sizes = {"iroh": size, "bare": size, "tls": size, "unpatched": max(1, size // UNPATCHED_SHARE)}
     found: dict[str, list[Transfer]] = {kind: [] for kind in sizes}
     with workplace(options) as folder:
         prepare(folder)
@@ -62,6 +62,8 @@ def bench(options: Options) -> Figures:
     return {
         "iroh_mib_s": round(speed["iroh"], 1),
         "iroh_cpu_s_per_gib": round(cpu["iroh"], 2),
+        "bare_iroh_mib_s": round(speed["bare"], 1),
+        "bare_iroh_cpu_s_per_gib": round(cpu["bare"], 2),
         "tls_mib_s": round(speed["tls"], 1),
         "tls_cpu_s_per_gib": round(cpu["tls"], 2),
         "iroh_vs_tls_throughput": round(speed["iroh"] / speed["tls"], 3),

@@ -3,13 +3,15 @@
     take KIND FOLDER               prints where it listens, then what the transfer cost, and waits for a line
     send KIND FOLDER BYTES WHERE   prints what it cost and whether the other side had the same bytes
     idle                           binds an endpoint and waits for a line
-KIND is iroh, unpatched (the same without the copy patch) or tls. One request: a length, that many bytes, an end; the
+KIND is iroh, unpatched (the same without the copy patch), bare (iroh's own objects, no code of the house but the copy
+patch, with what it is fastest with) or tls. One request: a length, that many bytes, an end; the
 receiver answers with the BLAKE3 of what came, which the sender compares with what it meant.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import ssl
 import sys
@@ -18,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-PIECE: Final = {"iroh": 1 << 20, "unpatched": 1 << 20, "tls": 256 << 10}
+PIECE: Final = {"iroh": 1 << 20, "unpatched": 1 << 20, "bare": 1 << 20, "tls": 256 << 10}
 """What each is fastest with, 64 KiB to 4 MiB tried; smaller or larger costs TLS up to ten times as much."""
 _SEEDS: Final = {"take": b"\x11" * 32, "send": b"\x22" * 32}
 Read = Callable[[int], Awaitable[bytes | memoryview]]
@@ -114,6 +116,47 @@ async def iroh_send(meant: list[memoryview], where: str) -> None:
     await transport.close()
 
 
+async def bare_take() -> None:
+    """The same with iroh's objects alone."""
+    from iroh import Endpoint
+
+    endpoint: Endpoint = await _bare("take")
+    key = endpoint.id().to_bytes().hex()
+    address = next(each for each in endpoint.bound_sockets() if not each.startswith("["))
+    print(json.dumps({"where": f"{address}/{key}"}), flush=True)
+    incoming = await endpoint.accept_next()
+    assert incoming is not None, "it was closed"
+    connection = await (await incoming.accept()).connect()
+    stream = await connection.accept_bi()
+    receiving, sending = stream.recv(), stream.send()
+    print(await taken(receiving.read, sending.write_all, sending.finish), flush=True)
+    sys.stdin.readline()
+    await endpoint.close()
+
+
+async def bare_send(meant: list[memoryview], where: str) -> None:
+    """Dial and send with iroh's objects alone."""
+    from iroh import EndpointAddr, EndpointId
+
+    endpoint = await _bare("send")
+    address, _, key = where.partition("/")
+    target = EndpointAddr(EndpointId.from_bytes(bytes.fromhex(key)), None, [address])
+    connection = await endpoint.connect(target, b"box/1")
+    stream = await connection.open_bi()
+    receiving, sending = stream.recv(), stream.send()
+    print(await sent(receiving.read, sending.write_all, sending.finish, meant), flush=True)
+    await endpoint.close()
+
+
+async def _bare(role: str) -> Any:
+    """An endpoint; and buffers of a megabyte are used again, not mapped, cleared and unmapped each time."""
+    from firmware.linux.iroh_transport import _endpoint
+
+    for parameter, size in ((-3, 32 << 20), (-1, 64 << 20)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+        ctypes.CDLL(None).mallopt(parameter, size)
+    return await _endpoint(["127.0.0.1:0"], _SEEDS[role], ())
+
+
 async def tls_take(folder: Path) -> None:
     """The same over a Tornado TCPServer with TLS 1.3."""
     from tornado.iostream import IOStream
@@ -180,6 +223,12 @@ async def _never(*_: object) -> None:
     """Nobody is let in."""
 
 
+def as_peerd() -> None:
+    """Memory is managed as peerd does it (``services/peerd/__main__.py``)."""
+    for parameter, size in ((-8, 1), (-3, 512 << 10), (-1, 2 << 20)):
+        ctypes.CDLL(None).mallopt(parameter, size)
+
+
 def without_the_patch() -> None:
     """Put back what the binding came with, and write as the fallback does."""
     import iroh.iroh_ffi as binding
@@ -198,10 +247,13 @@ def main(role: str, kind: str = "", *rest: str) -> None:
         asyncio.run(idle())
         return
     folder = Path(rest[0])
+    as_peerd()
     if kind == "unpatched":
         without_the_patch()
     if role == "take":
-        asyncio.run(tls_take(folder) if kind == "tls" else iroh_take())
+        take = {"tls": lambda: tls_take(folder), "bare": bare_take}.get(kind, iroh_take)
+        asyncio.run(take())
     else:
         meant, where = list(pieces(folder, int(rest[1]), kind)), rest[2]
-        asyncio.run(tls_send(meant, where, folder) if kind == "tls" else iroh_send(meant, where))
+        send = {"tls": lambda: tls_send(meant, where, folder), "bare": lambda: bare_send(meant, where)}
+        asyncio.run(send.get(kind, lambda: iroh_send(meant, where))())
