@@ -15,7 +15,7 @@ from tests.lab.outside import Outside
 
 NEEDS = 7
 MINUTES = 20
-MIB = 128
+MIB = 64
 SPARE = 2
 """Layout 2/4 keeps this many shards more than are needed."""
 _GONE = (PeerIs.SUSPENDED, PeerIs.LOST)
