@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent
-STYLE = "style.css"
-"""The one style sheet; its parts lie in ``styles/``."""
+STYLE, MEMBER_STYLE = "style.css", "member.css"
+"""The style sheet of every page, and what only members see: parts 77 to 79. All lie in ``styles/``."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -26,6 +26,7 @@ _TYPES = {
 _TIGHT = frozenset({".woff2", ".png"})
 """Files that are compressed as they are."""
 _GZIP_LEVEL = 9
+_FOR_MEMBERS = re.compile("7[789]-")
 _IMPORT = re.compile(r'(?<=from )"\./([a-z0-9.-]+\.js)"')
 
 
@@ -43,7 +44,7 @@ class StaticFiles:
     """All static files by name."""
 
     def __init__(self, folder: Path = HOME / "static", styles: Path = HOME / "styles") -> None:
-        """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the one style sheet.
+        """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the two style sheets.
 
         ``url(name)`` in a style and ``from "./name"`` in a module name a file of ``folder``; raises KeyError when there
         is none of that name, or when modules import each other in a ring.
@@ -53,9 +54,12 @@ class StaticFiles:
         self._imports: dict[str, list[str]] = {}
         for name in list(known):
             self._load(name, known)
-        sheet = "".join(path.read_text("utf-8") for path in sorted(styles.glob("*.css")))
-        sheet = re.sub(r"url\(([a-z0-9.-]+)\)", lambda found: f"url({self.url(found[1])})", sheet)
-        self._files[STYLE] = _loaded(_tight(sheet).encode(), ".css")
+        parts: dict[str, list[str]] = {STYLE: [], MEMBER_STYLE: []}
+        for path in sorted(styles.glob("*.css")):
+            parts[MEMBER_STYLE if _FOR_MEMBERS.match(path.name) else STYLE].append(path.read_text("utf-8"))
+        for name, texts in parts.items():
+            sheet = re.sub(r"url\(([a-z0-9.-]+)\)", lambda found: f"url({self.url(found[1])})", "".join(texts))
+            self._files[name] = _loaded(_tight(sheet).encode(), ".css")
 
     def _load(self, name: str, known: dict[str, Path]) -> None:
         """Load one file after the modules it imports: their addresses stand in it and change with their content."""
