@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -196,6 +196,10 @@ class Repairing:
         view = self._rows.view
         return view.caps.rate(Way.UP, self._clock.now_ms(), view.zone_minutes) == 0
 
+    def _could_dial(self, box: bytes) -> bool:
+        """Whether this box knows where that one is: who was never introduced here is not called lost."""
+        return box in self._rows.view.peers or self._guests.card(box) is not None
+
     def _there(self, charge: _Charge) -> set[bytes]:
         """Hosts that can be asked now; this box always can."""
         return {self._me, *(key for key in charge.care.hosts if self._making.reachable(key))}
@@ -209,7 +213,8 @@ class Repairing:
             if papers is None:
                 return
             charge.packs = len(papers.packs)
-            charge.care.know(host for pack in papers.packs for shard in pack.shards for host in shard.hosts)
+            named = {host for pack in papers.packs for shard in pack.shards for host in shard.hosts}
+            charge.care.know(each for each in named if self._could_dial(each))
             await self._ask_around(charge)
             await self._prove(charge, papers)
             await self._repair(charge, papers)
@@ -259,8 +264,11 @@ class Repairing:
         room, made = await self._room(charge, papers), 0
         delegates = [each.card.box for each in self._guests.of(charge.owner, m.Role.DELEGATE)]
         for job in charge.care.work(papers.packs, delegates, room, charge.silent_ms):
-            if charge.acting:
-                made += await self._make(charge, papers, job, room)
+            await self._found_elsewhere(charge, replace(papers, packs=[job.pack]))  # by another delegate just now
+            still = charge.care.lacking([job.pack])
+            wanted = tuple(each for each in job.wanted if job.pack.shards[each[0]].shard in still)
+            if charge.acting and wanted:
+                made += await self._make(charge, papers, replace(job, wanted=wanted), room)
         if made:
             self._journal.tell(events.SHARDS_REBUILT, peer=charge.owner.hex()[:8], count=made)
 
