@@ -155,3 +155,4 @@ class ShelfTaken:
     left: int = arg("Shards that were not: wrong, without room, or of a locker that box does not act for.")
     size: int = arg("Bytes that were taken in.")
     why: str = arg("The sentence about the first one that was left.", default="")
+    going: bool = arg("It goes on; whoever asks again hears how far it is.", default=False)

@@ -128,6 +128,8 @@ def _take(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:
         print(json.dumps(encode(done)))
         return
     print(f"{done.taken} shards ({done.size // _MIB} MiB) of {done.label} taken in, {done.known} were here already.")
+    if done.going:
+        print("It goes on by itself; ask again to hear how far it is.")
     if done.left:
         print(f"{done.left} were left on the disk. {done.why}")
 

@@ -6,6 +6,7 @@ room, id. The link's handshake is replaced by the sender's signature on each sha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES, _BATCH = 32 << 20, 64
 _STEP: Final = 1 << 18
+_ANSWER_SECONDS: Final = 20.0
+"""A load that takes longer is taken in all the same; whoever asks again hears how far it is."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Carrying:
         """The circle is started already."""
         self._circle = circle
         self._loading: dict[tuple[bytes, bytes], int] = {}
+        self._taking: dict[Path, tuple[bytes, _Taken]] = {}
         circle.shelving.carried = self.came_back
 
     def carried(self, shelf: bytes) -> Iterator[w.Carried]:
@@ -148,6 +152,8 @@ class Carrying:
         """Take in what the disk at ``at`` carries for this box; raises Missing, PeerUnpaired, what the disk raises."""
         circle = self._circle
         own = circle.own()
+        if at in self._taking:
+            return self._told(*self._taking[at], going=True)
         sender, custody = await circle.shelving.run(lambda: self._sender(at))
         card = read_card(sender)
         known = circle.rows.view.peers.get(card.box)
@@ -155,8 +161,20 @@ class Carrying:
             raise PeerUnpaired
         caller = Caller(card.endpoint, card.box)
         deciding = Deciding(caller, circle.hosted, own, circle.invitations, m.VERSIONS)
-        found = await circle.shelving.run(lambda: self._take_all(at, deciding, card.box, custody))
-        return w.ShelfTaken(card.box.hex(), known.label, found.taken, found.known, found.left, found.size, found.why)
+        done = _Taken()
+        self._taking[at] = card.box, done
+        work = asyncio.ensure_future(circle.shelving.run(lambda: self._take_all(at, deciding, card.box, custody, done)))
+        work.add_done_callback(lambda _: self._taking.pop(at, None))
+        try:
+            await asyncio.wait_for(asyncio.shield(work), _ANSWER_SECONDS)
+        except TimeoutError:
+            return self._told(card.box, done, going=True)
+        return self._told(card.box, done, going=False)
+
+    def _told(self, box: bytes, found: _Taken, *, going: bool) -> w.ShelfTaken:
+        known = self._circle.rows.view.peers.get(box)
+        label = known.label if known is not None else ""
+        return w.ShelfTaken(box.hex(), label, found.taken, found.known, found.left, found.size, found.why, going=going)
 
     def _sender(self, at: Path) -> tuple[bytes, list[bytes]]:
         with opened(at, away_from=self._circle.lockers_folder, same_disk=True) as disk:
@@ -165,8 +183,8 @@ class Carrying:
             raise Missing(what="load for this box on the disk")
         return found
 
-    def _take_all(self, at: Path, deciding: Deciding, sender: bytes, custody: list[bytes]) -> _Taken:
-        circle, done = self._circle, _Taken()
+    def _take_all(self, at: Path, deciding: Deciding, sender: bytes, custody: list[bytes], done: _Taken) -> None:
+        circle = self._circle
         for each in custody:
             try:
                 shown = read_custody(each)
@@ -181,7 +199,6 @@ class Carrying:
                 if len(done.receipts) >= RECEIPTS:
                     _leave(folder, done)
             _leave(folder, done)
-        return done
 
     def _take_one(self, folder: CarryFolder, deciding: Deciding, one: Carried, done: _Taken) -> None:
         now = self._circle.clock.now_ms()

@@ -53,9 +53,12 @@ class Shelving:
         self._clock = SystemClock()
         self.rows = ShelfRows(folder)
         self._thread = ThreadPoolExecutor(1, "shelf")
+        self._looks = ThreadPoolExecutor(2, "shelf-look")
         self._ends = False
         self._dropped: set[bytes] = set()
         self._busy: bytes | None = None
+        self._tending: dict[bytes, asyncio.Task[None]] = {}
+        self._missed: set[bytes] = set()
         self._work = ShelfWork(folder, self._clock.now_ms, self._goes_on)
         self.present: dict[bytes, Present] = {}
         self._news = asyncio.Event()
@@ -65,7 +68,10 @@ class Shelving:
     def close(self) -> None:
         """Stop after the pack under way; a disk that hangs is left to the end of the process."""
         self._ends = True
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for task in list(self._tending.values()):
+            task.cancel()
+        for each in (self._thread, self._looks):
+            each.shutdown(wait=False, cancel_futures=True)
         self.rows.close()
 
     def _goes_on(self) -> bool:
@@ -172,10 +178,23 @@ class Shelving:
         if known is None or (known.at, known.device) != there:
             known = self.present[row.id] = Present(*there)
             self._journal.tell(events.SHELF_CAME, shelf=row.id.hex()[:8])
+        if row.id in self._tending:
+            if woken:
+                self._missed.add(row.id)
+            return
         now = asyncio.get_running_loop().time()
         due = known.fresh or row.check_due or now - known.tended >= _SAME_SECONDS
         if now >= known.again and (woken or due):
-            await self._tend(row, known, check=due and not known.fresh)
+            tending = asyncio.create_task(self._tend(row, known, check=due and not known.fresh))
+            self._tending[row.id] = tending
+            tending.add_done_callback(lambda _: self._over(row.id))
+
+    def _over(self, id: bytes) -> None:
+        """A visit ended; what happened meanwhile is looked at now."""
+        self._tending.pop(id, None)
+        if id in self._missed:
+            self._missed.discard(id)
+            self.wake()
 
     def _find(self, row: ShelfRow) -> tuple[Path, int] | None:
         """Where a shelf is now: where it was, or wherever a disk that can be unplugged is mounted."""
@@ -197,10 +216,10 @@ class Shelving:
     async def _tend(self, row: ShelfRow, known: Present, *, check: bool) -> None:
         loop = asyncio.get_running_loop()
         task = Task(row, known.at, self._box, self._lockers, known.fresh, check)
-        row.at, self._busy = str(known.at), row.id
-        before = row.mended
+        row.at = str(known.at)
+        before, asked = row.mended, row.check_due
         try:
-            await self.run(lambda: self._work.visit(task, self.carried))
+            await loop.run_in_executor(self._thread, lambda: self._visit(task))
             known.fresh, known.tended, known.again = False, loop.time(), 0.0
         except Stopped:
             return
@@ -210,16 +229,30 @@ class Shelving:
             known.fresh, known.again = True, loop.time() + _AGAIN_SECONDS
             if not await self.run(lambda: _stands(known.at, known.device)):
                 row.trouble, known.again = "", 0.0  # it was pulled: nothing is wrong with it
-        finally:
-            self._busy = None
         if row.mended > before:
             self._journal.tell(events.SHELF_MENDED, shelf=row.id.hex()[:8], count=row.mended - before)
         if row.id not in self._dropped:
-            self.rows.put(row)
+            self._keep(row, asked=asked)
+
+    def _keep(self, row: ShelfRow, *, asked: bool) -> None:
+        """Write down what a visit found, beside what the owner said meanwhile."""
+        said = self.named(row.id)
+        row.label = said.label
+        if said.check_due and not asked:
+            row.check_due, row.check_after = True, b""
+        self.rows.put(row)
+
+    def _visit(self, task: Task) -> None:
+        """In the shelves' thread: one shelf after the other."""
+        self._busy = task.row.id
+        try:
+            self._work.visit(task, self.carried)
+        finally:
+            self._busy = None
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run ``work`` in the shelves' thread, after what it does just now."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Run ``work`` beside what is done on a shelf, which may take hours; disks never keep the loop waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._looks, work)
 
 
 def _stands(at: Path, device: int) -> bool:

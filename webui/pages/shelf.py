@@ -180,6 +180,8 @@ class ShelfPage(CirclePage):
     def _taken(self, taken: ShelfTaken) -> tuple[str, str]:
         say, number = self.language.say, self.language.number
         text = say("shelf.taken", size=self.language.size(taken.size), name=taken.label)
+        if taken.going:
+            return text, say("shelf.taken.going")
         if taken.left:
             return text, say("shelf.taken.left", number=number(taken.left))
         return text, say("shelf.taken.all") if taken.taken else say("shelf.taken.known")
