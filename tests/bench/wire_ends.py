@@ -129,7 +129,7 @@ async def bare_take() -> None:
     connection = await (await incoming.accept()).connect()
     stream = await connection.accept_bi()
     receiving, sending = stream.recv(), stream.send()
-    print(await taken(receiving.read, sending.write_all, sending.finish), flush=True)
+    print(await taken(receiving.read, lambda data: sending.write_all(bytes(data)), sending.finish), flush=True)
     sys.stdin.readline()
     await endpoint.close()
 
