@@ -445,6 +445,12 @@ HOSTED_DAMAGED = Event(
     Severity.WARNING,
     "A shard kept for another household cannot be read from the disk any more.",
 )
+PACK_ROTTEN = Event(
+    "pack_rotten",
+    "82b7357276294a34845e5c1d6b2d945f",
+    Severity.ERROR,
+    "A sealed pack on this disk is not what was written; friends' shards of it are. Verify the lockers.",
+)
 HOSTED_REREAD = Event(
     "hosted_reread",
     "8f55dce4226745f1a76c3049d72d3af7",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from firmware import events
 from firmware.backup import (
     Answer,
     AskDelete,
@@ -33,9 +35,9 @@ _GOOD: Final = {True: Answer.GOOD, False: Answer.WRONG}
 class Auditing:
     """One method for each action; errors of the line are raised to the caller, who tells the view of them."""
 
-    def __init__(self, outside: Outside, hosted: HostedShards) -> None:
-        """``hosted`` knows which boxes were heard lately."""
-        self._out, self._hosted = outside, hosted
+    def __init__(self, outside: Outside, hosted: HostedShards, say: Callable[..., None]) -> None:
+        """``hosted`` knows which boxes were heard lately; ``say`` tells the journal."""
+        self._out, self._hosted, self._say = outside, hosted, say
 
     async def audit(self, action: Audit) -> None:
         """Ask for leaves, compare with the packs."""
@@ -56,7 +58,19 @@ class Auditing:
         except BoxError:
             view.audited(action, Answer.SILENT)
             return
-        view.audited(action, _GOOD[heard.answer.proof == packs.expected(action, leaves)])
+        right = heard.answer.proof == packs.expected(action, leaves)
+        if not right and not await self._are_sound(each.pack for each in action.picks):
+            view.gave_up(action)
+            return
+        view.audited(action, _GOOD[right])
+
+    async def _are_sound(self, compared: Iterable[bytes]) -> bool:
+        """Before a peer is called wrong: are the packs it was compared with what they were? Tells the journal if not."""
+        for pack in set(compared):
+            if not await self._out.with_pack(pack, packs.is_sound):
+                self._say(events.PACK_ROTTEN)
+                return False
+        return True
 
     async def _missing(self, action: Audit, shards: list[bytes]) -> list[PickedShard]:
         """Ask which of them; none named means that the peer did not say."""
@@ -85,7 +99,12 @@ class Auditing:
             except BoxError:
                 view.audited_whole(action, index, peer, Answer.SILENT)
             else:
-                view.audited_whole(action, index, peer, _GOOD[heard.answer.proof == right])
+                if heard.answer.proof == right:
+                    view.audited_whole(action, index, peer, Answer.GOOD)
+                elif await self._are_sound([action.pack]):
+                    view.audited_whole(action, index, peer, Answer.WRONG)
+                else:
+                    view.audited_whole(action, index, peer, Answer.SILENT)
 
     async def renew(self, action: Renew) -> None:
         """Leases run on."""

@@ -115,7 +115,7 @@ class Circle(Helping):
         self.pairing = Pairing(self.invitations, transport, self.talker, self, self.clock, self.entropy)
         self.links = PeerLinks(transport, self._where, self.entropy, changed=self._changed)
         self.outside = Outside(self.rows, self.talker, self._workers, self._places.lockers, self.box, self._link_to)
-        self._shipping, self._auditing = Shipping(self.outside), Auditing(self.outside, self.hosted)
+        self._shipping, self._auditing = Shipping(self.outside), Auditing(self.outside, self.hosted, self.journal.tell)
         self.shelving = Shelving(self._places.state / "circle", self._places.lockers, self.box, self.journal)
         self.carrying = Carrying(self)
         serving = Serving(

@@ -72,6 +72,14 @@ def picked(of: Payload, pick: PickedShard) -> list[bytes]:
     return [bytes(leaf(of, layout, pick.index, each)) for each in pick.leaves]
 
 
+def is_sound(of: Payload) -> bool:
+    """Tell whether the pack still is what its digest says; one reading of it."""
+    whole = blake3()
+    for at in range(0, of.size, _STEP):
+        whole.update(of.row(at, min(_STEP, of.size - at)))
+    return whole.digest() == of.digest
+
+
 def expected(audit: Audit, leaves: list[bytes]) -> bytes:
     """Return the answer an honest holder gives."""
     return audit_answer(audit.nonce, leaves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,20 @@ def test_replace_is_whole_and_leaves_no_temporary_behind(disk: Disk) -> None:
     disk.replace("key", b"second")
     assert disk.read("key", 0, 100) == b"second"
     assert disk.names("") == ["key"]
+
+
+def test_a_disk_that_fills_up_while_replacing_keeps_what_was(tmp_path: Path) -> None:
+    disk = _real(tmp_path)
+    disk.replace("key-file", b"before")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))  # the kernel takes a part, then says no
+    try:
+        with pytest.raises(Full):
+            disk.replace("key-file", bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert disk.read("key-file", 0, 5000) == b"before"
+    assert disk.names("") == ["key-file"]
 
 
 def test_remove_takes_the_name_away(disk: Disk) -> None:
