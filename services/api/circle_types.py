@@ -179,6 +179,10 @@ class Circle:
     hosted_bytes: int = arg("Bytes kept here for friends.")
     free_bytes: int = arg("Free bytes of this box's disk.")
     care: tuple[InCare, ...] = arg("Friends' lockers this box is a delegate for.", default=())
+    short_until_ms: int | None = arg(
+        "Shards lie at one household less than they should; unless another comes, everything is laid anew then.",
+        default=None,
+    )
     asleep: bool = arg("Whether nobody asked for friends yet: only the free bytes mean something.", default=False)
 
 

@@ -48,6 +48,9 @@ def _show_circle(found: Circle, args: argparse.Namespace) -> None:
         parts = ((one.safe_bytes, SafetyIs.SAFE), (one.going_bytes, SafetyIs.GOING), (one.here_bytes, SafetyIs.HERE))
         told = ", ".join(f"{size} bytes {_BADGES[badge]}" for size, badge in parts)
         print(f"locker {one.locker}: {told}" + ("" if one.custody else "; it has no kit, so nothing ships"))
+    if found.short_until_ms is not None:
+        when = day(found.short_until_ms)
+        print(f"One household is missing: invite another, or everything is laid out anew for fewer on {when}.")
     if not found.peers:
         print("No friends' boxes yet; `./box locker circle invite` makes an invitation.")
 

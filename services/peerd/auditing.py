@@ -65,7 +65,7 @@ class Auditing:
         view.audited(action, _GOOD[right])
 
     async def _are_sound(self, compared: Iterable[bytes]) -> bool:
-        """Before a peer is called wrong: are the packs it was compared with what they were? Tells the journal if not."""
+        """Are the packs a peer was compared with what they were? The journal hears when one is not."""
         for pack in set(compared):
             if not await self._out.with_pack(pack, packs.is_sound):
                 self._say(events.PACK_ROTTEN)

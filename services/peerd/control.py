@@ -100,6 +100,7 @@ class Control:
             sum(each.used for each in circle.hosted.peers()),
             disk.f_bavail * disk.f_frsize,
             tuple(_in_care(each) for each in circle.repairing.looked()),
+            view.short_until(),
         )
 
     def _peer(self, known: Known) -> c.PeerInfo:

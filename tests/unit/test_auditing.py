@@ -45,7 +45,7 @@ class World:
     def link(self, _peer: bytes) -> None:
         """None is needed."""
 
-    async def ask(self, _link: None, call: Call) -> Any:
+    async def ask(self, _link: None, call: Call[Any]) -> Any:
         if isinstance(call.request, m.Audit):
             proof = packs.expected(Audit(LOCKER, PEER, NONCE, (PICK,)), packs.picked(self.there, PICK))
         else:

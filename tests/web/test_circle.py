@@ -106,6 +106,8 @@ def test_who_needs_a_look_comes_first_and_can_be_asked(web: MadeUpFront) -> None
     assert "has no kit yet" in web.page("/circle")
     web.box.circle = circle(*_SIX, waits=GB, notices=(CircleNotice("full", 1, amount=GB),))
     assert "have no more room" in web.page("/circle")
+    web.box.circle = circle(*_SIX[:5], may_fail=1, short_until_ms=NOW_MS + 3 * DAY_MS)
+    assert "One home is missing from your circle." in web.page("/circle")
 
 
 def test_a_home_without_friends_hears_what_a_circle_is_for(web: MadeUpFront) -> None:

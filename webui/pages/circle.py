@@ -80,6 +80,7 @@ class CircleHome(CirclePage):
             map=self._map(found, said.touch()),
             may_hurry=owner and judged.reason[0] in _COULD_GO,
             lines=self._lines(found),
+            short_until=self.language.date(found.short_until_ms, now_ms) if found.short_until_ms else "",
             spare_places=max(0, 6 - len(in_circle(found))),
             **self._balance(found),
             place="circle",
