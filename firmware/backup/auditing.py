@@ -289,6 +289,16 @@ def pass_time(facts: Facts, passed: int) -> None:
         _turn(facts, peer)
 
 
+def doubt_old(facts: Facts) -> None:
+    """Proofs from before a long sleep of this box count no more: peers are asked again before a badge says safe."""
+    recent = facts.rules.recent_ms
+    for standing in facts.standings.values():
+        slept = facts.now_ms - standing.good_ms - (facts.awake_ms - standing.good_at)
+        if standing.good and slept > recent:
+            standing.good, standing.next_at = False, min(standing.next_at, facts.awake_ms)
+            facts.changes.standings.add((standing.number, standing.locker))
+
+
 def _proved(facts: Facts, peer: Peer) -> bool:
     """Whether a deep audit was answered well since the last strike; who keeps nothing has nothing to prove."""
     kept = (at for at, count in facts.held.items() if count and at[0] == peer.number)

@@ -48,4 +48,5 @@ def _pass_time(view: CircleView, now_ms: int) -> None:
     view.awake_ms += passed
     view.changes.times = view.changes.times or passed > 0
     auditing.pass_time(view, passed)
+    auditing.doubt_old(view)
     telling.new_manifests(view, hour != view.awake_ms // HOUR, day != view.awake_ms // view.rules.audit_every_ms)

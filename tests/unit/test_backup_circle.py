@@ -227,11 +227,30 @@ def test_a_clock_that_jumps_suspends_nobody_and_deletes_nothing() -> None:
     kept, gone = world.cut(precious=True), world.cut(precious=True)
     world.hour()
     world.view.drop(gone)
-    world.hosts[next(iter(world.hosts))].there = False
+    silent = world.hosts[next(iter(world.hosts))]
+    silent.there = False
     world.now_ms += 3650 * DAY
     world.hours(2)
     assert {peer.state for peer in world.view.peers.values()} == {PeerState.ACTIVE}
+    assert not world.asked and world.view.safety(kept).state is SafetyState.GOING  # its proof is ten years old
+    silent.there = True
+    world.hours(2)
     assert not world.asked and world.view.safety(kept).state is SafetyState.SAFE
+
+
+def test_after_a_long_sleep_of_this_box_peers_prove_first_what_they_have() -> None:
+    world = World(4)
+    pack = world.cut(precious=True)
+    world.hours(30)
+    assert world.view.safety(pack) == (SafetyState.SAFE, 2, 4)
+    burnt = world.hosts[next(iter(world.hosts))]
+    burnt.there = False
+    world.now_ms += 22 * DAY
+    world.hour()
+    assert world.view.safety(pack).state is SafetyState.GOING
+    burnt.there = True
+    world.hours(2)
+    assert world.view.safety(pack).state is SafetyState.SAFE
 
 
 def test_one_wrong_answer_is_probation_two_are_suspension_and_proof_brings_back() -> None:
