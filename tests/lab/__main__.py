@@ -8,6 +8,7 @@ import json
 import pkgutil
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +20,10 @@ SCENARIOS = tuple(sorted(each.name for each in pkgutil.iter_modules(scenarios.__
 
 
 def main(words: list[str]) -> int:
-    """Tell one story; 0 when every check holds, 1 when one does not (named), 2 for a command line that cannot be."""
+    """Tell one story; 0 when it was told to its end, 1 when not, 2 for a command line that cannot be.
+
+    Checks that do not hold are named in ``failed``; ``ok`` says that there are none.
+    """
     args = _parser().parse_args(words)
     story = importlib.import_module(f"tests.lab.scenarios.{args.scenario}")
     if args.boxes < story.NEEDS:
@@ -27,19 +31,27 @@ def main(words: list[str]) -> int:
         return 2
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _ended)
+    began, ended = time.monotonic(), True
     wish = Wish(args.boxes, args.data, args.keep, args.seed, args.mib, args.isolation)
     try:
         found: Findings = story.tell(wish)
     except LabTrouble as trouble:
         say(str(trouble))
-        found = Findings(dict(trouble.found or {}), [f"the story did not end: {trouble}"])
-    told = {"scenario": args.scenario, **found.values, "failed": found.failed, "ok": not found.failed}
+        found, ended = Findings(dict(trouble.found or {}), [f"the story did not end: {trouble}"]), False
+    seconds = round(time.monotonic() - began, 1)
+    told = {
+        "scenario": args.scenario,
+        **found.values,
+        "seconds": seconds,
+        "failed": found.failed,
+        "ok": not found.failed,
+    }
     if args.json:
         print(json.dumps(told), flush=True)
     else:
         for name, value in told.items():
             print(f"{name}: {value}")
-    return 1 if found.failed else 0
+    return 0 if ended else 1
 
 
 def _parser() -> argparse.ArgumentParser:
