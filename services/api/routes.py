@@ -254,7 +254,8 @@ WARD = FILES | {
     *("session", "end_session", "members", "circle", "search", "preview", "versions", "undelete", "stats", "analysis"),
     *("annotate", "excerpt", "lines", "near", "revert", "tags", "facets", "days", "day_items", "known", "watch", "zip"),
 }
-"""All that a guardian's session on her ward's locker may call: records, but neither keys, doors nor activity."""
+"""All that a guardian's session on her ward's locker may call: records, how safe they are with friends; neither keys,
+doors nor activity."""
 
 
 def allowed(operation: Operation, rights: t.Rights) -> bool:

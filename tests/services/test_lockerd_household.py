@@ -325,4 +325,4 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
         if operation.needs in (Needs.STEP_UP, Needs.OWNER_STEP_UP):
             assert not allowed(operation, Rights.WARD) and not allowed(operation, Rights.FILES)
     assert not FILES & set(main)
-    assert {one for one in WARD if one in main} == {"session", "end_session", "members"}
+    assert {one for one in WARD if one in main} == {"session", "end_session", "members", "circle"}
