@@ -25,6 +25,9 @@ _LINE_MAX = 256
 _START, _DATA, _AFTER, _LAST, _DONE = range(5)
 
 
+_LOOK_SECONDS = 0.5
+
+
 class BodyCoding:
     """Sans-io: undoes HTTP/1.1 framing of one request body (chunked, or ``length`` bytes); RFC 9112 section 7.1."""
 
@@ -83,6 +86,9 @@ class FileSink(Protocol):
 
     def take(self, piece: bytes) -> None:
         """Take the next bytes; blocks while there is no room. Called on the reading thread."""
+
+    def look(self) -> None:
+        """While nothing arrives: raise what went wrong with what came before. Called on the reading thread."""
 
     async def end(self) -> Any:
         """The body is complete: return the answer (None when it was streamed)."""
@@ -196,7 +202,7 @@ class _Reading:
         ended: Callable[[BoxError | None, bool], None],
     ) -> None:  # fmt: skip
         self._sock, self._first, self._coding, self._sink, self._ended = sock, first, coding, sink, ended
-        sock.settimeout(limits.API_IDLE_SECONDS)
+        sock.settimeout(_LOOK_SECONDS)
 
     def live(self) -> None:
         """Read until the body or the connection ends."""
@@ -218,6 +224,14 @@ class _Reading:
                 self._sink.take(piece)
             if self._coding.done:
                 return
-            data = self._sock.recv(limits.API_CHUNK_BYTES)
+            data = self._more()
             if not data:
                 return
+
+    def _more(self) -> bytes:
+        """What comes next; a client that waits in the middle of a refused body hears why all the same."""
+        for _ in range(round(limits.API_IDLE_SECONDS / _LOOK_SECONDS)):
+            with contextlib.suppress(TimeoutError):
+                return self._sock.recv(limits.API_CHUNK_BYTES)
+            self._sink.look()
+        raise TimeoutError

@@ -107,9 +107,13 @@ class UploadSink:
 
     def take(self, piece: bytes) -> None:
         """Hand on ``piece``; raises what the store said meanwhile."""
+        self.look()
+        self._store.offer_waiting(self._intake, piece)
+
+    def look(self) -> None:
+        """Raise what the store said."""
         if self._intake.failed is not None:
             raise self._intake.failed
-        self._store.offer_waiting(self._intake, piece)
 
     async def end(self) -> r.UploadState:
         """Wait until it is durable."""

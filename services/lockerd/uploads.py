@@ -77,6 +77,9 @@ class BulkSink:
                 self._room.wait()
         self._store.offer_waiting(self._intake, piece)
 
+    def look(self) -> None:
+        """What goes wrong is said in the lines at once."""
+
     async def end(self) -> None:
         """Wait for the last line."""
         self._ending = True
