@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from firmware.errors import Damaged
 from firmware.linux.catalog import SqliteCatalog
 from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
 from firmware.linux.disk import LinuxDisk
@@ -28,8 +30,16 @@ def linux_home(folder: Path, tell: Tell = tell_nobody) -> Home:
     path = catalog_folder / "catalog.db"
     suite = measured_suite()
 
+    def opened(under: Suite, key: Secret, readonly: bool) -> SqliteCatalog:
+        return SqliteCatalog(path, key, cipher=catalog_cipher(under), readonly=readonly)
+
     def open_catalog(key: Secret, readonly: bool) -> SqliteCatalog:
-        return SqliteCatalog(path, key, cipher=catalog_cipher(suite), readonly=readonly)
+        """A busy machine may measure another suite than the one the catalog was made under: both are tried."""
+        measured_first = sorted(Suite, key=lambda each: each is not suite) if path.exists() else []
+        for each in measured_first:
+            with suppress(Damaged):
+                return opened(each, key, readonly)
+        return opened(suite, key, readonly)
 
     def remove_catalog() -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
