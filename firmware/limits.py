@@ -312,8 +312,18 @@ PEER_INTRODUCED_DAYS, PEER_PERMIT_DAYS = 396, 396
 
 PEER_CAPSULE_BYTES = 64 * KIB
 """A capsule has exactly this size, so that it says nothing by its length."""
-CAPSULE_KEY_BYTES = 56 * KIB
-"""Longest key file that goes into a capsule, some 900 epochs; guards the rest of it."""
+CAPSULE_KEY_BYTES = 36 * KIB
+"""Longest key file that goes into a capsule, some 600 epochs; guards the rest of it."""
+
+CIRCLE_FRIENDS, CIRCLE_PAGES = 64, 256
+"""Friends' cards and pages of the book in the circle part of a capsule; guards whoever reads one against a long one."""
+
+BOOK_PACKS = 1000
+"""Packs on one page of the book; twice as many, and so on, where that would make more pages than a capsule may name.
+Guards against sending a large book again for one pack that moved."""
+
+BOOK_PAGE_PACKS, BOOK_PAGE_BYTES = 64_000, 16 * MIB
+"""Most packs on a page and longest page that is read; guards whoever comes back against a page that never ends."""
 
 PEER_HANDOVERS = 16
 """Times the custody of one locker went over to another kit that a host follows; guards the folder of a place."""
@@ -362,6 +372,12 @@ SHELF_PAPERS = 3
 
 SHELF_MOST = 16
 """Shelves one box knows; guards the page and the hourly look at disks."""
+
+DRILL_BYTES, DRILL_PACKS = 64 * MIB, 64
+"""What one rehearsal of a restore takes back from friends at most; guards everybody's line, and this box's disk."""
+
+DRILL_SAMPLE, DRILL_FILES = 1000, 200
+"""Files drawn for a rehearsal, and compared in it; guards the machine against hours of reading."""
 
 HOST_BLOCK_BYTES = 4 * KIB
 """What a peer's shard costs is a multiple of this, as on the disk; guards the disk against a million tiny ones."""

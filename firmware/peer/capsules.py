@@ -20,6 +20,7 @@ MAGIC: Final = b"LBCAP\r\n\x1a"
 _FORMAT: Final = 1
 _BEGIN: Final = len(MAGIC) + 2 + 4
 _SIGNATURE: Final = 64
+_LENGTH: Final = 4
 _SIGNED: Final = b"lockerbox capsule v1\n"
 _CARD: Final = b"lockerbox root card v1\n"
 _WHAT: Final = "The capsule"
@@ -99,29 +100,60 @@ class Filling:
     handovers: tuple[bytes, ...] = key(Many(Raw(1, 512), PEER_HANDOVERS))
 
     def sealed(self, by: SigningKey) -> bytes:
-        """Return the capsule, 64 KiB; raises ValueError when it does not fit. ``by`` is the head key."""
+        """Return the capsule, 64 KiB, still without a circle part; raises ValueError when it does not fit.
+
+        ``by`` is the head key.
+        """
         values = Row(Filling).write(self)
         assert isinstance(values, list)
         body = dumps(["capsule", 1, *values])
         begin = MAGIC + _FORMAT.to_bytes(2) + len(body).to_bytes(4) + body
-        whole = begin + by.sign(_SIGNED + begin)
-        if len(whole) > PEER_CAPSULE_BYTES:
-            raise ValueError("the key file is too long for a capsule")
-        return whole + bytes(PEER_CAPSULE_BYTES - len(whole))
+        return joined(Parts(begin + by.sign(_SIGNED + begin), b"", b""))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A capsule cut apart: the first part with its signature behind it, the circle part (empty: none), its signature."""
+
+    kit: bytes
+    circle: bytes
+    circle_signature: bytes
+
+
+def parts_of(data: bytes) -> Parts:
+    """Cut a capsule apart; raises Damaged, NewerFormat. What follows the two parts are zeros."""
+    if len(data) != PEER_CAPSULE_BYTES or data[: len(MAGIC)] != MAGIC:
+        raise Damaged(what=_WHAT)
+    found = int.from_bytes(data[8:10])
+    if found > _FORMAT:
+        raise NewerFormat(what=_WHAT, found=found, known=_FORMAT)
+    middle = _BEGIN + int.from_bytes(data[10:_BEGIN]) + _SIGNATURE
+    begin = middle + _LENGTH
+    length = int.from_bytes(data[middle:begin])
+    end = begin + length + _SIGNATURE if length else begin
+    if end > PEER_CAPSULE_BYTES or any(data[end:]):
+        raise Damaged(what=_WHAT)
+    return Parts(data[:middle], data[begin : begin + length], data[begin + length : end])
+
+
+def joined(parts: Parts) -> bytes:
+    """Return the capsule of these parts; raises ValueError when they do not fit."""
+    whole = parts.kit + len(parts.circle).to_bytes(_LENGTH) + parts.circle + parts.circle_signature
+    if len(whole) > PEER_CAPSULE_BYTES:
+        raise ValueError("the key file is too long for a capsule")
+    return whole + bytes(PEER_CAPSULE_BYTES - len(whole))
+
+
+def circle_room(parts: Parts) -> int:
+    """Return how long the circle part may be at most, its signature not counted."""
+    return PEER_CAPSULE_BYTES - len(parts.kit) - _LENGTH - _SIGNATURE
 
 
 def read_capsule(data: bytes) -> Filling:
-    """Return what is in a capsule, its signature not checked; raises Damaged, NewerFormat."""
-    if len(data) != PEER_CAPSULE_BYTES or data[: len(MAGIC)] != MAGIC:
-        raise Damaged(what=_WHAT)
-    found, length = int.from_bytes(data[8:10]), int.from_bytes(data[10:14])
-    if found > _FORMAT:
-        raise NewerFormat(what=_WHAT, found=found, known=_FORMAT)
-    end = _BEGIN + length + _SIGNATURE
-    if end > PEER_CAPSULE_BYTES or any(data[end:]):
-        raise Damaged(what=_WHAT)
+    """Return what is in the first part of a capsule, its signature not checked; raises Damaged, NewerFormat."""
+    kit = parts_of(data).kit
     try:
-        values = loads(data[_BEGIN : _BEGIN + length])
+        values = loads(kit[_BEGIN:-_SIGNATURE])
         named = isinstance(values, list) and values[:2] == ["capsule", 1]
         filling = Row(Filling).read(values[2:], "capsule") if named and isinstance(values, list) else None
     except PeerGarbled:
@@ -139,8 +171,8 @@ def open_capsule(data: bytes, words: str) -> tuple[Filling, RootCard]:
     filling = read_capsule(data)
     try:
         root = filling.kit.root(words)
-        end = _BEGIN + int.from_bytes(data[10:14])
-        verify_signature(root.head, data[end : end + _SIGNATURE], _SIGNED + data[:end])
+        kit = parts_of(data).kit
+        verify_signature(root.head, kit[-_SIGNATURE:], _SIGNED + kit[:-_SIGNATURE])
         if filling.head is not None:
             read_head(filling.head)
     except PeerGarbled:
