@@ -76,6 +76,16 @@ PASSPHRASE_BYTES = 1024
 PASSPHRASE_BITS = 50
 """Longest passphrase taken (a stranger must not make Argon2id hash a book), weakest one accepted (log2 of guesses)."""
 
+FRIENDS_LEAST, FRIENDS_MOST = 2, 16
+"""Parts of a friends' key that open it at least, parts there are at most; guards against one friend alone."""
+
+PART_WAIT_SECONDS, HEIR_DAYS, PART_TICKET_SECONDS = 72 * 3600, 30, 72 * 3600
+"""How long everybody may say no before a part is given, how long a box is silent before its heir may ask, how long
+a friend's ticket is good; guards an owner whose friends were talked round, against an heir in a hurry."""
+
+PART_ASKS, PART_TRIES = 4, 5
+"""Boxes that may ask for one part at a time, wrong askers an hour; guards a friend's box against an impostor's tries."""
+
 KIT_TEXT_CHARS = 4096
 """Longest text parsed as 24 words; guards the lock page against pasted books."""
 

@@ -176,16 +176,20 @@ def audited(facts: Facts, audit: Audit, answer: Answer, missing: Collection[Pick
 
 def audited_whole(facts: Facts, action: AuditWhole, index: int, key: bytes, answer: Answer) -> None:
     """Judge the answer of one peer about one whole shard; a wrong or missing one is made again elsewhere."""
-    if not facts.landed(("whole", action.pack, key, action.k, index)):
+    if facts.landed(("whole", action.pack, key, action.k, index)):
+        looked_at(facts, action.pack, action.k, index, key, answer)
+
+
+def looked_at(facts: Facts, pack_id: bytes, k: int, index: int, key: bytes, answer: Answer) -> None:
+    """Judge what one peer gave for one whole shard; a wrong or missing one is made again elsewhere."""
+    peer, pack = facts.peers.get(key), facts.packs.get(pack_id)
+    if peer is None or pack is None or answer in (Answer.GOOD, Answer.SILENT):
         return
-    peer = facts.peers.get(key)
-    if peer is None or answer in (Answer.GOOD, Answer.SILENT):
-        return
-    _suspect(facts, facts.standing(peer.number, action.locker))
+    _suspect(facts, facts.standing(peer.number, pack.locker))
     if answer is Answer.WRONG:
-        facts.avoid[action.pack] = facts.avoid.get(action.pack, frozenset()) | {peer.number}
+        facts.avoid[pack_id] = facts.avoid.get(pack_id, frozenset()) | {peer.number}
         _strike(facts, peer)
-    lose(facts, action.pack, action.k, index, peer)
+    lose(facts, pack_id, k, index, peer)
 
 
 def _good(facts: Facts, peer: Peer, standing: Standing, *, deep: bool) -> None:

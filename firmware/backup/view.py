@@ -200,6 +200,10 @@ class CircleView(Facts):
         """The answer of one peer about one whole shard."""
         auditing.audited_whole(self, action, index, peer, answer)
 
+    def rehearsed(self, pack: bytes, k: int, index: int, peer: bytes, answer: Answer) -> None:
+        """A rehearsal asked this peer for a whole shard that it gave a receipt for."""
+        auditing.looked_at(self, pack, k, index, peer, answer)
+
     def told(self, action: Head | Capsule | Manifest) -> None:
         """The peer has it."""
         telling.told(self, action)
