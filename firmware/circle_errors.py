@@ -253,3 +253,75 @@ class InvitationsOpen(Conflict):
     code = "invitations-open"
     sentence = "{count} invitations are open already."
     advice = "Withdraw one of them, or wait until it expires."
+
+
+class StillAtFriends(Unreachable):
+    """A restore is under way, and what was asked for lies in a pack that is not here yet."""
+
+    code = "still-at-friends"
+    sentence = "This is still with friends, on its way here."
+    advice = "It comes before everything else now. Try again in a moment."
+
+
+class NamesComing(Conflict):
+    """A restore is under way, and the names of the locker are not here yet."""
+
+    code = "names-coming"
+    sentence = "The names of this locker are still on their way from friends."
+    advice = "Wait until they are here; `./box locker restore status` says how far it is."
+
+
+class NoFriendReached(Unreachable):
+    """None of the boxes a kit was brought to answers."""
+
+    code = "no-friend-reached"
+    sentence = "None of {asked} friends' boxes answers."
+    advice = "Ask a friend to open “Help someone restore” on their box, and use the code it shows."
+
+
+class NoContact(Misused):
+    """A restore was asked for without saying where a friend's box is."""
+
+    code = "no-contact"
+    sentence = "It is not known yet where a friend's box is."
+    advice = "Scan the kit's code, or use the code that “Help someone restore” shows on a friend's box."
+
+
+class ContactMistyped(Misused):
+    """A text that should say where a friend's box is does not."""
+
+    code = "contact-mistyped"
+    sentence = "This is not the code of a friend's box: {why}."
+    advice = "Scan it again, or copy all of it; it begins with lbh1."
+
+
+class NothingForKit(Missing):
+    """Friends' boxes answer, and none keeps anything for these words."""
+
+    code = "nothing-for-kit"
+    sentence = "{asked} friends' boxes answered, and none of them keeps anything for these 24 words."
+    advice = "Compare the words with the newest kit of this locker, and ask a friend who kept its backup."
+
+
+class TooFewFriends(Unreachable):
+    """What a restore still needs lies with friends who are not there."""
+
+    code = "too-few-friends"
+    sentence = "The rest needs {wanted} more of these boxes: {who}."
+    advice = "Ask their owners to switch them on. Everything goes on by itself when they answer."
+
+
+class CustodyWaits(Unreachable):
+    """Friends heard the old box lately, so they wait before another box takes over."""
+
+    code = "custody-waits"
+    sentence = "Friends heard the old box lately, so they wait for its owner's word before another box takes over."
+    advice = "Say yes on the old box, or wait: they let go by themselves at the time shown."
+
+
+class KitReplaced(Refused):
+    """Custody of the locker has gone over to a newer kit or another box."""
+
+    code = "kit-replaced"
+    sentence = "Friends follow a newer kit of this locker."
+    advice = "Use the newest kit; the old words open nothing at friends any more."

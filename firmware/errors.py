@@ -7,8 +7,10 @@ in ``firmware.families``, what can go wrong between boxes in ``firmware.circle_e
 from __future__ import annotations
 
 from firmware.circle_errors import (
+    ContactMistyped,
     CustodyMissing,
     CustodyMoved,
+    CustodyWaits,
     HeadForked,
     InvitationEnded,
     InvitationExpired,
@@ -19,8 +21,13 @@ from firmware.circle_errors import (
     InvitationUsed,
     InvitationWord,
     InvitationWrong,
+    KitReplaced,
     LeaseRuns,
     LinkLost,
+    NamesComing,
+    NoContact,
+    NoFriendReached,
+    NothingForKit,
     PairingRefused,
     PeerAway,
     PeerBusy,
@@ -38,14 +45,18 @@ from firmware.circle_errors import (
     ShelfNoDisk,
     ShelfOwnDisk,
     ShelfTaken,
+    StillAtFriends,
+    TooFewFriends,
 )
 from firmware.families import BoxError, Conflict, Damaged, Full, Locked, Missing, Misused, Refused, Unreachable
 
 __all__ = [  # what comes from elsewhere; the errors of this page need no mention
     "BoxError",
     "Conflict",
+    "ContactMistyped",
     "CustodyMissing",
     "CustodyMoved",
+    "CustodyWaits",
     "Damaged",
     "Full",
     "HeadForked",
@@ -58,11 +69,16 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "InvitationWord",
     "InvitationWrong",
     "InvitationsOpen",
+    "KitReplaced",
     "LeaseRuns",
     "LinkLost",
     "Locked",
     "Missing",
     "Misused",
+    "NamesComing",
+    "NoContact",
+    "NoFriendReached",
+    "NothingForKit",
     "PairingRefused",
     "PeerAway",
     "PeerBusy",
@@ -81,6 +97,8 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "ShelfNoDisk",
     "ShelfOwnDisk",
     "ShelfTaken",
+    "StillAtFriends",
+    "TooFewFriends",
     "Unreachable",
 ]
 
@@ -138,6 +156,46 @@ class OtherKit(Refused):
     code = "other-kit"
     sentence = "These words are a valid recovery kit, but not of this locker."
     advice = "Each member has a kit of their own, and a new one ends the old: look for the newest page with the name."
+
+
+class PartWrong(Refused):
+    """Typed words that are no part of a friends' key."""
+
+    code = "part-wrong"
+    sentence = "These words are no part of a friends' key: {why}."
+    advice = "A part has 33 words; compare them with the paper, in order."
+
+
+class PartsDoNotFit(Refused):
+    """Parts that do not give a friends' key back."""
+
+    code = "parts-do-not-fit"
+    sentence = "These parts do not open anything yet: {why}."
+    advice = "Ask one more friend, or look for the paper that was printed the same day."
+
+
+class PartRefused(Refused):
+    """Somebody asks a friend's box for a part of a key without the ticket of that box, or it said no."""
+
+    code = "part-refused"
+    sentence = "That box gives no part of this key to this box."
+    advice = "Ask the friend in person: the page for helping somebody back makes a ticket."
+
+
+class PartEarly(Refused):
+    """An heir asks before the silence was long enough."""
+
+    code = "part-early"
+    sentence = "The box was heard {days} days ago; an heir may ask after {wanted} days of silence."
+    advice = "Ask again when it was silent for so long. Whoever has the kit need not wait."
+
+
+class ReportedStolen(Refused):
+    """A box whose owner said at a friend's that it was stolen."""
+
+    code = "reported-stolen"
+    sentence = "This box was reported stolen at a friend's, and friends do not talk to it any more."
+    advice = "If it is in your hands, ask the friend to take the report back."
 
 
 class WrongClaimCode(Refused):
