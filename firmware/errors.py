@@ -1,7 +1,8 @@
 """Every way the box says no, sorted by what the caller must do next.
 
 An error carries a stable ``code``, one ``sentence`` for a person and one ``advice`` (the next step). The families are
-in ``firmware.families``, what can go wrong between boxes in ``firmware.circle_errors``; everybody imports from here.
+in ``firmware.families``, what can go wrong between boxes in ``firmware.circle_errors``, with
+new versions in ``firmware.update_errors``; everybody imports from here.
 """
 
 from __future__ import annotations
@@ -49,9 +50,22 @@ from firmware.circle_errors import (
     TooFewFriends,
 )
 from firmware.families import BoxError, Conflict, Damaged, Full, Locked, Missing, Misused, Refused, Unreachable
+from firmware.update_errors import (
+    BundleWrong,
+    NothingNew,
+    ReleaseBoard,
+    ReleaseExpired,
+    ReleaseGarbled,
+    ReleaseOlder,
+    ReleaseTooFar,
+    ReleaseUnsigned,
+    SlotsUnclear,
+    UpdateBusy,
+)
 
 __all__ = [  # what comes from elsewhere; the errors of this page need no mention
     "BoxError",
+    "BundleWrong",
     "Conflict",
     "ContactMistyped",
     "CustodyMissing",
@@ -79,6 +93,7 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "NoContact",
     "NoFriendReached",
     "NothingForKit",
+    "NothingNew",
     "PairingRefused",
     "PeerAway",
     "PeerBusy",
@@ -92,14 +107,22 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "PeerWrongHash",
     "PermitWrong",
     "Refused",
+    "ReleaseBoard",
+    "ReleaseExpired",
+    "ReleaseGarbled",
+    "ReleaseOlder",
+    "ReleaseTooFar",
+    "ReleaseUnsigned",
     "ShardMissing",
     "ShardWrong",
     "ShelfNoDisk",
     "ShelfOwnDisk",
     "ShelfTaken",
+    "SlotsUnclear",
     "StillAtFriends",
     "TooFewFriends",
     "Unreachable",
+    "UpdateBusy",
 ]
 
 

@@ -440,3 +440,22 @@ PAIR_INVITATIONS = 4
 
 PAIR_TICKET_CHARS = 4096
 """Longest text read as an invitation; guards the page against pasted books."""
+
+RELEASE_INDEX_BYTES, RELEASE_SIGNATURES = 16 * KIB, 8
+RELEASE_LANGUAGES, RELEASE_NOTE_CHARS = 8, 600
+"""Index of a release, signatures under it, languages and length of what it says; guards against an endless file."""
+
+BUNDLE_BYTES = 1 * GIB
+"""Largest system a signed index may name; guards the data partition, where it waits for its hour."""
+
+UPDATE_STARTS = 2
+"""How often a version that left no word is tried: the current may have gone during the first. Guards against a loop."""
+
+UPDATE_CHECKS, UPDATE_CHECK_SECONDS = 15, 60
+"""Looks at a new system until it counts as unhealthy, and the time between them; guards against waiting for ever."""
+
+UPDATE_ASK_SECONDS = 24 * 3600
+"""How often the box asks for news; guards whoever answers."""
+
+UPDATE_MEMORY_BYTES = 16 * KIB
+"""Largest file the box reads as its memory of updates; guards against a disk that returns anything."""

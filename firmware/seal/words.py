@@ -18,7 +18,7 @@ from firmware.seal.secret import Secret
 
 KIT_WORDS: Final = 24
 _SHOWN_CHARS: Final = 24
-_AROUND_A_WORD: Final = "0123456789.,;:!?()[]{}<>\"'“”‘’„-–—_*#/|\\"
+AROUND_A_WORD: Final = "0123456789.,;:!?()[]{}<>\"'“”‘’„-–—_*#/|\\"
 """Numbering and punctuation that printed pages and dictating people put around words."""
 
 
@@ -54,7 +54,7 @@ def words_to_entropy(words: str) -> Secret:
     (position from 1 and the nearest listed word) or WordsDoNotMatch (checksum: swapped or misread words).
     """
     folded = unicodedata.normalize("NFKD", words[: KIT_TEXT_CHARS + 1]).lower()
-    typed = [word for word in (piece.strip(_AROUND_A_WORD) for piece in folded.split()) if word]
+    typed = [word for word in (piece.strip(AROUND_A_WORD) for piece in folded.split()) if word]
     if len(typed) != KIT_WORDS or len(words) > KIT_TEXT_CHARS:
         raise WrongWordCount(count=len(typed))
     known = _list().wordlist
