@@ -113,7 +113,7 @@ class Filling:
 
 @dataclass(frozen=True)
 class Parts:
-    """A capsule cut apart: the first part with its signature behind it, the circle part (empty: none), its signature."""
+    """A capsule cut apart: the first part with its signature, the circle part (empty: none) and its signature."""
 
     kit: bytes
     circle: bytes

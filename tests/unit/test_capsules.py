@@ -59,4 +59,4 @@ def test_a_key_file_that_is_too_long_has_no_capsule() -> None:
     longest = Filling(NOW, LOCKER, KIT, bytes(CAPSULE_KEY_BYTES), HEAD, HANDED, (HANDOVER,) * 16)
     assert read_capsule(longest.sealed(key("head"))) == longest
     with pytest.raises(ValueError, match="too long"):
-        Filling(NOW, LOCKER, KIT, bytes(CAPSULE_KEY_BYTES + 8192), HEAD, HANDED, ()).sealed(key("head"))
+        Filling(NOW, LOCKER, KIT, bytes(CAPSULE_KEY_BYTES + (1 << 15)), HEAD, HANDED, ()).sealed(key("head"))
