@@ -17,8 +17,8 @@ from typing import Final
 from firmware.errors import BadSeal, Damaged, Missing, PeerGarbled
 from firmware.limits import PEER_HANDOVERS, PEER_SIGNED_BYTES
 from firmware.locker import Home
-from firmware.peer import Custody, Handover, HeldCustody, HeldHandover, read_custody, read_handover
 from firmware.peer.cbor import dumps, loads
+from firmware.peer.signed import Custody, Handover, HeldCustody, HeldHandover, read_custody, read_handover
 from firmware.seal import KitUse, LockerSecrets, Secret, SigningKey, kit_key, open_private, seal_private
 
 _RECORD: Final = "custody"
