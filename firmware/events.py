@@ -451,6 +451,20 @@ PACK_ROTTEN = Event(
     Severity.ERROR,
     "A sealed pack on this disk is not what was written; friends' shards of it are. Verify the lockers.",
 )
+DRILL_ENDED = Event(
+    "drill_ended",
+    "5f4c2b8e0d6a4d0c9c1f7a35b9e2d841",
+    Severity.NOTICE,
+    "A restore was rehearsed from friends alone: {how}; {packs} packs came back, {files} files were compared.",
+    ("how", "packs", "files"),
+)
+DRILL_FAILED = Event(
+    "drill_failed",
+    "c07e1d95a3b64f2f8d1b6e4a9078f35c",
+    Severity.ERROR,
+    "A rehearsal of a restore failed: {count} packs or files did not come back as they were.",
+    ("count",),
+)
 HOSTED_REREAD = Event(
     "hosted_reread",
     "8f55dce4226745f1a76c3049d72d3af7",

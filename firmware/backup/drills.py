@@ -206,4 +206,3 @@ def end(drill: Drill, now_ms: int) -> None:
 def waits_too_long(drill: Drill, now_ms: int) -> bool:
     """Whether packs that came back were not opened in time (the locker was locked)."""
     return drill.stage is DrillStage.OPENING and now_ms - drill.ended_ms >= OPEN_MS
-

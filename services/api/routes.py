@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.api import circle_types as c
+from services.api import drill_types as d
 from services.api import find_types as s
 from services.api import folder_types as f
 from services.api import household_types as h
@@ -98,6 +99,7 @@ _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Nee
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
 _INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
+_DRILL = "/v1/drill"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -197,6 +199,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("set_analysis", _L, "POST", "/v1/analysis", _T, t.AnalysisArgs, t.AnalysisState, "Previews on or off."),
     Operation("copies", _L, "POST", _RECS + "/copies", _T, t.Ids, c.PackStates, "How safe are these with friends?"),
     Operation("safety", _L, "GET", "/v1/safety", _T, t.Nothing, c.LockerSafety, "How safe is all of it with friends?"),
+    Operation("drill", _L, "GET", _DRILL, _T, t.Nothing, d.Drill, "When was a restore rehearsed, and how did it end?"),
+    Operation("drill_now", _L, "POST", _DRILL, _T, t.Nothing, d.Drill, "Rehearse a restore from friends alone now."),
     Operation("circle", _M, "GET", "/v1/circle", _T, t.Nothing, c.Circle, "Friends, and what is safe with them."),
     Operation("invite", _M, "POST", _INV, _OWNER, c.Invite, c.Pairing, "Make an invitation for a friend's box."),
     Operation("invite_end", _M, "DELETE", _INV + "/{id}", _HEAD, c.PairingId, c.Pairing, "Take it back."),
@@ -232,6 +236,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("at_peerd_set_circle_caps", _P, "PUT", _CAPS, _US, c.CircleCaps, c.CircleCaps, "Set the caps."),
     Operation("at_peerd_circle_now", _P, "POST", "/v1/circle/now", _US, t.Nothing, c.Circle, "Ship now."),
     Operation("feed", _P, "POST", "/v1/feed", _US, c.Feed, c.FeedKnown, "What a locker has and does without."),
+    Operation("drill_state", _P, "GET", _DRILL, _US, d.DrillOf, d.Drill, "How did rehearsals of a locker end?"),
+    Operation("drill_begin", _P, "POST", _DRILL, _US, d.DrillBegin, d.Drill, "Take packs back from friends."),
+    Operation("drill_packs", _P, "GET", _DRILL + "/packs", _US, d.DrillOf, d.DrillPacks, "What waits to be opened?"),
+    Operation("drill_pack", _P, "GET", _DRILL + "/packs/{pack}", _US, d.DrillPack, Stream.BYTES, "One of them."),
+    Operation("drill_opened", _P, "POST", _DRILL + "/opened", _US, d.DrillOpened, t.Nothing, "What opening gave."),
     Operation("pack_states", _P, "POST", "/v1/pack-states", _US, c.PackStatesArgs, c.PackStates, "How safe are they?"),
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, files, keys, records, shelf
+from services.cli import circle, drill, files, keys, records, shelf
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -134,6 +134,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
             _JSON,
         ),
     ),
+    "drill": (drill.drill, (_word("--now", action="store_true", help="rehearse now, wait for the end"), _JSON)),
     "member": (
         keys.member,
         (

@@ -35,6 +35,7 @@ from services.lockerd.feed import Feeder
 from services.lockerd.keys import Keys
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
+from services.lockerd.rehearsing import Rehearsing
 from services.lockerd.sessions import token_hash
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
@@ -73,7 +74,7 @@ class _Worker:
         self._readers: Readers | None = None
         self._analyst: Analyst | None = None
         self._doors: DoorOrders | None = None
-        self._feeding: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         self._keys_changed: Callable[[], None] = lambda: None
         self._orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "create": self._create,
@@ -99,7 +100,7 @@ class _Worker:
             await talk.live()
         finally:
             self._loop = None
-            for teller in [*tellers, *([self._feeding] if self._feeding else [])]:
+            for teller in [*tellers, *self._beside]:
                 teller.cancel()
             await asyncio.to_thread(self._close)  # the channel closes with the process: then the locker is free again
 
@@ -171,10 +172,12 @@ class _Worker:
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
+        drills = Rehearsing(self._home, self._folder, run, self._keys.locker_id.hex(), self._store, self._readers)
         handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
+        handlers |= drills.handlers()
         Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
         self._orders["ship"] = feeder.ship
-        self._feeding = loop.create_task(feeder.live())
+        self._beside = [loop.create_task(each) for each in (feeder.live(), drills.live())]
         self._keys_changed = feeder.keys_changed
 
     # -------- sessions

@@ -19,6 +19,7 @@ from firmware.peer.messages import Rebuild, Repair, Role
 from services.peerd.delegates import Delegates
 from services.peerd.guests import Guests
 from services.peerd.identity import Identity
+from services.peerd.rehearsing import Rehearsing
 from services.peerd.repairing import Repairing
 from services.peerd.shipping import Outside
 
@@ -36,6 +37,7 @@ class Helping(Ears):
     guests: Guests
     delegates: Delegates
     repairing: Repairing
+    rehearsing: Rehearsing
 
     @abstractmethod
     def _soon(self, what: Callable[[], None]) -> None:
@@ -65,10 +67,12 @@ class Helping(Ears):
             folder=folder,
             spawn=self.spawn,
         )
+        self.rehearsing = Rehearsing(outside, self.clock, self.entropy, self.journal, folder / "rehearsal", self.spawn)
 
     def _help_on(self) -> None:
         """After a planning step: repairs that are due, links to guests of friends who are away, none to others."""
         self.repairing.step()
+        self.rehearsing.step()
         company = self.repairing.company()
         if not company and not self._company:
             return

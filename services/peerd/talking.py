@@ -88,6 +88,11 @@ class Talker:
                 await stream.write(piece)
         await stream.finish()
 
+    async def may_take(self, size: int) -> None:
+        """Wait until the owner's caps let so many bytes in."""
+        for _ in range(0, size, PEER_WRITE_BYTES):
+            await self._flow.pass_by(Way.DOWN, min(size, PEER_WRITE_BYTES))
+
     async def talk(self, link: PeerLink, conversation: Conversation[T], ear: Callable[[Any], None] | None = None) -> T:
         """Drive a conversation to its result; ``ear`` is told every answer."""
         loop = asyncio.get_running_loop()

@@ -1,0 +1,102 @@
+"""Real boxes rehearse a restore: packs come back from friends alone, are opened and compared; bad shards are named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.errors import BoxError, Missing
+from services.api.drill_types import Drill, DrillDoes, DrillIs
+from services.cli.__main__ import main
+from tests.services.lockerd_box import PASSPHRASE
+from tests.services.running import until
+from tests.services.test_circle import Box, pair
+from tests.services.test_lockerd_feed import Home
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Trio:
+    """Ada's open locker, and two friends who have half of it each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ada, self.ben, self.cem = Home(folder / "ada"), Box(folder / "ben"), Box(folder / "cem")
+        self.files = {f"{name}.bin": os.urandom(300_000 + 1000 * name) for name in range(6)}
+
+    def fill(self) -> None:
+        for name, data in self.files.items():
+            self.ada.mine.call("put", body=[data], name=name, size=len(data))
+        self.ada.mine.call("circle_now")
+        until(lambda: self.safety().safe_bytes and not self.safety().here_bytes + self.safety().going_bytes, 120)
+
+    def safety(self) -> Any:
+        return self.ada.mine.call("safety")
+
+    def drill(self) -> Drill:
+        """Rehearse now; returns how it ended."""
+        before = self.state().ended_ms
+        self.ada.mine.call("drill_now")
+        until(lambda: self.state().does is DrillDoes.NOTHING and self.state().ended_ms > before, 120)
+        return self.state()
+
+    def state(self) -> Drill:
+        found: Drill = self.ada.mine.call("drill")
+        return found
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
+    made = Trio(tmp_path_factory.mktemp("trio"))
+    try:
+        with pytest.raises(BoxError):
+            made.ada.mine.call("drill_now")
+        assert made.state() == Drill(made.state().locker, DrillIs.NEVER)
+        pair(made.ada, made.ben)
+        with pytest.raises(Missing):
+            made.ada.mine.call("drill_now")
+        pair(made.ada, made.cem)
+        made.fill()
+        yield made
+    finally:
+        for each in (made.ada, made.ben, made.cem):
+            each.running.kill()
+
+
+def test_everything_comes_back_from_friends_alone(
+    trio: Trio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packs = {each: each.read_bytes() for each in trio.ada.data.glob("lockers/*/packs/*")}
+    ended = trio.drill()
+    assert ended.state is DrillIs.PASSED and ended.opened
+    assert ended.files == len(trio.files) and ended.file_bytes == sum(map(len, trio.files.values()))
+    assert ended.packs and not ended.lacking and not ended.wrong_files
+    assert sum(each.shards for each in ended.friends) >= ended.packs
+    assert ended.due_ms is not None and ended.due_ms - ended.ended_ms == 90 * 86_400_000
+    assert {each: each.read_bytes() for each in packs} == packs, "what lies here was not touched"
+    assert not list(trio.ada.data.glob("circle/rehearsal/*")), "nothing of it stays"
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE)
+    assert main(["open", "--data", str(trio.ada.data), "--passphrase-file", str(secret)]) == 0
+    assert main(["drill", "--data", str(trio.ada.data)]) == 0
+    assert f"{len(trio.files)} files" in capsys.readouterr().out
+
+
+def test_a_shard_that_rotted_is_named_and_made_again(trio: Trio) -> None:
+    for shard in trio.ben.data.glob("hosted/*/shards/*"):
+        data = bytearray(shard.read_bytes())
+        data[len(data) // 2] ^= 1
+        shard.chmod(0o600)
+        shard.write_bytes(data)
+    ben = trio.ben.show().box
+    for _ in range(30):  # who is asked first is drawn anew each time
+        ended = trio.drill()
+        named = [each for each in ended.friends if each.wrong + each.missing]
+        if named:
+            assert [each.peer for each in named] == [ben]
+            assert ended.state is DrillIs.MENDED and ended.files == len(trio.files) and not ended.wrong_files
+            return
+    raise AssertionError("nobody named it")
