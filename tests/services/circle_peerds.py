@@ -36,21 +36,23 @@ class Clock:
     """The time of every process started with it."""
 
     def __init__(self, file: Path) -> None:
-        self._file, self.ahead = file, 0
+        self.file, self.ahead = file, 0
         self.forward(0)
 
     def forward(self, seconds: int) -> None:
         """It is later now, for everybody at once."""
         self.ahead += seconds
-        fresh = self._file.with_suffix(".new")
+        fresh = self.file.with_suffix(".new")
         fresh.write_text(f"+{self.ahead}")
-        fresh.replace(self._file)
+        fresh.replace(self.file)
 
     def words(self, *, whole: bool = False) -> dict[str, str]:
         """What a process needs in its environment; ``whole``: the clock nobody can set moves too, links break."""
+        if LIBRARY is None:
+            return {}
         words = {
             "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DONT_RESET": "1",
