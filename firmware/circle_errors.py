@@ -133,6 +133,14 @@ class ShardWrong(Damaged):
     advice = "Nothing of it was kept; it is sent again. If it happens again, let the health page test both disks."
 
 
+class KitUnknown(Missing):
+    """A box asks for what is kept for a kit: nothing is, or it did not prove that it has the kit. Both sound alike."""
+
+    code = "kit-unknown"
+    sentence = "That friend's box keeps nothing for this kit."
+    advice = "Compare the words once more, and try another friend; a kit that was replaced opens nothing any more."
+
+
 class LeaseRuns(Conflict):
     """The shards of another household must stay for now."""
 

@@ -328,6 +328,16 @@ CAPSULE_KEY_BYTES = 36 * KIB
 CIRCLE_FRIENDS, CIRCLE_PAGES = 64, 256
 """Friends' cards and pages of the book in the circle part of a capsule; guards whoever reads one against a long one."""
 
+KIT_TRIES, KIT_TRIES_SECONDS, KIT_ADDRESSES = 5, 3600, 256
+"""Kits that may be tried wrongly at one box from one address in an hour (once so many were in all, every further address
+has one), and addresses remembered. Guards against guessing, and whoever comes back against somebody who only guesses."""
+
+KIT_LOCKERS = 64
+"""Lockers one host may find for one kit; only a peer that copies another's kit makes more than one."""
+
+KIT_LINKS, KIT_LINK_SECONDS = 2, 60
+"""Connections of strangers who may ask with a kit, and how long one may last; guards the other links."""
+
 BOOK_PACKS = 1000
 """Packs on one page of the book; twice as many, and so on, where that would make more pages than a capsule may name.
 Guards against sending a large book again for one pack that moved."""
@@ -437,6 +447,19 @@ keeps others waiting; guards six words against guessing and the CPU against a ne
 
 PAIR_INVITATIONS = 4
 """Invitations to the circle open at once."""
+
+CONTACT_CARDS, CONTACT_CHARS = 8, 16 * KIB
+"""Friends' boxes in one contact (kit sheet, *Help someone restore*), and its letters; guards against a long text."""
+
+RESTORE_CONTACTS = 16
+"""Contacts one restore is given; guards against a browser that sends a book."""
+
+RESTORE_PACKS = 2
+"""Packs of a restore on their way at a time, each from as many friends as it takes; each is held in memory once or
+twice: guards the memory of both services."""
+
+RESTORE_KEPT = 250
+"""Packs told to peerd at a time when they are here again; guards its memory."""
 
 PAIR_TICKET_CHARS = 4096
 """Longest text read as an invitation; guards the page against pasted books."""

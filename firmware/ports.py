@@ -113,6 +113,8 @@ class Standing(Enum):
 
     PINNED = "pinned"
     INVITED = "invited"
+    STRANGER = "stranger"
+    """Nobody known; it may show a kit."""
     UNKNOWN = "unknown"
 
 

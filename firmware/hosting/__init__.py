@@ -2,6 +2,7 @@
 
 from firmware.hosting.custody import Judgement, Waiting, agreed, judge
 from firmware.hosting.going import DELETE_MS, CapsuleKept, capsules_going, delete_date, is_wave
+from firmware.hosting.kits import KitTries
 from firmware.hosting.leases import (
     DAY,
     LEASE_MS,
@@ -31,6 +32,7 @@ __all__ = [
     "HostedPeer",
     "House",
     "Judgement",
+    "KitTries",
     "Patience",
     "PendingDelete",
     "Tidied",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from firmware import events
-from firmware.errors import Conflict, HeadForked, Missing
+from firmware.errors import BadSeal, BoxError, Conflict, HeadForked, KitUnknown, Missing, TooManyTries
 from firmware.hosting import CapsuleKept, capsules_going, charge
 from firmware.linux.hosted_places import Place, capsule_file, manifest_file
 from firmware.linux.hosted_state import HostedState
-from firmware.peer import Authority, HeadOrder, head_order
-from firmware.peer.messages import Capsule, Head, ManifestPart
+from firmware.peer import Authority, Caller, Card, HeadOrder, head_order
+from firmware.peer.capsules import KitCard, read_capsule
+from firmware.peer.kit_asking import check_question
+from firmware.peer.messages import Capsule, Head, KitGet, KitGiven, ManifestPart
+from firmware.seal import same_bytes
 
 
 class HostedMemory(HostedState):
@@ -64,6 +70,68 @@ class HostedMemory(HostedState):
                 raise Missing(what="capsule")
             numbers = tuple(sorted({each.number for each in place.capsules}))
             return Capsule(found[-1].number, numbers), self._files.data(place, capsule_file(found[-1]))
+
+    # Kits
+
+    def keeps_kits(self, now_ms: int) -> bool:  # noqa: ARG002 a port
+        """Whether there is anything a kit could ask for."""
+        with self._lock:
+            return any(place.capsules for place in self._places.values())
+
+    def kit_get(
+        self, caller: Caller, card: Card, request: KitGet, endpoint: bytes, now_ms: int
+    ) -> tuple[KitGiven, bytes]:
+        """Return the capsule a kit asks for. Everything that does not fit is one KitUnknown; raises TooManyTries."""
+        now_ms = self._now(now_ms)
+        with self._lock:
+            wait_ms = self._tries.wait_ms(caller.address, now_ms)
+            if wait_ms > 0:
+                raise TooManyTries(seconds=-(-wait_ms // 1000))
+            found = [place for place in self._places.values() if self._asks_for(place, request, endpoint)]
+            kept = self._kit_capsule(found, request)
+            if kept is None:
+                self._tries.wrong(caller.address, now_ms)
+                self._say(events.KIT_WRONG)
+                raise KitUnknown
+            place, capsule = kept
+            numbers = tuple(sorted({each.number for each in place.capsules}))[-64:]
+            heard_ms = self._peer(place.box).heard_ms
+            given = KitGiven(len(found), capsule.number, numbers, place.held.data, heard_ms, now_ms)
+            body = self._files.data(place, capsule_file(capsule))
+            locker, public, box = place.held.record.locker, place.held.public, place.box
+        self._say(events.KIT_SHOWN, peer=box.hex()[:8])
+        self._ears.kit_shown(caller.endpoint, card, request.card, locker, public)
+        return given, body
+
+    def _asks_for(self, place: Place, request: KitGet, endpoint: bytes) -> bool:
+        """Whether this is the kit of a place: every one is checked the same way, whether its lookup id fits or not."""
+        kit = self._kit_of(place)
+        key = kit.request if kit is not None else bytes(32)
+        try:
+            check_question(request, endpoint, key)
+        except BadSeal:
+            return False
+        return kit is not None and same_bytes(kit.lookup, request.lookup)
+
+    def _kit_of(self, place: Place) -> KitCard | None:
+        """The kit of the newest capsule, as long as custody is with its key: a kit that was replaced opens nothing."""
+        if not place.capsules:
+            return None
+        if place.kit is None or place.kit[0] != place.capsules[-1]:
+            kit: KitCard | None = None
+            with suppress(BoxError):
+                kit = read_capsule(self._files.data(place, capsule_file(place.capsules[-1]))).kit
+            place.kit = (place.capsules[-1], kit)
+        kit = place.kit[1]
+        return kit if kit is not None and kit.custody() == place.held.public else None
+
+    def _kit_capsule(self, found: Sequence[Place], request: KitGet) -> tuple[Place, CapsuleKept] | None:
+        at = request.at or 0
+        if at >= len(found):
+            return None
+        place = found[at]
+        kept = [each for each in place.capsules if request.number in (None, each.number)]
+        return (place, kept[-1]) if kept else None
 
     # Manifests
 

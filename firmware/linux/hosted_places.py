@@ -17,6 +17,7 @@ from firmware.limits import PEER_CAPSULE_BYTES, PEER_PIECE_BYTES
 from firmware.linux.disk import LinuxDisk
 from firmware.linux.hosted_files import FolderSync, is_hex, make_place, sync_folder, translated
 from firmware.peer import HeldCustody, HeldHandover, read_custody, read_handover
+from firmware.peer.capsules import KitCard
 from firmware.peer.cbor import dumps, loads
 from firmware.peer.messages import Head, ManifestPart
 
@@ -81,6 +82,8 @@ class Place:
     capsules: list[CapsuleKept] = field(default_factory=list)
     manifest: dict[tuple[int, int], tuple[ManifestPart, int]] = field(default_factory=dict)
     """By number and part: the part, and the size of its file."""
+    kit: tuple[CapsuleKept, KitCard | None] | None = None
+    """The kit of the newest capsule, once it was looked at."""
     wave_ms: int = 0
     handovers: list[HeldHandover] = field(default_factory=list)
     """How custody went from the key it was first shown with to the one in force."""

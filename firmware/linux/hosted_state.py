@@ -13,13 +13,15 @@ from typing import Final, Protocol
 from firmware import events
 from firmware.errors import AlreadyRunning, BoxError, CustodyMissing, Full, NewerFormat, PeerOlder
 from firmware.events import Event
-from firmware.hosting import HostLimits, House, Patience, charge, ending_after_contact
+from firmware.hosting import HostLimits, House, KitTries, Patience, charge, ending_after_contact
+from firmware.hosting.asking import AskedPart
 from firmware.linux.disk import LinuxDisk
 from firmware.linux.hosted_files import room, shard_files
 from firmware.linux.hosted_places import Peer, Place, Places, place_name
 from firmware.linux.hosted_rows import HostedRows
 from firmware.peer import Authority, Caller, Card
 from firmware.peer.messages import Notice, Rebuild, Repair, Role
+from firmware.peer.parts import AskState, PartKeyed, PartPut, PartSay
 from firmware.ports import Clock
 
 _FORMAT: Final = b"lockerbox hosted 1\n"
@@ -45,6 +47,12 @@ class Ears:
     def told(self, box: bytes, notice: Notice, now_ms: int) -> None:
         """A peer says something."""
 
+    def kit_shown(self, endpoint: bytes, card: Card, data: bytes, locker: bytes, custody: bytes) -> None:
+        """The box of ``card`` (verified) has the kit of a locker: it may greet for the custody key of that kit."""
+
+    def custody_taken(self, before: bytes, after: bytes, locker: bytes) -> None:
+        """Another box acts for a locker of the household ``before`` from now on."""
+
     def asked_to_rebuild(self, caller: Caller, order: Rebuild, now_ms: int) -> int:  # noqa: ARG002 for those who override it
         """Take an order to repair, return its number; raises PeerOlder: this box repairs for nobody."""
         raise PeerOlder(what=order.OP)
@@ -63,6 +71,26 @@ class Ears:
     def repairs_of(self, locker: bytes, after_ms: int) -> Sequence[Repair]:  # noqa: ARG002 for those who override it
         """What this box repaired for a locker, the oldest first."""
         return ()
+
+    def part_key(self) -> PartKeyed:
+        """What parts of friends' keys for this box are sealed to; raises PeerOlder: it keeps none."""
+        raise PeerOlder(what="part_key")
+
+    def part_for(self, ask: bytes, public: bytes, put: PartPut) -> bytes:  # noqa: ARG002 for those who override it
+        """A part that was kept, sealed anew to whoever asked for it; raises PeerOlder as above."""
+        raise PeerOlder(what="part_ask")
+
+    def part_asked(self, owner: bytes, put: PartPut, ask: AskedPart, state: AskState, until_ms: int) -> None:
+        """An ask for the part that the box ``owner`` left here began, or got on."""
+
+    def part_tried(self, owner: bytes, now_ms: int) -> None:
+        """Somebody asked for that part who was given no ticket."""
+
+    def part_said(self, box: bytes, said: PartSay, now_ms: int) -> None:
+        """A peer tells of an ask."""
+
+    def reported(self, box: bytes, report: bytes, now_ms: int) -> None:
+        """A box was reported stolen."""
 
 
 class _Journal(Protocol):
@@ -85,6 +113,7 @@ class HostedState:
         self._limits, self._ears = limits or HostLimits(), ears or Ears()
         self._say: _Journal = tell
         self._lock = threading.RLock()
+        self._tries = KitTries()
         self._disk = LinuxDisk(folder)
         folder.chmod(0o700)
         self._held_fd = _alone(folder)

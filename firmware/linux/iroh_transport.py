@@ -30,6 +30,7 @@ from iroh import (
 from firmware import events
 from firmware.errors import LinkLost, Misused, PeerAway, PeerRefused
 from firmware.limits import (
+    KIT_LINKS,
     PEER_ADDRESS_CHARS,
     PEER_ADDRESSES,
     PEER_CLOSE_SECONDS,
@@ -166,7 +167,7 @@ class IrohTransport:
         except (*TROUBLE, TimeoutError):
             raise PeerAway from None
         standing = self._judge(peer) if self._judge is not None else Standing.PINNED
-        if standing is Standing.UNKNOWN:
+        if standing in (Standing.UNKNOWN, Standing.STRANGER):
             standing = Standing.INVITED  # we dialled somebody who invites us
         link = self._keep(IrohLink(connection, standing, self._forget))
         try:
@@ -228,6 +229,9 @@ class IrohTransport:
         if standing is Standing.INVITED:
             invited = [link for link in self._links if link.standing is Standing.INVITED and not link.closed]
             return len(invited) < PEER_LINKS_INVITED and len(self._links) < PEER_LINKS
+        if standing is Standing.STRANGER:
+            strangers = [link for link in self._links if link.standing is Standing.STRANGER and not link.closed]
+            return len(strangers) < KIT_LINKS and len(self._links) < PEER_LINKS
         same = self._of(peer)
         if len(same) >= PEER_LINKS_EACH:
             same[0].close(STALE)

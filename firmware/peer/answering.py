@@ -1,7 +1,8 @@
 """The answering side of one stream: reads a request as it comes, checks who may ask, calls the host, forms the answer.
 
-Answers go out only when they are whole decisions; a stranger hears nothing unless an invitation is open. A put streams
-into the host as its bytes arrive. Errors a peer can cause are answers; only a fault of this box itself is raised.
+Answers go out only when they are whole decisions; a stranger hears nothing unless an invitation is open or a kit may be
+shown. A put streams into the host as its bytes arrive. Errors a peer can cause are answers; only a fault of this box
+itself is raised.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from firmware.limits import PEER_HEAD_BYTES, PEER_STRANGER_BYTES
 from firmware.peer.deciding import Deciding
 from firmware.peer.fields import Uint, write_part
 from firmware.peer.frames import Frame, FrameBody, FrameHead, Reading, frame
-from firmware.peer.host import Arriving, Caller, Host, OwnBox
-from firmware.peer.messages import PAIRING, VERSIONS, Hello, Put, Request, read_request
+from firmware.peer.host import Arriving, Caller, Host, OwnBox, PartHost
+from firmware.peer.messages import PAIRING, STRANGERS, VERSIONS, Hello, KitGet, Put, Request, read_request
 from firmware.peer.pairing import Invitations
 from firmware.peer.saying_no import refusal
 from firmware.peer.versions import Span
 
 _V: Final = Uint(0xFFFF, 1)
+_KITS: Final = frozenset({KitGet.OP})
 
 
 class Answering:
@@ -47,7 +49,7 @@ class Answering:
 
     def feed(self, data: bytes, now_ms: int) -> list[bytes]:
         """Take bytes as they came; return bytes to send."""
-        if self._caller.box is None and not self._invitations.waiting(now_ms):
+        if self._caller.box is None and not self._open(now_ms):
             self.silent = True
             self.close()
         if self.finished:
@@ -57,6 +59,12 @@ class Answering:
             for each in self._reading.feed(data):
                 self._take(each, now_ms, answer)
         return answer
+
+    def _open(self, now_ms: int) -> frozenset[str]:
+        """What a stranger may ask now."""
+        kits = _KITS if self._host.keeps_kits(now_ms) else frozenset()
+        kits |= STRANGERS if isinstance(self._host, PartHost) and self._host.keeps_parts() else frozenset()
+        return (PAIRING | kits) if self._invitations.waiting(now_ms) else kits
 
     @property
     def coming(self) -> int:
@@ -96,7 +104,7 @@ class Answering:
 
     def _begin(self, head: FrameHead, now_ms: int) -> None:
         op = head.fields.get("op")
-        if self._caller.box is None and not (isinstance(op, str) and op in PAIRING):
+        if self._caller.box is None and op not in self._open(now_ms):
             raise PeerUnpaired
         version = _V.read(head.fields.get("v"), "v")
         if not self._versions[0] <= version <= self._versions[1] and op != Hello.OP:

@@ -66,10 +66,20 @@ class KitCard:
         assert isinstance(found, KitCard)
         return found
 
+    def custody(self) -> bytes:
+        """Return the custody key the card names; who has no words must check it elsewhere. Empty: it is no card."""
+        try:
+            return self._root().custody
+        except PeerGarbled:
+            return b""
+
     def root(self, words: str) -> RootCard:
         """Return what the words vouch for; raises BadSeal for other words, PeerGarbled."""
         if not same_bytes(self.mac, _mac(words, self.card)):
             raise BadSeal(what=_WHAT)
+        return self._root()
+
+    def _root(self) -> RootCard:
         found = loads(self.card)
         if not isinstance(found, list) or found[:2] != ["root card", 1]:
             raise PeerGarbled(why="this is not a root card")

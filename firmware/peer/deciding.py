@@ -7,28 +7,33 @@ open to a delegate with a permit too. Nothing here keeps anything between reques
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from firmware.errors import (
     BadSeal,
     CustodyMissing,
     CustodyMoved,
+    KitUnknown,
+    PartRefused,
     PeerGarbled,
     PeerOlder,
     PeerUnpaired,
     PermitWrong,
+    ReportedStolen,
     ShardWrong,
 )
 from firmware.peer import messages as m
 from firmware.peer.frames import FrameHead
-from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox
+from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox, PartHost
 from firmware.peer.listing import check_listed
 from firmware.peer.pairing import Invitations
 from firmware.peer.signed import (
     MAY_PLACE,
     MAY_READ,
+    Card,
     HeldCustody,
+    HeldHandover,
     Permit,
     Receipt,
     check_permit,
@@ -36,6 +41,7 @@ from firmware.peer.signed import (
     read_custody,
     read_handover,
     read_head,
+    read_report,
 )
 from firmware.peer.versions import Span, agreed
 
@@ -58,6 +64,8 @@ class Deciding:
             raise PeerOlder(what=request.OP)
         if self._caller.guest and type(request) not in _GUESTS:
             raise PeerUnpaired
+        if self._caller.restoring and type(request) not in _RESTORERS:
+            raise PeerUnpaired
         return decide(self, request, body, now_ms)
 
     # Who asks
@@ -65,6 +73,8 @@ class Deciding:
     def _box(self) -> bytes:
         if self._caller.box is None:
             raise PeerUnpaired
+        if isinstance(self._host, PartHost) and self._host.is_stolen(self._caller.box):
+            raise ReportedStolen
         return self._caller.box
 
     def authority(self, locker: bytes, permit: bytes | None = None, right: int = 0, now_ms: int = 0) -> Authority:
@@ -96,11 +106,19 @@ class Deciding:
             raise PeerGarbled(why="something in the greeting is not signed properly") from None
         if (card.box, card.endpoint) != (self._box(), self._caller.endpoint):
             raise PeerUnpaired
-        self._host.greeted(self._caller, card, request.card, now_ms)
+        if self._caller.restoring:
+            self._only_proved(shown, handed)
+        else:
+            self._host.greeted(self._caller, card, request.card, now_ms)
         for each in handed:
             self._host.show_handover(each, now_ms)
         states = tuple(self._shown(each, now_ms) for each in shown)
         return m.Greeted(self._own.card, self._versions, speak, now_ms, states), b""
+
+    def _only_proved(self, shown: Sequence[HeldCustody], handed: Sequence[HeldHandover]) -> None:
+        """Who came with a kit speaks for the locker of that kit alone."""
+        if handed or any((each.record.locker, each.public) not in self._caller.restoring for each in shown):
+            raise PeerUnpaired
 
     def _shown(self, each: HeldCustody, now_ms: int) -> m.CustodyState:
         """A record may be shown by the box it names alone: nobody moves a locker on behalf of others."""
@@ -257,6 +275,16 @@ class Deciding:
         """The capsule."""
         return self._host.capsule_get(self.authority(request.locker), request.number)
 
+    def kit_get(self, request: m.KitGet, _body: bytes, now_ms: int) -> Reply:
+        """The capsule, to whoever has the words; whatever does not fit sounds the same."""
+        try:
+            card = read_card(request.card)
+        except BadSeal:
+            raise KitUnknown from None
+        if card.endpoint != self._caller.endpoint:
+            raise KitUnknown
+        return self._host.kit_get(self._caller, card, request, self._own.endpoint, now_ms)
+
     def manifest_put(self, request: m.ManifestPut, body: bytes, now_ms: int) -> Reply:
         """Kept; its permit must be for this box."""
         by = self.authority(request.locker)
@@ -303,6 +331,52 @@ class Deciding:
         """What was made again here for the locker of the caller."""
         return m.Repairs(tuple(self._host.repaired(self.authority(request.locker), request.after_ms))), b""
 
+    # Parts of keys
+
+    def _parts(self, request: m.Request[Any]) -> PartHost:
+        if not isinstance(self._host, PartHost):
+            raise PeerOlder(what=request.OP)
+        return self._host
+
+    def part_key(self, request: m.PartKey, _body: bytes, _now_ms: int) -> Reply:
+        """What to seal to."""
+        self._box()
+        return self._parts(request).part_key(), b""
+
+    def part_put(self, request: m.PartPut, _body: bytes, _now_ms: int) -> Reply:
+        """Kept."""
+        self._parts(request).part_put(self.authority(request.locker), request)
+        return m.Done(), b""
+
+    def part_ask(self, request: m.PartAsk, _body: bytes, now_ms: int) -> Reply:
+        """How far it is. The card must be of the key that the transport proved: nobody asks for another box."""
+        card = _card_of(request.card)
+        if card.endpoint != self._caller.endpoint:
+            raise PartRefused
+        return self._parts(request).part_ask(self._caller, request, card, now_ms), b""
+
+    def part_say(self, request: m.PartSay, _body: bytes, now_ms: int) -> Reply:
+        """Heard."""
+        self._box()
+        self._parts(request).part_say(self._caller, request, now_ms)
+        return m.Done(), b""
+
+    def stolen(self, request: m.Stolen, _body: bytes, now_ms: int) -> Reply:
+        """Whoever brings it, the signature counts."""
+        try:
+            report = read_report(request.report)
+        except BadSeal:
+            raise PeerGarbled(why="the report is not signed properly") from None
+        self._parts(request).stolen(report, now_ms)
+        return m.Done(), b""
+
+
+def _card_of(data: bytes) -> Card:
+    try:
+        return read_card(data)
+    except BadSeal:
+        raise PeerGarbled(why="the card is not signed by its box") from None
+
 
 def _permitted(held: Any, permit: bytes, box: bytes, right: int, now_ms: int) -> tuple[HeldCustody, Permit]:
     """The custody record whose box signed the permit, and what it says."""
@@ -346,8 +420,16 @@ _HOW: Final[Mapping[type[m.Request[Any]], _Decide]] = {
     m.Introduce: Deciding.introduce,
     m.Whereabouts: Deciding.whereabouts,
     m.Repaired: Deciding.repaired,
+    m.KitGet: Deciding.kit_get,
+    m.PartKey: Deciding.part_key,
+    m.PartPut: Deciding.part_put,
+    m.PartAsk: Deciding.part_ask,
+    m.PartSay: Deciding.part_say,
+    m.Stolen: Deciding.stolen,
 }
 _GUESTS: Final = frozenset(
-    {m.Ping, m.Reserve, m.Status, m.Put, m.Get, m.Audit, m.AuditWhole, m.Prove, m.Whereabouts},
+    {m.Ping, m.Reserve, m.Status, m.Put, m.Get, m.Audit, m.AuditWhole, m.Prove, m.Whereabouts, m.PartAsk, m.Stolen},
 )
 """What a box may ask that only somebody else knows; all but ping and whereabouts with a permit."""
+_RESTORERS: Final = frozenset({m.Hello, m.Ping, m.KitGet, m.PartAsk, m.Stolen})
+"""What a box may ask that came with a kit, until custody is its own."""

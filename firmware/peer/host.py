@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from firmware.errors import PeerBusy
 from firmware.limits import PEER_PUTS, PEER_REQUESTS
@@ -16,6 +16,8 @@ from firmware.peer.messages import (
     Capsule,
     Head,
     Keeping,
+    KitGet,
+    KitGiven,
     Lease,
     ManifestPart,
     Notice,
@@ -26,7 +28,8 @@ from firmware.peer.messages import (
     Role,
     Seen,
 )
-from firmware.peer.signed import Card, Custody, HeldCustody, HeldHandover, Permit, Verdict
+from firmware.peer.parts import PartAsk, PartAsked, PartKeyed, PartPut, PartSay
+from firmware.peer.signed import Card, Custody, HeldCustody, HeldHandover, HeldReport, Permit, Verdict
 from firmware.seal import SigningKey
 
 
@@ -43,12 +46,16 @@ class OwnBox:
 class Caller:
     """One link to another box: the box key pinned for the key it proved (None: a stranger), and what is under way.
 
-    A ``guest`` is in no circle with this box; somebody who is introduced it. It may use a permit and nothing else.
+    A ``guest`` is in no circle with this box; a friend introduced it. It may use a permit and nothing else.
     """
 
     endpoint: bytes
     box: bytes | None
     guest: bool = False
+    restoring: frozenset[tuple[bytes, bytes]] = frozenset()
+    """Locker and custody key of kits this box proved to have, while it is in no circle: it may greet for them."""
+    address: str = ""
+    """Where it called from, as far as that is known."""
     requests: int = 0
     puts: int = 0
 
@@ -140,6 +147,22 @@ class Host(Protocol):
 
     def vouch(self, caller: Caller, seen: Sequence[Seen], now_ms: int) -> None:
         """A peer heard the boxes of these lockers; times from the future count as now."""
+        ...
+
+    # Kits
+
+    def keeps_kits(self, now_ms: int) -> bool:
+        """Whether strangers may ask with a kit just now."""
+        ...
+
+    def kit_get(
+        self, caller: Caller, card: Card, request: KitGet, endpoint: bytes, now_ms: int
+    ) -> tuple[KitGiven, bytes]:
+        """Return the capsule a kit asks for; ``card`` is verified and of the endpoint that was proved.
+
+        ``endpoint`` is our own, which the question names. From then on the box of ``card`` may greet for that locker.
+        Raises KitUnknown, TooManyTries.
+        """
         ...
 
     # Helping
@@ -234,4 +257,37 @@ class Host(Protocol):
 
     def rebuild(self, caller: Caller, order: Rebuild, now_ms: int) -> int:
         """Take an order to repair (its permit is checked by the boxes it is shown to); return its number."""
+        ...
+
+
+@runtime_checkable
+class PartHost(Protocol):
+    """A host that keeps parts of friends' keys (docs/formats/friends-key.md), and lets strangers ask for them."""
+
+    def keeps_parts(self) -> bool:
+        """Whether there is anything here that a stranger may ask about."""
+        ...
+
+    def part_key(self) -> PartKeyed:
+        """What a part for this box is sealed to."""
+        ...
+
+    def part_put(self, authority: Authority, put: PartPut) -> None:
+        """Keep a part, durably, or forget the one that is kept; an older number changes nothing."""
+        ...
+
+    def part_ask(self, caller: Caller, ask: PartAsk, card: Card, now_ms: int) -> PartAsked:
+        """Say how far an ask by the box of ``card`` (verified, at its endpoint) is; raises what a no is."""
+        ...
+
+    def part_say(self, caller: Caller, said: PartSay, now_ms: int) -> None:
+        """Hear of an ask, or that the box it is about says no."""
+        ...
+
+    def stolen(self, report: HeldReport, now_ms: int) -> None:
+        """Refuse the box of a report (verified) from now on; raises CustodyMissing when its signer has no say here."""
+        ...
+
+    def is_stolen(self, box: bytes) -> bool:
+        """Whether this box key is refused."""
         ...

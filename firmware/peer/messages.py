@@ -64,6 +64,7 @@ from firmware.peer.meeting import (
     Seen,
     Vouch,
 )
+from firmware.peer.parts import PartAsk, PartAsked, PartKey, PartKeyed, PartPut, PartSay, Stolen
 from firmware.peer.remembering import (
     Capsule,
     CapsuleGet,
@@ -71,6 +72,8 @@ from firmware.peer.remembering import (
     Head,
     HeadKnown,
     HeadSet,
+    KitGet,
+    KitGiven,
     ManifestGet,
     ManifestPart,
     ManifestPut,
@@ -88,6 +91,7 @@ __all__ = [
     "REQUESTS",
     "SHARD_BYTES",
     "SIGNED",
+    "STRANGERS",
     "VERSION",
     "VERSIONS",
     "Audit",
@@ -111,6 +115,8 @@ __all__ = [
     "Hello",
     "Introduce",
     "Keeping",
+    "KitGet",
+    "KitGiven",
     "Lease",
     "ManifestGet",
     "ManifestPart",
@@ -124,6 +130,12 @@ __all__ = [
     "PairOpened",
     "PairProve",
     "PairProved",
+    "PartAsk",
+    "PartAsked",
+    "PartKey",
+    "PartKeyed",
+    "PartPut",
+    "PartSay",
     "Pick",
     "Ping",
     "Placed",
@@ -146,6 +158,7 @@ __all__ = [
     "Seen",
     "Status",
     "Statuses",
+    "Stolen",
     "Vouch",
     "Wanted",
     "Whereabouts",
@@ -180,11 +193,19 @@ ALL: Final[tuple[type[Request[Any]], ...]] = (
     Introduce,
     Whereabouts,
     Repaired,
+    KitGet,
+    PartKey,
+    PartPut,
+    PartAsk,
+    PartSay,
+    Stolen,
 )
 
 REQUESTS: Final[Mapping[str, type[Request[Any]]]] = {each.OP: each for each in ALL}
 PAIRING: Final = frozenset({PairOpen.OP, PairProve.OP, PairConfirm.OP})
 """What a stranger may ask while an invitation is open."""
+STRANGERS: Final = frozenset({PartAsk.OP, Stolen.OP})
+"""What a stranger may ask at any time of a box that keeps something for others; each brings its own proof."""
 
 
 def read_request(head: Mapping[str, Value]) -> Request[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.limits import (
+    KIT_LOCKERS,
     PEER_BODY_BYTES,
     PEER_CAPSULE_BYTES,
     PEER_HOSTS,
@@ -12,7 +13,7 @@ from firmware.limits import (
     PEER_PIECE_BYTES,
     PEER_SHARD_COUNT,
 )
-from firmware.peer.asked import HASH, ID, PERMIT, Done, Request
+from firmware.peer.asked import HASH, ID, PERMIT, SIGNED, Done, Request
 from firmware.peer.fields import Many, Part, Raw, Row, Uint, key
 
 
@@ -64,6 +65,37 @@ class CapsuleGet(Request[Capsule]):
 
     OP, ANSWER, ANSWER_BODY = "capsule_get", Capsule, PEER_CAPSULE_BYTES
     locker: bytes = key(ID)
+    number: int | None = key(Uint(), optional=True)
+
+
+@dataclass(frozen=True)
+class KitGiven:
+    """The capsule is the body; ``numbers`` are all the host keeps for this locker, ``count`` the lockers it found.
+
+    ``custody`` is the record in force there, ``heard_ms`` when its box was last heard (host's clock, 0 never).
+    """
+
+    count: int = key(Uint(KIT_LOCKERS, 1))
+    number: int = key(Uint())
+    numbers: tuple[int, ...] = key(Many(Uint(), 64))
+    custody: bytes = key(Raw(1, 256))
+    heard_ms: int = key(Uint())
+    now_ms: int = key(Uint())
+
+
+@dataclass(frozen=True)
+class KitGet(Request[KitGiven]):
+    """Give the capsule of the kit with this lookup id to the box of ``card``; the kit's request key signed.
+
+    The newest one of the first locker found; ``at`` and ``number`` ask for another one.
+    """
+
+    OP, ANSWER, ANSWER_BODY = "kit_get", KitGiven, PEER_CAPSULE_BYTES
+    lookup: bytes = key(HASH)
+    card: bytes = key(SIGNED)
+    time_ms: int = key(Uint())
+    signature: bytes = key(Raw(64))
+    at: int | None = key(Uint(KIT_LOCKERS - 1), optional=True)
     number: int | None = key(Uint(), optional=True)
 
 

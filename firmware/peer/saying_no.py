@@ -39,6 +39,8 @@ KNOWN: Final[Mapping[str, type[BoxError]]] = {
         errors.InvitationEnded,
         errors.PairingRefused,
         errors.WrongOffset,
+        errors.KitUnknown,
+        errors.TooManyTries,
     )
 }
 """Codes with a meaning of their own on the wire."""
@@ -58,7 +60,7 @@ FAMILIES: Final[Mapping[str, type[BoxError]]] = {
 }
 
 _CODE, _NUMBER, _WORDS = Text(48, 1), Uint(), Text(PEER_SAY_BYTES)
-_NUMBERS: Final = ("offset", "low", "high", "left", "need_mib", "free_mib", "offered_mib", "asked_mib")
+_NUMBERS: Final = ("offset", "low", "high", "left", "need_mib", "free_mib", "offered_mib", "asked_mib", "seconds")
 _TEXTS: Final = ("why", "what")
 
 

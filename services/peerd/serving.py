@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.backup import Way
 from firmware.errors import LinkLost
@@ -22,6 +22,14 @@ _GATHERED, _GATHER_SECONDS = 2 * PEER_READ_BYTES, 0.02
 """Of a shard that comes fast, so much goes to the disk's thread at a time; to wake one costs as much as to write it."""
 _UNKNOWN: Final = 3
 """The code a stranger's link is closed with, as the transport does it."""
+
+
+class Known(NamedTuple):
+    """What is known of an endpoint, as ``Caller`` has it."""
+
+    box: bytes | None = None
+    guest: bool = False
+    restoring: frozenset[tuple[bytes, bytes]] = frozenset()
 
 
 @dataclass
@@ -48,14 +56,13 @@ class Serving:
         own: Callable[[], OwnBox],
         invitations: Invitations,
         *,
-        who: Callable[[bytes], tuple[bytes | None, bool]],
+        who: Callable[[bytes], Known],
         met: Callable[[], None],
         clock: Clock,
         flow: Flow,
         workers: Executor,
     ) -> None:
-        """``who`` gives the box key known for an endpoint, and whether it is a guest; ``met`` is called after every
-        step of a pairing."""
+        """``who`` tells what is known of an endpoint; ``met`` is called after every step of a pairing."""
         self._host, self._own, self._invitations = host, own, invitations
         self._who, self._met = who, met
         self._clock, self._flow, self._workers = clock, flow, workers
@@ -90,9 +97,10 @@ class Serving:
 
     def _caller(self, link: PeerLink) -> _SharedCaller:
         found = self._callers.get(link)
-        box, guest = self._who(link.peer)
-        if found is None or (found.box, found.guest) != (box, guest):
-            found = self._callers[link] = _SharedCaller(link.peer, box, guest)
+        known, path = self._who(link.peer), link.path()
+        if found is None or Known(found.box, found.guest, found.restoring) != known:
+            found = self._callers[link] = _SharedCaller(link.peer, *known)
+        found.address = path.address.rpartition(":")[0] if path is not None else ""
         return found
 
 

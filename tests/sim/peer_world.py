@@ -13,7 +13,18 @@ from typing import Any
 
 from blake3 import blake3
 
-from firmware.errors import HeadForked, LinkLost, Missing, PeerQuota, ShardMissing, ShardWrong, WrongOffset
+from firmware.errors import (
+    BadSeal,
+    Damaged,
+    HeadForked,
+    KitUnknown,
+    LinkLost,
+    Missing,
+    PeerQuota,
+    ShardMissing,
+    ShardWrong,
+    WrongOffset,
+)
 from firmware.limits import SHARD_LEAF_BYTES
 from firmware.peer import (
     Answering,
@@ -33,10 +44,14 @@ from firmware.peer import (
     custody_verdict,
     head_order,
 )
+from firmware.peer.capsules import read_capsule
+from firmware.peer.kit_asking import check_question
 from firmware.peer.messages import (
     Capsule,
     Head,
     Keeping,
+    KitGet,
+    KitGiven,
     Lease,
     ManifestPart,
     Notice,
@@ -199,6 +214,19 @@ class MemoryHost:
             raise Missing(what="capsule")
         return Capsule(wanted, tuple(numbers)), self.capsules[authority.locker, wanted]
 
+    def keeps_kits(self, now_ms: int) -> bool:
+        return bool(self.capsules)
+
+    def kit_get(
+        self, caller: Caller, card: Card, request: KitGet, endpoint: bytes, now_ms: int
+    ) -> tuple[KitGiven, bytes]:
+        found = [(at, data) for at, data in sorted(self.capsules.items()) if asks_for(data, request, endpoint)]
+        if not found:
+            raise KitUnknown
+        (locker, number), data = found[-1]
+        record = next(each for (about, _), each in self.records.items() if about == locker)
+        return KitGiven(1, number, (number,), record.data, 0, now_ms), data
+
     def manifest_put(self, authority: Authority, at: ManifestPart, data: bytes, permit: bytes, now_ms: int) -> None:
         self.manifests[authority.locker, at.part] = (at, data)
 
@@ -217,6 +245,16 @@ class MemoryHost:
         if found is None:
             raise ShardMissing
         return found
+
+
+def asks_for(capsule: bytes, request: KitGet, endpoint: bytes) -> bool:
+    """Whether the question is right for the kit of this capsule."""
+    try:
+        kit = read_capsule(capsule).kit
+        check_question(request, endpoint, kit.request)
+    except (BadSeal, Damaged):
+        return False
+    return kit.lookup == request.lookup
 
 
 @dataclass

@@ -7,11 +7,12 @@ from typing import Any
 import cbor2
 from blake3 import blake3
 
-from firmware.errors import BoxError, PeerOffersLess, PeerVersion, WrongOffset
+from firmware.errors import BoxError, KitUnknown, PeerOffersLess, PeerVersion, TooManyTries, WrongOffset
 from firmware.peer import Card, Custody, Handover, ManifestPack, Permit, Receipt, ShardList, manifest_parts
 from firmware.peer import messages as m
 from firmware.peer.fields import write_part
 from firmware.peer.frames import frame
+from firmware.peer.kit_asking import kit_question
 from firmware.peer.saying_no import refusal
 from firmware.seal import Secret, SigningKey
 
@@ -45,6 +46,7 @@ PLACED = (m.Placed(SHARD, (HOST.public,)), m.Placed(OTHER, ()))
 MANIFEST = manifest_parts([ManifestPack(NONCE, 200_000, True, 1, PLACED)])[0]
 BODY = bytes(range(256)) * 4
 CAPSULE = bytes(65_536)
+KIT_GET = kit_question(NONCE, key("request"), OWNER_CARD, card("host").endpoint, NOW, number=3)
 
 EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
     (
@@ -92,12 +94,15 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
         m.Greeted(HOST_CARD, (1, 1), 1, NOW, (m.CustodyState(LOCKER, 2, "same", 0),)),
         b"",
     ),
+    (KIT_GET, b"", m.KitGiven(1, 3, (2, 3), CUSTODY, NOW - 1, NOW), CAPSULE),
 ]
 
 REFUSALS: list[BoxError] = [
     PeerVersion(low=1, high=1),
     WrongOffset(offset=64),
     PeerOffersLess(offered_mib=1, asked_mib=2),
+    KitUnknown(),
+    TooManyTries(seconds=3000),
 ]
 
 
