@@ -6,41 +6,33 @@ field is a count, a time, an id or a process name; it is never a record's name, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
+from firmware.event import Event, Severity
+from firmware.key_events import (
+    BOX_REPORTED,
+    FRIENDS_KEY_DROPPED,
+    FRIENDS_KEY_MADE,
+    KEY_ASK_OVER,
+    KEY_ASKED,
+    PART_ASKED,
+    PART_GIVEN,
+    PART_REFUSED,
+    PART_SAID_NO,
+)
 
-
-class Severity(IntEnum):
-    """The journal's PRIORITY numbers (RFC 5424 section 6.2.1), as far as the box uses them."""
-
-    ERROR = 3
-    WARNING = 4
-    NOTICE = 5
-    INFO = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that can happen. ``sentence`` names every one of ``fields`` as a ``{placeholder}`` or not at all."""
-
-    name: str
-    message_id: str
-    severity: Severity
-    sentence: str
-    fields: tuple[str, ...] = ()
-
-    def entry(self, **values: str | int) -> dict[str, str]:
-        """Return the journal fields of one occurrence; ``values`` must be exactly ``fields`` (else TypeError)."""
-        if set(values) != set(self.fields):
-            raise TypeError(f"{self.name} has the fields {self.fields}, not {tuple(values)}")
-        entry = {
-            "MESSAGE": self.sentence.format_map(values),
-            "MESSAGE_ID": self.message_id,
-            "PRIORITY": str(int(self.severity)),
-            "LOCKER_BOX_EVENT": self.name,
-        }
-        return entry | {f"LOCKER_BOX_{field.upper()}": str(value) for field, value in values.items()}
-
+__all__ = [
+    "ALL",
+    "BOX_REPORTED",
+    "FRIENDS_KEY_DROPPED",
+    "FRIENDS_KEY_MADE",
+    "KEY_ASKED",
+    "KEY_ASK_OVER",
+    "PART_ASKED",
+    "PART_GIVEN",
+    "PART_REFUSED",
+    "PART_SAID_NO",
+    "Event",
+    "Severity",
+]
 
 BOX_STARTED = Event(
     "box_started",
@@ -424,6 +416,19 @@ CUSTODY_TAKEN = Event(
     Severity.NOTICE,
     "Another box acts for a locker of the household {peer} from now on.",
     ("peer",),
+)
+KIT_SHOWN = Event(
+    "kit_shown",
+    "5b1f0c7d94e84a0f8a3d6c2be1f7902c",
+    Severity.NOTICE,
+    "Somebody with the recovery kit of the household {peer} asked for what is kept for it.",
+    ("peer",),
+)
+KIT_WRONG = Event(
+    "kit_wrong",
+    "c7a9e2d05f3148b6b2e04d8f6a1c3b57",
+    Severity.WARNING,
+    "Somebody asked with a recovery kit that nothing is kept for.",
 )
 CUSTODY_FORKED = Event(
     "custody_forked",

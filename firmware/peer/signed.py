@@ -24,6 +24,7 @@ CUSTODY: Final = b"lockerbox custody v1\n"
 HANDOVER: Final = b"lockerbox handover v1\n"
 PERMIT: Final = b"lockerbox permit v1\n"
 RECEIPT: Final = b"lockerbox receipt v1\n"
+REPORT: Final = b"lockerbox stolen v1\n"
 LINK: Final = b"lockerbox link v1\n"
 """Contexts; the last one is the chain's own (docs/formats/chain.md)."""
 
@@ -132,6 +133,39 @@ def read_handover(data: bytes) -> HeldHandover:
     payload, before, signature = _opened(data, 3)
     verify_signature(before, signature, HANDOVER + payload)
     return HeldHandover(before, read_custody(_row("handover", Handover, payload).record), data)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The box was stolen: by whoever has the kit of a locker on it, which ``epoch`` of custody was in force there."""
+
+    locker: bytes = key(ID)
+    box: bytes = key(HASH)
+    epoch: int = key(Uint(0xFFFF_FFFF, 1))
+    time_ms: int = key(Uint())
+
+    def signed(self, custody_key: SigningKey) -> bytes:
+        """Return payload, custody key and signature as one piece."""
+        payload = _payload("stolen", self)
+        return dumps([payload, custody_key.public, custody_key.sign(REPORT + payload)])
+
+
+@dataclass(frozen=True)
+class HeldReport:
+    """A verified report, with the custody key that signed it."""
+
+    locker: bytes
+    box: bytes
+    public: bytes
+    data: bytes
+
+
+def read_report(data: bytes) -> HeldReport:
+    """Return the report, verified against the key that comes with it; raises PeerGarbled or BadSeal."""
+    payload, public, signature = _opened(data, 3)
+    verify_signature(public, signature, REPORT + payload)
+    report = _row("stolen", Report, payload)
+    return HeldReport(report.locker, report.box, public, data)
 
 
 class Verdict(StrEnum):

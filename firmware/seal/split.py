@@ -6,7 +6,6 @@ bytes, with a checksum of its own, so that a misread word is noticed before anyb
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,7 +22,6 @@ from firmware.seal.words import AROUND_A_WORD
 
 PART_WORDS: Final = 33
 _SECRET_BYTES: Final = 32
-_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 def split_key(secret: Secret, k: int, n: int, entropy: Entropy) -> tuple[str, ...]:
@@ -31,12 +29,11 @@ def split_key(secret: Secret, k: int, n: int, entropy: Entropy) -> tuple[str, ..
     if not FRIENDS_LEAST <= k <= n <= FRIENDS_MOST or len(secret) != _SECRET_BYTES:
         raise Misused(why=f"a key is split into {FRIENDS_LEAST} to {FRIENDS_MOST} parts, and two at least open it.")
     package: Any = shamir
-    with _ONE_AT_A_TIME:  # the package takes its random bytes from a name in its module
-        before, package.RANDOM_BYTES = package.RANDOM_BYTES, entropy.bytes
-        try:
-            (parts,) = shamir.generate_mnemonics(1, [(k, n)], secret.reveal(), iteration_exponent=0)
-        finally:
-            package.RANDOM_BYTES = before
+    before, package.RANDOM_BYTES = package.RANDOM_BYTES, entropy.bytes  # the package takes them from this name
+    try:
+        (parts,) = shamir.generate_mnemonics(1, [(k, n)], secret.reveal(), iteration_exponent=0)
+    finally:
+        package.RANDOM_BYTES = before
     return tuple(parts)
 
 
