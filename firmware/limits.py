@@ -399,6 +399,9 @@ DRILL_BYTES, DRILL_PACKS = 64 * MIB, 64
 DRILL_SAMPLE, DRILL_FILES = 1000, 200
 """Files drawn for a rehearsal, and compared in it; guards the machine against hours of reading."""
 
+KIT_CONTACT_CHARS = 1200
+"""What the square on a kit's page says of friends; guards a phone's camera against a square too fine to read."""
+
 HOST_BLOCK_BYTES = 4 * KIB
 """What a peer's shard costs is a multiple of this, as on the disk; guards the disk against a million tiny ones."""
 
