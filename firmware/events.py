@@ -470,6 +470,41 @@ DRILL_FAILED = Event(
     "A rehearsal of a restore failed: {count} packs or files did not come back as they were.",
     ("count",),
 )
+RESTORE_BEGUN = Event(
+    "restore_begun",
+    "4bb29ee901469fbd748cdb2310fbde8f",
+    Severity.NOTICE,
+    "The locker of member {member} comes back from friends.",
+    ("member",),
+)
+RESTORE_NAMES = Event(
+    "restore_names",
+    "3e798dd108ba6a95ffb43a031d9a406a",
+    Severity.NOTICE,
+    "The names of the locker of member {member} are here again: {records}.",
+    ("member", "records"),
+)
+RESTORE_DONE = Event(
+    "restore_done",
+    "d54a1ccc65ac424cf6bed106fac69ccb",
+    Severity.NOTICE,
+    "The locker of member {member} is back: {packs} packs, {bytes} bytes came from friends.",
+    ("member", "packs", "bytes"),
+)
+RESTORE_LET_IN = Event(
+    "restore_let_in",
+    "ab885f0381f96573d4d80737fcf7c176",
+    Severity.NOTICE,
+    "The friend's box {peer} takes this box as the one that acts for a locker that comes back.",
+    ("peer",),
+)
+RESTORE_SHARD_WRONG = Event(
+    "restore_shard_wrong",
+    "f1d09992ffd908c2893d00de4cbd606f",
+    Severity.WARNING,
+    "A piece of a locker that comes back is {how} at the friend's box {peer}; another one takes its place.",
+    ("peer", "how"),
+)
 HOSTED_REREAD = Event(
     "hosted_reread",
     "8f55dce4226745f1a76c3049d72d3af7",
