@@ -25,6 +25,41 @@ def tell_nobody(event: Event, **values: str | int) -> None:
     """Keep it to oneself."""
 
 
+class Away(Protocol):
+    """Which packs are still with friends while a restore is under way; may be asked from any thread."""
+
+    def has(self, pack: bytes) -> bool:
+        """Whether the pack of this id is not here yet, and is to come."""
+        ...
+
+    def want(self, pack: bytes) -> None:
+        """Somebody reads what is in it: it comes before the others."""
+        ...
+
+
+class NothingAway:
+    """The Away of a locker that has all its packs."""
+
+    def has(self, pack: bytes) -> bool:  # noqa: ARG002 the same for all packs
+        """No."""
+        return False
+
+    def want(self, pack: bytes) -> None:
+        """Nothing is missed."""
+
+
+NOTHING_AWAY = NothingAway()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """A signed head that friends know; after a restore the chain goes on behind it, even where links before it are
+    lost."""
+
+    seq: int
+    hash: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """The world of one locker. ``open_catalog(key, readonly)`` raises Damaged when a rebuild is needed.
@@ -45,3 +80,5 @@ class Home:
     zone: Zone = greenwich
     """Where the box stands: decides to which day a moment belongs."""
     lane: Lane = at_once
+    away: Away = NOTHING_AWAY
+    known_head: KnownHead | None = None

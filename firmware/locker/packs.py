@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from firmware import chain, events
-from firmware.errors import BoxError, Damaged
+from firmware.errors import BoxError, Damaged, Missing, StillAtFriends
 from firmware.limits import MIB, SEGMENT_BYTES
 from firmware.locker.home import Home
 from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
@@ -64,15 +64,25 @@ class PackShelf:
         return found
 
     def payload(self, place: Place | LinkRow) -> bytes:
-        """Return the opened payload a place points into; raises BadSeal, Damaged or Missing."""
+        """Return the opened payload a place points into; raises BadSeal, Damaged, Missing or StillAtFriends."""
         key = (place.pack, place.frame)
         found = self._payloads.get(key)
         if found is None:
-            found = self.reader(place.pack).payload(place.frame, place.at, place.sealed_len)
+            try:
+                found = self.reader(place.pack).payload(place.frame, place.at, place.sealed_len)
+            except Missing:
+                self._ask_for(self.row(place.pack).id)
+                raise
             self._payloads[key] = found
             if len(self._payloads) > _KEPT_PAYLOADS:
                 self._payloads.popitem(last=False)
         return found
+
+    def _ask_for(self, pack: bytes) -> None:
+        """A pack is not here: raises StillAtFriends when it is on its way, and then before others."""
+        if self.home.away.has(pack):
+            self.home.away.want(pack)
+            raise StillAtFriends
 
     def forget_payloads(self) -> None:
         """Drop cached readers and plaintext (after packs moved)."""

@@ -210,9 +210,25 @@ class LockerReader:
         return self._catalog.packs()
 
     def head_link(self) -> Link | None:
-        """Return the newest link of the chain; None before the first."""
+        """Return the newest link of the chain that lies in a closed pack; None before the first.
+
+        Only closed packs travel: whoever restores from what friends have finds this link, and can go on behind it.
+        """
         seq = int(self._catalog.meta("head_seq") or 0)
-        return self._shelf.link(seq) if seq else None
+        still_open = {row.no for row in self._catalog.packs(PackState.OPEN)}
+
+        def travels(at: int) -> bool:
+            row = self._catalog.link(at)
+            return row is not None and row.pack not in still_open
+
+        low, high, step = 0, seq + 1, 1  # links are written in order: those of the open pack are the last ones
+        while low < 1 < high:
+            at = max(1, high - step)
+            low, high, step = (at, high, step) if travels(at) else (0, at, 2 * step)
+        while high - low > 1:
+            at = (low + high) // 2
+            low, high = (at, high) if travels(at) else (low, at)
+        return self._shelf.link(low) if low else None
 
     def packs_of(self, id: str) -> set[bytes]:
         """Return the ids of the packs that the newest version of a record needs; raises NoSuchRecord, Damaged.

@@ -53,10 +53,18 @@ def catch_up(locker: Locker) -> None:
     dead, links = _survey(locker, fresh=fresh)
     if locker.home.catch_up:
         _apply(locker, links, dead)
+    _go_on_behind(locker)
     closed = _close(locker, dead, fresh=fresh)
     if closed:
         home, records = locker.home, locker.stats()["records"]
         home.tell(events.CRASH_RECOVERED, member=home.member, packs=closed, records=records)
+
+
+def _go_on_behind(locker: Locker) -> None:
+    """After a restore: friends know a head whose links never reached them. No number is given out twice."""
+    known = locker.home.known_head
+    if known is not None and locker.head_seq < known.seq:
+        locker.set_head(known.seq, known.hash)
 
 
 def _survey(locker: Locker, *, fresh: bool) -> tuple[dict[bytes, _Dead], list[_FoundLink]]:
@@ -217,7 +225,7 @@ def _close(locker: Locker, dead: dict[bytes, _Dead], *, fresh: bool) -> int:
             _finish(locker, known, found, garbage)
     _tidy_folder(locker, garbage, dead)
     for row in rows.values():
-        if row.state is PackState.OPEN and row.id not in dead:
+        if row.state is PackState.OPEN and row.id not in dead and not locker.home.away.has(row.id):
             row.state = PackState.RECOVERED if _referenced(locker, row.no) else PackState.DROPPED
             locker.packs.touched[row.no] = row
     for row in locker.packs.touched.values():

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from firmware import chain
+from firmware.errors import StillAtFriends
 from firmware.limits import GROUP_COMMIT_BYTES, MIB
 from firmware.locker.packs import file_name
 from firmware.locker.retention import expired
@@ -25,7 +26,11 @@ With 4 MiB a household's nightly preview packs were all written and shipped twic
 
 
 def repack(locker: Locker, *, whole_epoch: int | None = None) -> dict[str, int]:
-    """Repack once; with ``whole_epoch`` every pack of an older epoch. Returns counts. Durable step by step."""
+    """Repack once; with ``whole_epoch`` every pack of an older epoch. Returns counts. Durable step by step.
+
+    Raises StillAtFriends while a restore is under way.
+    """
+    require_whole(locker)
     _trim(locker)
     locker.cut()
     live = _live_chunks(locker)
@@ -49,6 +54,13 @@ def repack(locker: Locker, *, whole_epoch: int | None = None) -> dict[str, int]:
     locker.remove_pack_files(names)
     locker.cut()
     return {"packs_dropped": len(names), "chunks_moved": moved, "links_moved": links, "chunks_dead": len(dead)}
+
+
+def require_whole(locker: Locker) -> None:
+    """Raise StillAtFriends while packs of this locker are still to come: what moves chunks has to have them all."""
+    rows = [row for row in locker.shelf.rows.values() if row.state is not PackState.DROPPED]
+    if any(locker.home.away.has(row.id) for row in rows):
+        raise StillAtFriends
 
 
 def _trim(locker: Locker) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from firmware import events
 from firmware.locker import Locker
+from firmware.locker.repacking import require_whole
 from firmware.model import Page, Problem, Record, SafeName, VerifyReport
 from firmware.model.kinds import kind_of
 from services.api import types as t
@@ -144,6 +145,7 @@ class LockerCalls:
         ids = list(call.args.ids)
 
         def destroy(locker: Locker) -> None:
+            require_whole(locker)
             locker.delete([])
             for id in ids:
                 locker.get(id)

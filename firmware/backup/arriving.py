@@ -1,0 +1,65 @@
+"""Packs that come back from friends: checked, laid where the locker keeps them, and closed in its chain."""
+
+from __future__ import annotations
+
+from blake3 import blake3
+
+from firmware.backup.book import PackPlace
+from firmware.errors import BadSeal, Damaged, Full
+from firmware.limits import FREE_RESERVE_BYTES, MIB
+from firmware.locker.home import Home
+from firmware.locker.locker import Locker
+from firmware.locker.packs import file_name, reader_for
+from firmware.locker.rows import PackState
+from firmware.pack import CutPack, Kind, PackReader, Prelude
+from firmware.pack.format import FRAMES_AT, PRELUDE_BYTES, SALT_BYTES, pack_id, pack_name
+from firmware.seal import LockerSecrets
+
+
+def place_name(place: PackPlace) -> str:
+    """Return the name of a pack's file below the locker's folder; raises Damaged for a kind nobody knows."""
+    try:
+        return pack_name(Kind(place.kind), place.pack)
+    except ValueError:
+        raise Damaged(what="The book") from None
+
+
+def take_in(home: Home, secrets: LockerSecrets, place: PackPlace, payload: bytes) -> None:
+    """Check a pack that came back and write it down, durably.
+
+    Raises BadSeal for one that is not of this locker, Damaged for one that is not what the book says, Full before the
+    reserve of the disk is touched.
+    """
+    name = place_name(place)
+    if len(payload) != place.size or blake3(payload).digest() != place.digest or len(payload) < FRAMES_AT:
+        raise Damaged(what=name)
+    prelude = Prelude.parse(place.prelude, name)
+    salt = payload[:SALT_BYTES]
+    if prelude.kind != place.kind or pack_id(salt) != place.pack or not 1 <= prelude.epoch <= len(secrets.epochs):
+        raise BadSeal(what=name)
+    epoch = secrets.epochs[prelude.epoch - 1]
+    whole = place.prelude + payload
+    if not len(epoch) or not PackReader(home.disk, name, prelude, salt, epoch).header_matches(whole[:FRAMES_AT]):
+        raise BadSeal(what=name)
+    free = home.disk.free_bytes()
+    if len(whole) + FREE_RESERVE_BYTES > free:
+        raise Full(need_mib=(len(whole) + FREE_RESERVE_BYTES) // MIB, free_mib=free // MIB)
+    home.disk.replace(name, whole)
+
+
+def is_here(home: Home, place: PackPlace) -> bool:
+    """Whether a pack's file lies there with the length it should have; it was checked before it got its name."""
+    leaf = place_name(place).removeprefix("packs/")
+    return leaf in home.disk.names("packs") and home.disk.size(f"packs/{leaf}") == place.size + PRELUDE_BYTES
+
+
+def close_in_chain(locker: Locker, place: PackPlace) -> None:
+    """A pack is here of which the chain that friends had does not say yet that it is closed. Commit afterwards."""
+    row = next((row for row in locker.shelf.rows.values() if row.id == place.pack), None)
+    if row is None or row.state is not PackState.OPEN:
+        return
+    index = reader_for(locker.home, locker.secrets, row).index()
+    frames = len(index) if index is not None else locker.catalog.extent(row.no)[0]
+    done = CutPack(row.id, Kind(row.kind), frames, place.size + PRELUDE_BYTES, place.digest, recovered=index is None)
+    assert file_name(row) == place_name(place)
+    locker.packs.record_cut(row, done)
