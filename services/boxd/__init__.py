@@ -1,0 +1,1 @@
+"""boxd: root's hands."""
