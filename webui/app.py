@@ -82,6 +82,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/kit", kit.KitPage, _TLS, _MEMBER, _FORM),
     Route("/kit/paper", kit.KitPaper, _TLS, _MEMBER, _READ),
     Route("/kit/check", kit.KitCheck, _TLS, _MEMBER, _FORM),
+    Route("/kit/friends", kit.KitFriends, _TLS, _MEMBER, _READ),
+    Route("/kit/prove", kit.KitProve, _TLS, _MEMBER, _FORM),
     Route("/guide", guide.GuidePage, _TLS, _NOTHING, _READ),
     Route("/open", door.Open, _TLS, _NOTHING, _FORM),
     Route("/open/passkey", doors.PasskeyOpen, _TLS, _NOTHING, _ACT, json=True),

@@ -10,6 +10,9 @@ from typing import Final
 from mnemonic import Mnemonic
 
 SIX_WORDS: Final = 6
+_SHEET_WORDS: Final = 24
+_CONTACT: Final = "lbh1"
+"""What begins a text that says where friends' boxes are; no word of the list begins like it."""
 _BITS: Final = 11
 """One word of 2048 says 11 bits."""
 
@@ -23,6 +26,17 @@ def listed() -> tuple[str, ...]:
 def nearest(word: str) -> str:
     """Return the listed word that looks most like ``word`` (its first 24 characters count)."""
     return difflib.get_close_matches(word[:24].lower(), listed(), n=1, cutoff=0.0)[0]
+
+
+def words_on_sheet(text: str) -> str:
+    """Return the words in what the square on a kit's page says; what stands behind them tells where friends are."""
+    return " ".join(text.split()[:_SHEET_WORDS]) if contact_on_sheet(text) else text
+
+
+def contact_on_sheet(text: str) -> str:
+    """Return the part that tells where friends' boxes are (``lbh1...``); empty for words alone."""
+    *_, last = text.split() or [""]
+    return last.lower() if last.lower().startswith(_CONTACT) else ""
 
 
 def six_words(certificate: bytes) -> str:

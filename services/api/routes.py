@@ -23,6 +23,7 @@ from services.api import drill_types as d
 from services.api import find_types as s
 from services.api import folder_types as f
 from services.api import household_types as h
+from services.api import kit_types as p
 from services.api import records_types as r
 from services.api import shelf_types as w
 from services.api import types as t
@@ -99,7 +100,7 @@ _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Nee
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
 _INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
-_DRILL = "/v1/drill"
+_DRILL, _KIT = "/v1/drill", "/v1/kit"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -199,6 +200,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("set_analysis", _L, "POST", "/v1/analysis", _T, t.AnalysisArgs, t.AnalysisState, "Previews on or off."),
     Operation("copies", _L, "POST", _RECS + "/copies", _T, t.Ids, c.PackStates, "How safe are these with friends?"),
     Operation("safety", _L, "GET", "/v1/safety", _T, t.Nothing, c.LockerSafety, "How safe is all of it with friends?"),
+    Operation("kit_state", _L, "GET", _KIT, _T, t.Nothing, p.KitState, "Does the kit on paper still do?"),
+    Operation("kit_sheet", _L, "POST", _KIT + "/sheet", _T, t.Nothing, p.KitSheet, "What its page says of friends."),
+    Operation("kit_prove", _L, "POST", _KIT + "/prove", _T, p.KitWords, p.KitState, "Are these the kit's words?"),
     Operation("drill", _L, "GET", _DRILL, _T, t.Nothing, d.Drill, "When was a restore rehearsed, and how did it end?"),
     Operation("drill_now", _L, "POST", _DRILL, _T, t.Nothing, d.Drill, "Rehearse a restore from friends alone now."),
     Operation("circle", _M, "GET", "/v1/circle", _T, t.Nothing, c.Circle, "Friends, and what is safe with them."),
@@ -236,6 +240,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("at_peerd_set_circle_caps", _P, "PUT", _CAPS, _US, c.CircleCaps, c.CircleCaps, "Set the caps."),
     Operation("at_peerd_circle_now", _P, "POST", "/v1/circle/now", _US, t.Nothing, c.Circle, "Ship now."),
     Operation("feed", _P, "POST", "/v1/feed", _US, c.Feed, c.FeedKnown, "What a locker has and does without."),
+    Operation("kit_contacts", _P, "GET", _KIT, _US, t.Nothing, p.KitContacts, "Who could begin a restore?"),
     Operation("drill_state", _P, "GET", _DRILL, _US, d.DrillOf, d.Drill, "How did rehearsals of a locker end?"),
     Operation("drill_begin", _P, "POST", _DRILL, _US, d.DrillBegin, d.Drill, "Take packs back from friends."),
     Operation("drill_packs", _P, "GET", _DRILL + "/packs", _US, d.DrillOf, d.DrillPacks, "What waits to be opened?"),

@@ -104,7 +104,16 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         keys.recover,
         (_word("--words-file", type=Path, metavar="FILE", help="a file with the 24 words"), _PASSPHRASE),
     ),
-    "kit": (keys.kit, (_PASSPHRASE, _WORDS_OUT)),
+    "kit": (
+        keys.kit,
+        (
+            _word("--state", action="store_true", help="does the page on paper still do?"),
+            _word("--prove", type=Path, metavar="FILE", help="are the words in this file those of the newest kit?"),
+            _PASSPHRASE,
+            _WORDS_OUT,
+            _JSON,
+        ),
+    ),
     "slots": (
         keys.slots,
         (

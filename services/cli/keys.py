@@ -5,10 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Final
 
 from firmware.errors import AlreadyClaimed, BoxError, WrongClaimCode
+from services.api.decode import encode
+from services.api.kit_types import KitNeeds, KitState
 from services.cli.secrets_io import WordsOut, read_new_passphrase, read_passphrase, read_words
+from services.cli.shelf import day
 from services.cli.shell import Shell
+
+_KIT_NEEDS: Final = {
+    KitNeeds.NO_KIT: "There is no kit: `./box locker kit` makes one.",
+    KitNeeds.UNPROVEN: "Nobody typed its words back yet: `./box locker kit --prove FILE` compares them.",
+    KitNeeds.FRIENDS: "Print the friends' page (page “Your spare key”) and put it with the kit; the words stay good.",
+}
 
 
 def init(shell: Shell, args: argparse.Namespace) -> int:
@@ -98,8 +108,12 @@ def recover(shell: Shell, args: argparse.Namespace) -> int:
 
 
 def kit(shell: Shell, args: argparse.Namespace) -> int:
-    """Make a new recovery kit; the old one opens nothing any more."""
+    """Make a new recovery kit, and the old one opens nothing any more; --state and --prove look at the one there is."""
     client = shell.mine
+    if args.state or args.prove is not None:
+        known = args.prove is not None
+        found = client.call("kit_prove", words=args.prove.read_text()) if known else client.call("kit_state")
+        return _show_kit(found, as_json=args.json)
     out = WordsOut(args.words_out)
     try:
         shell.step_up(args.passphrase_file)
@@ -108,6 +122,21 @@ def kit(shell: Shell, args: argparse.Namespace) -> int:
         out.discard()
         raise
     out.write(made.words)
+    return 0
+
+
+def _show_kit(found: KitState, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(encode(found)))
+        return 0
+    print(f"Kit {found.number}: words typed back {day(found.proven_ms)}, printed {day(found.printed_ms)}.")
+    for each in found.friends:
+        there = "can begin a restore" if each.reachable else "cannot be reached"
+        print(f"  {each.label or each.peer[:16]}: {there}{', stands on the page' if each.printed else ''}")
+    for need in found.needs:
+        print(_KIT_NEEDS[need])
+    if not found.needs:
+        print("The page on paper does; nothing has to be printed.")
     return 0
 
 

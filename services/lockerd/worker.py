@@ -33,6 +33,7 @@ from services.lockerd.copies import CopyCalls
 from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
 from services.lockerd.feed import Feeder
 from services.lockerd.keys import Keys
+from services.lockerd.kit_sheet import KitSheets
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.rehearsing import Rehearsing
@@ -174,7 +175,7 @@ class _Worker:
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
         drills = Rehearsing(self._home, self._folder, run, self._keys.locker_id.hex(), self._store, self._readers)
         handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
-        handlers |= drills.handlers()
+        handlers |= drills.handlers() | KitSheets(self._home, run).handlers()
         Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
         self._orders["ship"] = feeder.ship
         self._beside = [loop.create_task(each) for each in (feeder.live(), drills.live())]

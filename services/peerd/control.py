@@ -24,6 +24,7 @@ from services.api.routes import Needs, Operation
 from services.api.server import Call, Handler
 from services.peerd.circle import Circle
 from services.peerd.drill_calls import DrillCalls
+from services.peerd.kit_calls import KitCalls
 from services.peerd.repairing import Looked
 from services.peerd.shelf_calls import ShelfCalls
 
@@ -60,7 +61,7 @@ class Control:
             "at_peerd_circle_now": self._now,
             "feed": self._feed,
             "pack_states": self._states,
-        } | ShelfCalls(self._circle).handlers() | DrillCalls(self._circle).handlers()
+        } | ShelfCalls(self._circle).handlers() | DrillCalls(self._circle).handlers() | KitCalls(self._circle).handlers()
 
     # Meeting
 

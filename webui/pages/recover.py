@@ -15,6 +15,7 @@ from firmware.errors import (
     WordsDoNotMatch,
     WrongWordCount,
 )
+from services.api.kit_words import words_on_sheet
 from services.api.types import Opened
 from webui.pages.door import Entering, device
 
@@ -44,7 +45,7 @@ class Recover(Entering):
 
     async def post(self) -> None:
         """Open with the words; every trouble has its own sentence and leaves the words where they are."""
-        words, passphrase = self.field("words")[:_LONGEST_WORDS], self.field("passphrase").strip()
+        words, passphrase = words_on_sheet(self.field("words"))[:_LONGEST_WORDS], self.field("passphrase").strip()
         member = self.field("member")
         try:
             opened: Opened = await self.front.box.call(
