@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -103,8 +104,17 @@ class Auditing:
                     view.audited_whole(action, index, peer, Answer.GOOD)
                 elif await self._are_sound([action.pack]):
                     view.audited_whole(action, index, peer, Answer.WRONG)
+                    await self._let_look(action, shard, peer)
                 else:
                     view.audited_whole(action, index, peer, Answer.SILENT)
+
+    async def _let_look(self, action: AuditWhole, shard: bytes, peer: bytes) -> None:
+        """A host asked for its word again reads what it has: what is rotten goes, and takes no room any more."""
+        pack = self._out.rows.view.packs.get(action.pack)
+        if pack is not None:
+            whole = Layout(action.k, action.n).shard_size(pack.size)
+            with contextlib.suppress(BoxError):
+                await self._out.talker.ask(self._out.link(peer), Call(m.Put(action.locker, shard, whole, whole)))
 
     async def renew(self, action: Renew) -> None:
         """Leases run on."""
@@ -133,8 +143,8 @@ class Auditing:
 
     async def capsule(self, action: Capsule) -> None:
         """The newest capsule, as it lies here."""
-        data = self._out.rows.paper("capsule", action.locker)
-        if data is None:
+        data, locker = self._out.rows.paper("capsule", action.locker), self._out.rows.view.lockers.get(action.locker)
+        if data is None or locker is None or locker.capsule != action.number:  # there is a newer one already
             self._out.rows.view.gave_up(action)
             return
         call = Call.with_body(m.CapsulePut(action.locker, action.number), data)

@@ -6,16 +6,17 @@ and after it is made, so whoever lied has only cost time.
 
 from __future__ import annotations
 
+import asyncio
 import mmap
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from firmware.backup import Care
 from firmware.backup.states import Lay, layout_of
-from firmware.errors import BadShard, BoxError, Damaged, Full, ShardMissing
+from firmware.errors import BadShard, BoxError, Damaged, Full, PeerBusy, ShardMissing
 from firmware.linux.hosted import HostedShards
 from firmware.peer import (
     Answering,
@@ -40,6 +41,8 @@ from services.peerd.naming import say
 from services.peerd.shipping import Outside
 
 T = TypeVar("T")
+_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between tries while a host's hands are full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +159,24 @@ class Remaking:
 
         try:
             await self._talk(piece.host, reserve(piece.locker, piece.whole, piece.permit))
-            await self._talk(piece.host, put_shard(piece, source))
+            await self._patiently(piece, source)
         except Full:
             return False
         except BoxError as error:
             say(f"{piece.host.hex()[:8]} did not take a piece: {error}")
             return False
         return True
+
+    async def _patiently(self, piece: Piece, source: Callable[[int, int], bytes]) -> None:
+        """Put it; while another delegate brings the same one, wait: then its receipt is ours. Raises PeerBusy at last."""
+        for pause in _PAUSES:
+            try:
+                await self._talk(piece.host, put_shard(piece, source))
+            except PeerBusy:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._talk(piece.host, put_shard(piece, source))
 
     # Asking, also this box itself
 
