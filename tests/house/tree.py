@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HOUSE = ("firmware", "services", "webui")
+HOUSE = ("firmware", "services", "webui", "provisioning", "image")
 
 
 @functools.cache

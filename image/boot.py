@@ -1,0 +1,133 @@
+"""What the firmware of a board starts: kernel, first steps and command line, laid out as it wants them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image.board import Board
+from image.disk import slots
+from image.initrd import archive, contents, load_order
+from image.programs import ImageTrouble, Tools, call
+
+COMMON: Final = (
+    "ro quiet loglevel=4 panic=5 cgroup_enable=memory psi=1 init_on_alloc=1 slab_nomerge systemd.gpt_auto=0 "
+    "systemd.show_status=false"
+)
+"""What every kernel is told; the root is found by the first steps, not named here."""
+_EFI: Final = {"amd64": ("BOOTX64.EFI", "linuxx64.efi.stub"), "arm64": ("BOOTAA64.EFI", "linuxaa64.efi.stub")}
+_PI_CONFIG: Final = """\
+# Read by the Raspberry Pi's firmware, once at every start.
+arm_64bit=1
+kernel=kernel8.img
+initramfs initrd.img followkernel
+enable_uart=1
+disable_splash=1
+dtparam=watchdog=on
+"""
+_PI_AUTOBOOT: Final = """\
+[all]
+tryboot_a_b=1
+boot_partition=2
+[tryboot]
+boot_partition=3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What came out of the packages that are unpacked beside the system."""
+
+    image: Path
+    modules: Path
+    """The folder with one folder per version."""
+    beside: Path
+    """The tree of all of them."""
+
+
+def unpack(packages: Path, target: Path) -> Kernel:
+    """Unpack every package of a folder into ``target``; raises ImageTrouble when there is no kernel among them."""
+    target.mkdir()
+    for each in sorted(packages.glob("*.deb")):
+        if each.name.partition("_")[0].startswith(("linux-", "busybox-static", "systemd-boot-efi", "raspi-firmware")):
+            call(["dpkg-deb", "-x", str(each), str(target)])
+    if not (target / "lib").exists():
+        (target / "lib").symlink_to("usr/lib")
+    images, modules = sorted(target.glob("boot/vmlinu[xz]-*")), target / "lib/modules"
+    if len(images) != 1 or not modules.is_dir():
+        raise ImageTrouble("the packages beside the system hold no kernel, or more than one")
+    return Kernel(images[0], modules, target)
+
+
+def first_steps(board: Board, kernel: Kernel, target: Path, epoch: int) -> None:
+    """Write the initial archive of ``board`` to ``target``; raises ImageTrouble."""
+    (version,) = kernel.modules.iterdir()
+    known = (version / "modules.dep").read_text()
+    order = load_order(board.initrd_modules, known, (version / "modules.builtin").read_text())
+    busybox = kernel.beside / "usr/bin/busybox"
+    script = Path(__file__).with_name("init").read_bytes()
+    found = contents(busybox.read_bytes(), script, slots(board.name), version, order)
+    target.write_bytes(gzip.compress(archive(found, epoch), 9, mtime=0))
+
+
+def files(board: Board, kernel: Kernel, tools: Tools, initrd: Path, os_release: Path) -> Mapping[str, Path]:
+    """Return what lies on a boot partition: names to files below the tools' folder. Raises ImageTrouble."""
+    cmdline = f"{board.cmdline} {COMMON}"
+    if board.boot == "uefi":
+        name, stub = _EFI[board.arch]
+        whole = tools.work / "uki.efi"
+        tools.call(
+            "ukify", "build", "--linux", kernel.image, "--initrd", initrd, "--stub", _stub(kernel, stub),
+            "--os-release", f"@{tools.inside(os_release)}",
+            f"--cmdline={cmdline}", "--efi-arch", name[4:-4].lower(), "--output", whole,
+        )  # fmt: skip
+        return {f"EFI/BOOT/{name}": whole}
+    return _pi(board, kernel, tools.work, initrd, cmdline)
+
+
+def _stub(kernel: Kernel, name: str) -> Path:
+    found = kernel.beside / "usr/lib/systemd/boot/efi" / name
+    if not found.exists():
+        raise ImageTrouble(f"the package systemd-boot-efi holds no {name}")
+    return found
+
+
+def _pi(board: Board, kernel: Kernel, work: Path, initrd: Path, cmdline: str) -> Mapping[str, Path]:
+    """The Raspberry Pi's firmware reads its own files, a compressed kernel and device trees."""
+    image = work / "kernel8.img"
+    image.write_bytes(gzip.compress(kernel.image.read_bytes(), 9, mtime=0))
+    found = {"kernel8.img": image, "initrd.img": initrd}
+    for name, text in (("config.txt", _PI_CONFIG), ("cmdline.txt", cmdline + "\n")):
+        found[name] = work / name
+        found[name].write_text(text)
+    for pattern in board.device_trees:
+        trees = sorted(kernel.beside.glob(f"**/broadcom/{pattern}"))
+        if not trees:
+            raise ImageTrouble(f"the kernel brings no device tree {pattern}")
+        found |= {path.name: path for path in trees}
+    firmware = kernel.beside / "usr/lib/raspi-firmware"
+    found |= {path.name: path for path in sorted(firmware.glob("*")) if path.suffix in (".elf", ".dat", ".bin")}
+    overlays = sorted((firmware / "overlays").glob("*.dtbo")) if board.device_trees else []
+    found |= {
+        f"overlays/{path.name}": path for path in overlays if path.name in ("disable-bt.dtbo", "disable-wifi.dtbo")
+    }
+    return found
+
+
+def settings_files(board: Board, work: Path) -> Mapping[str, Path]:
+    """Return what lies on the settings partition of a new card."""
+    found = {}
+    if board.boot == "raspberrypi":
+        found["autoboot.txt"] = work / "autoboot.txt"
+        found["autoboot.txt"].write_text(_PI_AUTOBOOT)
+    return found
+
+
+def one_date(paths: Mapping[str, Path], epoch: int) -> None:
+    """Give files the one date of the image."""
+    for path in paths.values():
+        os.utime(path, (epoch, epoch))

@@ -1,0 +1,125 @@
+"""One image from the beginning to the end."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image import boot, disk, sbom
+from image.board import Board
+from image.furnish import HOUSE, PACKAGES, furnish
+from image.programs import Tools, call
+from image.rootfs import bare, cache, tools_root
+from image.sources import Sources
+
+_EROFS: Final = ("-zzstd,15", "-C131072", "--all-root", "-Enosbcrc")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished image, its parts and what it is made of."""
+
+    image: Path
+    root: Path
+    boot: Path
+    components: int
+    seconds: float
+
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 of every file, by name."""
+        found = {}
+        for path in sorted(self.image.parent.iterdir()):
+            if path.name != "SHA256SUMS":
+                with path.open("rb") as file:
+                    found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        return found
+
+
+def epoch() -> int:
+    """Return the one date in the image, seconds since 1970: that of the last commit. Raises ImageTrouble."""
+    return int(call(["git", "-C", str(HOUSE), "log", "-1", "--format=%ct"]))
+
+
+def version() -> str:
+    """Return the version of this clone: the product's, and the commit. Raises ImageTrouble."""
+    number = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]["version"]
+    return f"{number}+{call(['git', '-C', str(HOUSE), 'rev-parse', '--short=12', 'HEAD']).strip()}"
+
+
+def build(board: Board, sources: Sources, target: Path, fresh: bool = False) -> Built:
+    """Build the image of ``board`` into the folder ``target`` (emptied); ``fresh``: Debian's part too.
+
+    Raises ImageTrouble.
+    """
+    began, date = time.monotonic(), epoch()
+    state = sources.state()
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    debian = bare(board, sources, state, date, fresh)
+    work = cache() / f"work-{board.name}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        tools = Tools(tools_root(sources, state, date), work, date)
+        built = _build(board, debian.root, debian.beside, tools, target, date)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    sums = "".join(f"{digest}  {name}\n" for name, digest in built.digests().items())
+    (target / "SHA256SUMS").write_text(sums)
+    return Built(built.image, built.root, built.boot, built.components, round(time.monotonic() - began, 1))
+
+
+def _build(board: Board, debian: Path, beside: Path, tools: Tools, target: Path, date: int) -> Built:
+    work, root = tools.work, tools.work / "root"
+    call(["cp", "-a", "--reflink=auto", str(debian), str(root)])
+    packages = (root / "var/lib/dpkg/status").read_text()
+    kernel = boot.unpack(beside, work / "beside")
+    packages += "\n\n" + "\n\n".join(call(["dpkg-deb", "-f", str(each)]) for each in sorted(beside.glob("*.deb")))
+    furnish(root, kernel.modules, board.machine, board.modules_left_out, tools)
+    tools.call("depmod", "-b", kernel.beside, next(kernel.modules.iterdir()).name)
+    name = version()
+    release = _os_release(root, board, name)
+    parts = _parts(board, kernel, tools, root, release, date)
+    listed = [*sbom.debian(packages), *sbom.python(root / PACKAGES)]
+    listed.append({"type": "application", "name": "locker-box", "version": name, "bom-ref": "locker-box"})
+    product = {"name": f"locker-box-{board.name}", "version": name}
+    (target / f"locker-box-{board.name}.cdx.json").write_text(sbom.document(product, listed, date))
+    image = target / f"locker-box-{board.name}.img"
+    disk.assemble(tools, board.name, parts, work / image.name)
+    shutil.move(work / image.name, image)
+    for part in ("root-a", "boot-a"):
+        shutil.move(parts[part], target / parts[part].name)
+    return Built(image, target / parts["root-a"].name, target / parts["boot-a"].name, len(listed), 0.0)
+
+
+def _parts(board: Board, kernel: boot.Kernel, tools: Tools, root: Path, release: Path, date: int) -> dict[str, Path]:
+    """Make the file systems of the flashed image."""
+    work = tools.work
+    initrd = work / "initrd.img"
+    boot.first_steps(board, kernel, initrd, date)
+    started, asked = boot.files(board, kernel, tools, initrd, release), boot.settings_files(board, work)
+    made = {name: work / f"{name}.part" for name in ("settings", "boot-b")}
+    made |= {"boot-a": work / "boot.vfat", "root-a": work / "root.erofs"}
+    sizes = {each.name: each.size_mib for each in disk.layout()}
+    for name, label, files in (("settings", "LOCKERBOX", asked), ("boot-a", "BOOT", started), ("boot-b", "BOOT", {})):
+        boot.one_date(files, date)
+        volume = disk.identifier(board.name, name)[:8]
+        disk.fat(tools, made[name], sizes[name], label, volume, files)
+    unique = disk.identifier(board.name, "root")
+    tools.call("mkfs.erofs", "--quiet", *_EROFS, f"-T{date}", "-U", unique, made["root-a"], root)
+    return made
+
+
+def _os_release(root: Path, board: Board, name: str) -> Path:
+    path = root / "usr/lib/os-release"
+    told = {
+        "NAME": "Locker Box", "ID": "locker-box", "ID_LIKE": "debian", "PRETTY_NAME": f"Locker Box {name}",
+        "VERSION_ID": name, "IMAGE_ID": f"locker-box-{board.name}", "IMAGE_VERSION": name,
+    }  # fmt: skip
+    path.write_text("".join(f'{key}="{value}"\n' for key, value in told.items()))
+    return path

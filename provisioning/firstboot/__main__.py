@@ -1,0 +1,92 @@
+"""``python -m provisioning.firstboot --card DIR --kept FILE --network FILE --trouble FILE``: run at every start.
+
+A good settings file is kept on the data partition and then taken off the card; a wrong one stays where it is, with the
+line and the reason on the screen, and what was kept before stays in force.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from firmware.errors import BadSetting
+from provisioning.firstboot.settings import FILE, FILE_BYTES, read_card, read_kept
+
+
+def main(words: list[str]) -> int:
+    """Take over what the card says; returns 0 also when there was nothing or it was wrong."""
+    parser = argparse.ArgumentParser(prog="provisioning.firstboot")
+    for name, what in (
+        ("card", "the folder the settings partition is mounted at"),
+        ("kept", "the file on the data partition"),
+        ("network", "the file for systemd-networkd"),
+        ("trouble", "what the screen has to say"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=what)
+    args = parser.parse_args(words)
+    why = take_over(args.card / FILE, args.kept)
+    args.trouble.write_text(why)
+    unit = read_kept(args.kept.read_bytes()).unit() if args.kept.exists() else ""
+    if unit:
+        args.network.write_text(unit)
+    else:
+        args.network.unlink(missing_ok=True)
+    return 0
+
+
+def take_over(file: Path, kept: Path) -> str:
+    """Keep what ``file`` says and take it off the card; return why not, or an empty text."""
+    try:
+        with file.open("rb") as found:
+            raw = found.read(FILE_BYTES + 1)
+    except OSError:
+        return ""
+    if len(raw) > FILE_BYTES:
+        return f"{FILE}, line 1: it is larger than {FILE_BYTES // 1024} KiB"
+    try:
+        network = read_card(raw)
+    except BadSetting as bad:
+        why = str(bad.fields["why"])
+        line, _, reason = why.partition(": ")
+        print(f"firstboot: {FILE}, {why}", file=sys.stderr)
+        return f"{FILE}, {line}: {reason}"
+    _keep(kept, network.kept().encode())
+    _erase(file, len(raw))
+    return ""
+
+
+def _keep(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f".new-{path.name}")
+    with fresh.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(path)
+    _settle(path.parent)
+
+
+def _erase(path: Path, size: int) -> None:
+    """Overwrite, then remove: FAT would leave the bytes where they were. A card that is read-only keeps its file."""
+    try:
+        with path.open("r+b") as out:
+            out.write(bytes(size))
+            out.flush()
+            os.fsync(out.fileno())
+        path.unlink()
+        _settle(path.parent)
+    except OSError as error:
+        print(f"firstboot: {path.name} stays on the card: {error.strerror}", file=sys.stderr)
+
+
+def _settle(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

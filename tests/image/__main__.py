@@ -1,0 +1,78 @@
+"""The command line of the image's test: ``./box image-test --board NAME [--json]``: boots what was built."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from tests.image.judging import judge
+from tests.image.qemu import Card, Machine, scratch
+
+HOUSE: Final = Path(__file__).resolve().parents[2]
+_BOOT_S, _LOOK_S = 600.0, 1500.0
+
+
+def main(words: list[str]) -> int:
+    """Boot and look; 0 when everything held, 1 when not, 2 without an image."""
+    args = _parser().parse_args(words)
+    image = args.images / args.board / f"locker-box-{args.board}.img"
+    if not image.exists():
+        print(f"image-test: there is no {image}; ./box image --board {args.board} makes it.", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    with scratch() as name:
+        folder = Path(name)
+        told = look(args.board, image, folder, args.talk)
+        if args.keep:
+            shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.img"))
+    told["seconds"] = round(time.monotonic() - began, 1)
+    if args.json:
+        print(json.dumps(told), flush=True)
+    else:
+        print("\n".join(f"{key}: {value}" for key, value in told.items()))
+    return 0 if told["ok"] else 1
+
+
+def look(board: str, image: Path, folder: Path, talk: bool = False) -> dict[str, Any]:
+    """Boot once, see the pages from outside and everything else from inside, then search the card."""
+    card = Card(image, folder, board)
+    with Machine(board, card, folder, script="selftest", talk=talk) as machine:
+        up = machine.wait_for_pages(_BOOT_S)
+        found = machine.wait_for_findings(_LOOK_S)
+        ports = {port: machine.answers(port, tls) for port, tls in ((machine.http, False), (machine.https, True))}
+    told = judge(up, found, all(ports.values()))
+    if canary := (found or {}).get("canary"):
+        told["canary_hits"] = occurrences(card.path, str(canary).encode())
+        told["ok"] = told["ok"] and not told["canary_hits"]
+    return told
+
+
+def occurrences(path: Path, wanted: bytes) -> int:
+    """How often ``wanted`` stands in a file."""
+    count, tail = 0, b""
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            count += (tail + piece).count(wanted)
+            tail = piece[-(len(wanted) - 1) :]
+    return count
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./box image-test", description="Boot an image and look at it.")
+    parser.add_argument("--board", required=True, choices=("x86-64", "virt-arm64"))
+    parser.add_argument(
+        "--images", type=Path, default=HOUSE / "build" / "image", metavar="DIR", help="default: build/image"
+    )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
+    parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
+    parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""What an image must be: bounds over what was found inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+PSS_MIB_MAX: Final = 180
+EXPOSURE_MAX: Final = {"lockerd": 0.5, "webd": 1.1, "peerd": 1.5, "certifier": 1.1}
+
+
+def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_answer: bool) -> dict[str, Any]:
+    """Return the figures of one boot and ``ok``; ``found`` is None when nothing was heard from inside."""
+    inside = found or {}
+    checks: Mapping[str, bool] = inside.get("checks", {})
+    pss = inside.get("pss_kib", {})
+    probes = inside.get("probe", {})
+    allowed = {unit: each["allowed"] for unit, each in probes.items() if each["allowed"]}
+    told: dict[str, Any] = {
+        "boot_to_ui_s": boot_to_ui_s,
+        "services_pss_mib": round(sum(pss.values()) / 1024, 1),
+        "pss_kib": pss,
+        "selftest_checks": len(checks),
+        "selftest_failed": sorted(name for name, ok in checks.items() if not ok),
+        "open_ports_ok": ports_answer and checks.get("only_what_must_listens", False),
+        "probe_denied": sum(each["denied"] for each in probes.values()),
+        "probe_allowed": sum(map(len, allowed.values())),
+        "probe_allowed_what": allowed,
+    }
+    told["selftest_ok"] = bool(checks) and not told["selftest_failed"]
+    exposures = {unit: inside.get(f"exposure_{unit}") for unit in EXPOSURE_MAX}
+    told |= {f"exposure_{unit}": value for unit, value in exposures.items()}
+    walled = all(value is not None and value <= EXPOSURE_MAX[unit] for unit, value in exposures.items())
+    told["kernel"], told["slot"] = inside.get("kernel"), inside.get("slot")
+    told["ok"] = (
+        boot_to_ui_s is not None
+        and told["selftest_ok"]
+        and told["open_ports_ok"]
+        and walled
+        and not told["probe_allowed"]
+        and told["probe_denied"] > 0
+        and told["services_pss_mib"] <= PSS_MIB_MAX
+    )
+    return told

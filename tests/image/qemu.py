@@ -1,0 +1,163 @@
+"""One virtual machine without KVM: a copy of an image on a bigger card, its ports on loopback, its words in files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+INSIDE: Final = Path(__file__).with_name("inside")
+_CARD_MIB: Final = 4096
+_UNIT: Final = """\
+[Unit]
+Description=the test looks around from inside
+After=lockerd.service webd.service peerd.service
+[Service]
+Type=oneshot
+StandardOutput=journal
+ExecStart=/usr/bin/mkdir /run/inside
+ExecStart=/usr/bin/tar -C /run/inside -xf /dev/vdb
+ExecStart=/bin/sh -c 'exec /usr/lib/locker-box/.venv/bin/python /run/inside/{script}.py >/dev/ttyS1 2>&1'
+WorkingDirectory=/usr/lib/locker-box
+"""
+_WANT: Final = "[Unit]\nWants=inside.service\n"
+_TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
+_FIRMWARE: Final = {
+    "x86-64": ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    "virt-arm64": ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
+}
+_MACHINE: Final = {
+    "x86-64": ("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-device", "i6300esb"),
+    "virt-arm64": ("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"),
+}
+
+
+class Card:
+    """A disk image on a card of 4 GiB, as if somebody had flashed it."""
+
+    def __init__(self, image: Path, folder: Path, board: str) -> None:
+        """Copy ``image`` into ``folder``."""
+        self.path, self.vars = folder / "card.img", folder / "firmware.fd"
+        subprocess.run(["cp", "--sparse=always", str(image), str(self.path)], check=True)
+        os.truncate(self.path, _CARD_MIB << 20)
+        shutil.copyfile(_FIRMWARE[board][1], self.vars)
+
+
+class Machine:
+    """A running machine; ended with ``with``."""
+
+    def __init__(self, board: str, card: Card, folder: Path, script: str = "", talk: bool = False) -> None:
+        """Start it; ``script``: a file of ``tests/image/inside`` that runs when the system is up.
+
+        ``talk``: it says all it does on its console.
+        """
+        self.console, self.told = folder / "console.log", folder / "told.log"
+        self.http, self.https = _free_port(), _free_port()
+        self.began = time.monotonic()
+        forward = ",".join(
+            f"hostfwd=tcp:127.0.0.1:{ours}-:{port}" for ours, port in ((self.http, 80), (self.https, 443))
+        )
+        words = [
+            *_MACHINE[board], "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none",
+            "-monitor", "none", "-drive", f"if=pflash,format=raw,readonly=on,file={_FIRMWARE[board][0]}",
+            "-drive", f"if=pflash,format=raw,file={card.vars}",
+            "-drive", f"if=virtio,format=raw,cache=writeback,file={card.path}",
+            "-nic", f"user,model=virtio-net-pci,{forward}",
+            "-serial", f"file:{self.console}", "-serial", f"file:{self.told}", "-no-reboot",
+        ]  # fmt: skip
+        if script:
+            words += ["-drive", f"if=virtio,format=raw,readonly=on,file={_packed(folder)}", *_injected(script)]
+        if talk:
+            words += ["-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={_TALK}"]
+        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def __enter__(self) -> Machine:
+        """Return the machine."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Pull the plug."""
+        self.pull()
+
+    def pull(self) -> None:
+        """End it at once, as if the plug were pulled."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def wait_for_pages(self, limit_s: float) -> float | None:
+        """Return the seconds from the start until the claim page answers over HTTP and HTTPS, or None."""
+        while self.running() and time.monotonic() - self.began < limit_s:
+            if self.answers(self.http, tls=False) and self.answers(self.https, tls=True):
+                return round(time.monotonic() - self.began, 1)
+            time.sleep(0.5)
+        return None
+
+    def answers(self, port: int, tls: bool) -> bool:
+        """Whether an HTTP server says something at this port."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain) if tls else plain as line:
+                line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                return line.recv(12).startswith(b"HTTP/1.1 ")
+        return False
+
+    def wait_for_findings(self, limit_s: float) -> dict[str, Any] | None:
+        """Return what the script inside said at its end, or None."""
+        while self.running() and time.monotonic() - self.began < limit_s:
+            for line in self.told.read_text(errors="replace").splitlines() if self.told.exists() else []:
+                if line.startswith("FOUND {") and line.endswith("}"):
+                    found: dict[str, Any] = json.loads(line.removeprefix("FOUND "))
+                    return found
+            time.sleep(1)
+        return None
+
+
+def _packed(folder: Path) -> Path:
+    """The scripts, as a disk that holds a tar archive."""
+    path = folder / "inside.tar"
+    with tarfile.open(path, "w") as out:
+        for each in sorted(INSIDE.glob("*.py")):
+            out.add(each, each.name)
+    os.truncate(path, (path.stat().st_size + 0xFFFF) & ~0xFFFF)
+    return path
+
+
+def _injected(script: str) -> list[str]:
+    """Have systemd run the script, without a change to the image: units as credentials of the (virtual) firmware."""
+    units = {"extra-unit.inside.service": _UNIT.format(script=script), "unit-dropin.multi-user.target": _WANT}
+    words = []
+    for name, text in units.items():
+        value = base64.b64encode(text.encode()).decode()
+        words += ["-smbios", f"type=11,value=io.systemd.credential.binary:systemd.{name}={value}"]
+    return words
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one machine."""
+    return tempfile.TemporaryDirectory(prefix="box-image-test-")

@@ -1,0 +1,222 @@
+"""What the builder of the image decides, without building anything."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from image import boot, disk, initrd, sbom
+from image.board import boards, read_board
+from image.furnish import ENABLED, HOUSE, PRODUCT, remove, users, wants
+from image.packages import BY_BOOT, NEVER_UNPACKED, SYSTEM
+from image.programs import ImageTrouble
+from image.rootfs import key, words
+from image.sources import sources_of
+from image.wheels import words as wheel_words
+from tests.house.tree import files
+from tests.image.__main__ import occurrences
+from tests.image.judging import judge
+
+_TARGETS = """\
+https://mirror.example/debian/|Debian|main
+https://mirror.example/debian/|Debian|contrib
+https://other.example/x|Somebody|main
+https://mirror.example/debian-security/|Debian-Security|main
+"""
+_CONFIG = 'Acquire::Check-Valid-Until "false";\nAcquire::http::Proxy "";\nAcquire::Languages "none";\n'
+
+
+def test_every_board_is_read() -> None:
+    assert {"x86-64", "virt-arm64"} <= set(boards())
+    for name in boards():
+        board = read_board(name)
+        assert board.machine in ("x86_64", "aarch64")
+        assert "erofs" in board.initrd_modules
+        assert board.boot in BY_BOOT
+
+
+def test_a_board_that_is_none_says_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ImageTrouble, match="x86-64"):
+        read_board("toaster")
+    (tmp_path / "odd.toml").write_text('title = "odd"\ncolour = "red"\n')
+    with pytest.raises(ImageTrouble, match="colour"):
+        read_board("odd", tmp_path)
+    (tmp_path / "half.toml").write_text('title = "half"\n')
+    with pytest.raises(ImageTrouble, match="half"):
+        read_board("half", tmp_path)
+
+
+def test_partitions_follow_each_other_and_fit() -> None:
+    parts = disk.layout()
+    assert all(before.start_mib + before.size_mib == after.start_mib for before, after in pairwise(parts))
+    assert parts[0].start_mib == 1
+    assert disk.size_mib() <= 700
+
+
+def test_the_table_is_the_same_every_time_and_other_for_another_board() -> None:
+    told = disk.table("x86-64")
+    assert told == disk.table("x86-64")
+    assert len(set(re.findall(r"uuid=([0-9a-f-]{36})", told)) | set(disk.slots("x86-64"))) == len(disk.layout())
+    assert not set(disk.slots("x86-64")) & set(disk.slots("virt-arm64"))
+
+
+def test_the_first_start_makes_the_second_place_as_large_as_the_first() -> None:
+    sizes = {}
+    for path in (HOUSE / "image/root/usr/lib/repart.d").glob("*.conf"):
+        text = path.read_text()
+        label = re.search(r"^Label=(\S+)", text, re.MULTILINE)
+        size = re.search(r"^SizeMaxBytes=(\d+)M", text, re.MULTILINE)
+        assert label
+        sizes[label[1]] = int(size[1]) if size else None
+    flashed = {each.name: each.size_mib for each in disk.layout()}
+    assert sizes == {"root-a": flashed["root-a"], "root-b": flashed["root-a"], "data": None}
+
+
+def test_the_first_archive_is_what_the_kernel_reads() -> None:
+    files = {
+        "bin": (stat.S_IFDIR | 0o755, b""),
+        "init": (stat.S_IFREG | 0o755, b"#!/bin/sh\n"),
+        "x": (stat.S_IFREG, b"abc"),
+    }
+    told = initrd.archive(files, 1_700_000_000)
+    assert told == initrd.archive(dict(reversed(files.items())), 1_700_000_000)
+    found, at = {}, 0
+    while True:
+        assert told[at : at + 6] == b"070701"
+        numbers = [int(told[at + 6 + 8 * each : at + 14 + 8 * each], 16) for each in range(13)]
+        size, named = numbers[6], numbers[11]
+        name = told[at + 110 : at + 109 + named].decode()
+        body = (at + 110 + named + 3) // 4 * 4
+        if name == "TRAILER!!!":
+            break
+        found[name] = (numbers[1], told[body : body + size])
+        at = (body + size + 3) // 4 * 4
+    assert found == files
+
+
+def test_modules_come_after_what_they_need() -> None:
+    needs = "k/a.ko.xz: k/b.ko.xz k/c.ko.xz\nk/b.ko.xz: k/c.ko.xz\nk/c.ko.xz:\nk/d-e.ko.xz:\n"
+    order = initrd.load_order(["a", "d_e", "inside"], needs, "kernel/inside.ko\n")
+    assert order == ["k/c.ko.xz", "k/b.ko.xz", "k/a.ko.xz", "k/d-e.ko.xz"]
+    with pytest.raises(ImageTrouble, match="nonsense"):
+        initrd.load_order(["nonsense"], needs, "")
+
+
+def test_debian_comes_from_where_this_machine_takes_it() -> None:
+    found = sources_of(_TARGETS, _CONFIG, backports=True)
+    assert found.lines[0] == "deb https://mirror.example/debian trixie main non-free-firmware"
+    assert [line.split()[2] for line in found.lines] == [
+        "trixie",
+        "trixie-updates",
+        "trixie-backports",
+        "trixie-security",
+    ]
+    assert found.options == ('Acquire::Check-Valid-Until "false"',)
+    with pytest.raises(ImageTrouble):
+        sources_of("", "", backports=False)
+
+
+def test_a_tree_is_kept_under_everything_it_was_made_from() -> None:
+    told = words("amd64", SYSTEM, (), leave_out=True)
+    assert any(each.startswith("--include=") and "systemd" in each for each in told)
+    assert sum(each.startswith("--dpkgopt=path-exclude=") for each in told) == len(NEVER_UNPACKED)
+    assert len({key("1", told), key("2", told), key("1", [*told, "x"]), key("1", told, ["x"])}) == 4
+
+
+def test_wheels_are_the_locked_ones() -> None:
+    told = wheel_words("aarch64", HOUSE / "locks/run.txt", Path("/x"))
+    assert {"--require-hashes", "--no-deps", ":all:", "3.13"} <= set(told)
+    assert not any("://" in word for word in told)
+    assert "manylinux_2_28_aarch64" in told
+
+
+def test_every_process_of_the_box_is_started() -> None:
+    ours = [path for path in files() if path.parts[0] in PRODUCT and path.suffix in (".service", ".socket", ".path")]
+    started = {path.name: wants((HOUSE / path).read_text()) for path in ours}
+    for each in ("lockerd", "webd", "peerd"):
+        assert started[f"{each}.service"] == ["multi-user.target"]
+        assert started[f"{each}.socket"] == ["sockets.target"]
+    assert started["certifier.service"] == started["console.path"] == ["multi-user.target"]
+    assert not set(started) & {name for names in ENABLED.values() for name in names}
+
+
+def test_users_are_written_and_nobody_has_a_password(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\n")
+    (tmp_path / "etc/shadow").write_text("root:$y$secret:20000:0:99999:7:::\n")
+    users(tmp_path, (HOUSE / "image/root/usr/lib/sysusers.d/locker-box.conf").read_text())
+    for each in ("lockerd", "peerd", "webd", "certifier"):
+        assert f"\n{each}:x:" in (tmp_path / "etc/passwd").read_text()
+    assert all(line.split(":")[1] == "!*" for line in (tmp_path / "etc/shadow").read_text().splitlines())
+    assert "locker-box-leaf:x:" in (tmp_path / "etc/group").read_text()
+    for wrong in ("u thief 0", "x who 900"):
+        with pytest.raises(ImageTrouble):
+            users(tmp_path, wrong)
+
+
+def test_what_is_left_out_goes_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "root/etc/apt").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/file").touch()
+    (tmp_path / "root/link").symlink_to(tmp_path / "kept")
+    remove(tmp_path / "root", ["etc/apt", "link", "nothing*"])
+    assert not (tmp_path / "root/etc/apt").exists()
+    assert (tmp_path / "kept/file").exists()
+
+
+def test_the_list_of_parts_is_the_same_every_time() -> None:
+    gone = "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n"
+    kept = "Package: b\nStatus: install ok installed\nVersion: 1:2+x\nArchitecture: all\n"
+    status = f"{kept}\n{gone}\nPackage: a\nVersion: 1\nArchitecture: amd64\nDescription: x\n and: more\n"
+    parts = sbom.debian(status)
+    assert [each["name"] for each in parts] == ["b", "a"]
+    told = sbom.document({"name": "x", "version": "1"}, parts, 1_700_000_000)
+    assert told == sbom.document({"version": "1", "name": "x"}, parts[::-1], 1_700_000_000)
+    assert json.loads(told)["components"][0]["name"] == "a"
+    assert json.loads(told)["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"
+
+
+def test_the_firewall_lets_in_what_the_units_listen_on() -> None:
+    rules = (HOUSE / "image/root/etc/nftables.conf").read_text()
+    assert "policy drop" in rules
+    opened = set(
+        re.findall(
+            r"(tcp|udp) dport (\{[^}]*\}|\d+) accept", rules.partition("chain input")[2].partition("chain forward")[0]
+        )
+    )
+    assert opened == {("tcp", "{ 80, 443 }"), ("udp", "5353"), ("udp", "4919"), ("udp", "68"), ("udp", "546")}
+
+
+def test_every_kernel_counts_memory_and_finds_no_root_by_itself() -> None:
+    assert {"cgroup_enable=memory", "psi=1", "panic=5", "systemd.gpt_auto=0"} <= set(boot.COMMON.split())
+    assert "root=" not in boot.COMMON
+
+
+def test_a_canary_is_found_where_two_pieces_meet(tmp_path: Path) -> None:
+    path = tmp_path / "card"
+    path.write_bytes(bytes((1 << 22) - 3) + b"canary" + bytes(100) + b"canary")
+    assert occurrences(path, b"canary") == 2
+    assert occurrences(path, b"cannot") == 0
+
+
+def test_an_image_is_good_when_everything_holds_and_only_then() -> None:
+    units = ("lockerd", "webd", "peerd", "certifier")
+    good = {
+        "checks": {"only_what_must_listens": True, "more": True}, "pss_kib": {"lockerd": 50_000},
+        "probe": {each: {"denied": 9, "allowed": []} for each in units}, **{f"exposure_{each}": 0.4 for each in units},
+    }  # fmt: skip
+    assert judge(30.0, good, ports_answer=True)["ok"]
+    assert not judge(None, good, ports_answer=True)["ok"]
+    assert not judge(30.0, None, ports_answer=True)["ok"]
+    assert not judge(30.0, good, ports_answer=False)["ok"]
+    assert not judge(30.0, good | {"exposure_webd": 2.0}, ports_answer=True)["ok"]
+    assert not judge(30.0, good | {"checks": {"only_what_must_listens": True, "more": False}}, ports_answer=True)["ok"]
+    assert not judge(30.0, good | {"pss_kib": {"lockerd": 200_000}}, ports_answer=True)["ok"]
+    open_door = good["probe"] | {"webd": {"denied": 8, "allowed": ["mount"]}}  # type: ignore[operator]
+    assert not judge(30.0, good | {"probe": open_door}, ports_answer=True)["ok"]
