@@ -31,6 +31,7 @@ from firmware.backup import (
     Rules,
     Standing,
 )
+from firmware.backup.book import PackPlace, ShardAt
 from firmware.errors import Damaged, Full, Missing
 from firmware.pack.format import Kind
 from firmware.peer import ManifestPack
@@ -89,6 +90,8 @@ class CircleRows:
     def __init__(self, path: Path, rules: Rules = RULES) -> None:
         """Open or create; raises Damaged for a file that is no such database or of another schema, Full."""
         self.view = CircleView(rules)
+        self.moved: set[int] = set()
+        """Numbers (in the order they came) of packs that changed since somebody emptied this; filled by ``save``."""
         with _translated():
             self._db = apsw.Connection(str(path))
             try:
@@ -164,6 +167,7 @@ class CircleRows:
 
     def _save_packs(self, changes: Changes) -> None:
         for each in changes.gone:
+            self._moved(each)
             self._db.execute("DELETE FROM pack WHERE id=?", (each,))
             self._db.execute("DELETE FROM source WHERE pack=?", (each,))
             self._db.execute("DELETE FROM shard WHERE pack=?", (each,))
@@ -177,6 +181,11 @@ class CircleRows:
         packs = [self.view.packs[each] for each in changes.packs if each in self.view.packs]
         packs.sort(key=lambda pack: (pack.cut_ms, pack.id))
         self._db.executemany(sql, (self._pack_row(each) for each in packs))
+        for pack in packs:
+            self._moved(pack.id)
+
+    def _moved(self, pack: bytes) -> None:
+        self.moved |= {no for (no,) in self._db.execute("SELECT no FROM pack WHERE id=?", (pack,))}
 
     def _pack_row(self, pack: Pack) -> tuple[object, ...]:
         lay, new = pack.lay, pack.next or Lay(0, b"", b"")
@@ -234,6 +243,12 @@ class CircleRows:
                 "INSERT INTO shard VALUES(?,?,?,?,NULL) ON CONFLICT DO UPDATE SET id=excluded.id",
                 ((pack, k, index, each) for index, each in enumerate(ids)),
             )
+
+    def set_shard_id(self, pack: bytes, k: int, index: int, id: bytes) -> None:
+        """Remember the id of one shard of a pack, as somebody told who knew it."""
+        with _translated():
+            self._begin()
+            self._db.execute("INSERT INTO shard VALUES(?,?,?,?,NULL) ON CONFLICT DO NOTHING", (pack, k, index, id))
 
     def shard_id(self, pack: bytes, k: int, index: int) -> bytes | None:
         """Return the id of a shard, None while it was never worked out."""
@@ -300,6 +315,38 @@ class CircleRows:
             if len(rows) >= pack.lay.n:
                 shards = tuple(Placed(id, self._hosts(pack.lay, at)) for at, (id,) in enumerate(rows[: pack.lay.n]))
                 yield ManifestPack(self.source(pack.id).digest, pack.size, pack.precious, pack.lay.k, shards)
+
+    def last_no(self) -> int:
+        """The number of the pack that came last; 0 where there was none."""
+        return int(self._all("SELECT coalesce(max(no), 0) FROM pack")[0][0])
+
+    def packs_from(self, first: int, count: int) -> dict[bytes, list[bytes]]:
+        """Return the packs with numbers from ``first`` on, ``count`` numbers in all, by their lockers."""
+        found: dict[bytes, list[bytes]] = {}
+        sql = "SELECT locker, id FROM pack WHERE no >= ? AND no < ? ORDER BY no"
+        for locker, id in self._all(sql, first, first + count):
+            found.setdefault(locker, []).append(id)
+        return found
+
+    def place(self, id: bytes) -> PackPlace | None:
+        """Return where the receipted shards of a pack are, as the book has it; None for one that is nowhere."""
+        pack = self.view.packs.get(id)
+        if pack is None or pack.dropped_at >= 0:
+            return None
+        lays = [each for each in (pack.lay, pack.next) if each is not None and each.held()]
+        lay = next((each for each in lays if each.held() >= each.k), lays[0] if lays else None)
+        if lay is None:
+            return None
+        ids = dict(self._all("SELECT shard, id FROM shard WHERE pack=? AND k=?", id, lay.k))
+        source, peers = self.source(id), self.view.by_number
+        shards = tuple(
+            ShardAt(index, ids[index], peers[lay.hosts[index]].key)
+            for index, mark in enumerate(lay.marks)
+            if mark == Mark.HELD and index in ids and peers[lay.hosts[index]].state is not PeerState.LEFT
+        )
+        return PackPlace(
+            id, source.prelude, int(pack.kind), pack.size, source.digest, pack.precious, lay.k, lay.n, shards
+        )
 
     def find_shard(self, locker: bytes, shard: bytes) -> tuple[bytes, int, int] | None:
         """Return (pack, k, number) of a shard of a locker by its id, None for one that is nowhere needed; slow."""

@@ -25,7 +25,6 @@ from firmware.backup import (
     Capsule,
     Head,
     Manifest,
-    Peer,
     PeerState,
     Renew,
     Reserve,
@@ -36,7 +35,7 @@ from firmware.backup import (
 )
 from firmware.errors import BoxError, LinkLost, Misused
 from firmware.hosting import HostLimits
-from firmware.limits import CIRCLE_ROOM_BYTES, KIT_LINK_SECONDS, PEER_LOCKERS
+from firmware.limits import CIRCLE_ROOM_BYTES, PEER_LOCKERS
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
 from firmware.linux.hosted import HostedShards
@@ -51,15 +50,15 @@ from firmware.ports import PeerLink, Standing
 from services.peerd.auditing import Auditing
 from services.peerd.carrying import Carrying
 from services.peerd.guests import Guests
-from services.peerd.helping import Helping
 from services.peerd.identity import Identity, next_card, own_box
 from services.peerd.naming import say
 from services.peerd.pairing import Pairing, Target
 from services.peerd.restorers import Restorers
-from services.peerd.serving import Known, Serving
+from services.peerd.serving import Serving
 from services.peerd.shelving import Shelving
 from services.peerd.shipping import Outside, Shipping
 from services.peerd.talking import Flow, Talker
+from services.peerd.welcoming import Welcoming, shown_out
 
 _STEP_SECONDS: Final = 2.0
 """Between two planning steps when nothing happens."""
@@ -80,7 +79,7 @@ class Places:
     lockers: Path
 
 
-class Circle(Helping):
+class Circle(Welcoming):
     """Everything peerd does with other boxes."""
 
     def __init__(self, places: Places, label: str, neighbours: Neighbours) -> None:
@@ -134,6 +133,7 @@ class Circle(Helping):
         for data in self.rows.papers("card").values():
             self._know(read_card(data))
         self._help(self.outside, self._places.state / "circle", self.wake.set)
+        self._write_book(self.outside, self._places.state / "circle" / "book")
         self.rows.save()
         self.spawn(transport.serve(self._judge, serving.answer, self._arrived))
         self.spawn(self._plan())
@@ -172,21 +172,6 @@ class Circle(Helping):
 
     # Who is who
 
-    def _judge(self, endpoint: bytes) -> Standing:
-        known, now = self._who(endpoint), self.clock.now_ms()
-        if known.box is not None and not known.restoring:
-            return Standing.PINNED
-        if self.invitations.waiting(now):
-            return Standing.INVITED
-        return Standing.STRANGER if self.hosted.keeps_kits(now) else Standing.UNKNOWN
-
-    def _who(self, endpoint: bytes) -> Known:
-        """What is known of an endpoint: a friend, a guest of one, or somebody who came with a kit."""
-        box, guest = self._boxes.get(endpoint), self.guests.box_of(endpoint)
-        if box is None and guest is None:
-            return self.restorers.known(endpoint)
-        return Known(box or guest, box is None)
-
     def _know(self, card: Card) -> None:
         """A pinned box, with its newest card."""
         peer = self.rows.view.peers.get(card.box)
@@ -202,7 +187,7 @@ class Circle(Helping):
             if link.peer == endpoint and link.standing in (Standing.INVITED, Standing.STRANGER):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(link.ended(), _MEETING_SECONDS)
-        if endpoint in self._boxes:
+        if endpoint in self._boxes and not self.hosted.is_stolen(self._boxes[endpoint]):
             self.links.keep(endpoint)
 
     def _where(self, endpoint: bytes) -> tuple[Sequence[str], str | None]:
@@ -302,22 +287,6 @@ class Circle(Helping):
         self.journal.tell(events.PEER_PAIRED, peer=box.hex()[:8])
         self.wake.set()
 
-    def adopt(self, card: Card, data: bytes, label: str = "", gets: int | None = None) -> None:
-        """A box is in the circle without an invitation: a kit vouches for it. ``data`` is the card as it was signed.
-
-        ``gets``: the room it is given; None leaves what it has.
-        """
-        known = self.rows.view.peers.get(card.box)
-        if known is not None and known.state is not PeerState.LEFT:
-            return
-        self.rows.view.add_peer(card.box, self.clock.now_ms(), label=label or card.label)
-        self.rows.set_paper("card", card.box, data)
-        self.rows.save()
-        if gets is not None:
-            self.hosted.grant(card.box, gets)
-        self._know(card)
-        self.wake.set()
-
     def noticed(self, neighbour: Neighbour) -> None:
         """A box was heard at home; a friend that is away is dialled at once."""
         for card in self._cards.values():
@@ -337,31 +306,6 @@ class Circle(Helping):
     def told(self, box: bytes, notice: m.Notice, now_ms: int) -> None:
         """A peer says something for the owner."""
         self._soon(lambda: self._noted(box, notice, now_ms))
-
-    def kit_shown(self, endpoint: bytes, card: Card, data: bytes, locker: bytes, custody: bytes) -> None:
-        """A box has the kit of a locker that is kept here."""
-        self._soon(lambda: self.restorers.came(endpoint, card, data, (locker, custody)))
-
-    def custody_taken(self, before: bytes, after: bytes, locker: bytes) -> None:  # noqa: ARG002 an ear
-        """A box that came with a kit acts for a friend's locker: it is a friend's box from now on."""
-        self._soon(lambda: self._replaced(before, after))
-
-    def _replaced(self, before: bytes, after: bytes) -> None:
-        old, came = self.rows.view.peers.get(before), self.restorers.card(after)
-        if came is not None:
-            self.adopt(*came, label=old.label if old is not None else "")
-            if old is not None:
-                self._one_household(old, self.rows.view.peers[after])
-            self.restorers.settled(came[0].endpoint)
-        self.rows.add_notice(self.clock.now_ms(), after, m.NoticeKind.MOVED.value, "")
-
-    def _one_household(self, *boxes: Peer) -> None:
-        """Boxes of one household count once: the old one may come back."""
-        name = boxes[0].household or f"{boxes[0].label} {boxes[0].key.hex()[:8]}".strip()
-        for each in boxes:
-            self.rows.view.set_peer(
-                each.key, label=each.label, household=name, place=boxes[0].place, delegate=each.delegate
-            )
 
     def _soon(self, what: Callable[[], None]) -> None:
         def run() -> None:
@@ -396,7 +340,7 @@ class Circle(Helping):
                 self.spawn(_proved(old))
         self.links.arrived(link)
         if link.standing is Standing.STRANGER:
-            self.spawn(_shown_out(link))
+            self.spawn(shown_out(link))
 
     def _changed(self, endpoint: bytes, there: bool) -> None:
         box = self._boxes.get(endpoint)
@@ -423,7 +367,7 @@ class Circle(Helping):
             offer = m.Offer(given.quota if given else 0, given.used if given else 0)
             heard = await self.talker.ask(link, Call(offer))
         except BoxError as error:
-            say(f"{box.hex()[:8]} was not greeted: {error}")
+            self.not_greeted(box, error)
             return
         path = link.path()
         self._took(met.card, met.greeted.card)
@@ -537,13 +481,6 @@ class Circle(Helping):
         else:
             self.rows.set_paper("total", b"", total.to_bytes(8))
         self.hosted.set_limits(HostLimits(total))
-
-
-async def _shown_out(link: PeerLink) -> None:
-    """Who comes with a kit needs a moment; whoever only sits there makes room for others."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(link.ended(), KIT_LINK_SECONDS)
-    link.close(_STALE)
 
 
 async def _proved(link: PeerLink) -> None:

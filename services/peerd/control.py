@@ -25,8 +25,11 @@ from services.api.server import Call, Handler
 from services.peerd.circle import Circle
 from services.peerd.drill_calls import DrillCalls
 from services.peerd.kit_calls import KitCalls
+from services.peerd.part_calls import PartCalls
 from services.peerd.repairing import Looked
+from services.peerd.restore_calls import RestoreCalls
 from services.peerd.shelf_calls import ShelfCalls
+from services.peerd.shelf_giving import ShelfGiving
 
 _NOTICES: Final = 50
 _COUNTED: Final = frozenset({NoticeKind.REBUILT.value, *(each.value for each in AlarmKind)})
@@ -61,7 +64,13 @@ class Control:
             "at_peerd_circle_now": self._now,
             "feed": self._feed,
             "pack_states": self._states,
-        } | ShelfCalls(self._circle).handlers() | DrillCalls(self._circle).handlers() | KitCalls(self._circle).handlers()
+            **ShelfCalls(self._circle).handlers(),
+            **ShelfGiving(self._circle).handlers(),
+            **DrillCalls(self._circle).handlers(),
+            **KitCalls(self._circle).handlers(),
+            **PartCalls(self._circle).handlers(),
+            **RestoreCalls(self._circle).handlers(),
+        }
 
     # Meeting
 
@@ -97,7 +106,7 @@ class Control:
             tuple(self._locker(each) for each in view.lockers),
             tuple(_notice(each) for each in self._rows.notices(_NOTICES)),
             sum(each.here_bytes + each.going_bytes for each in map(self._locker, view.lockers)),
-            any(flight[0] == "ship" for flight in view.flights),
+            any(flight[0] == "ship" for flight in view.flights) or not circle.book.told,
             circle.paused(),
             sum(each.used for each in circle.hosted.peers()),
             disk.f_bavail * disk.f_frsize,
@@ -226,8 +235,7 @@ class Control:
             self._head(locker, args.head)
         if args.capsule is not None:
             self._capsule(locker, args.capsule)
-        if args.key is not None:
-            self._key(locker, args.key)
+        self._keys(locker, args)
         self._rows.save()
         self._circle.wake.set()
         if args.packs or args.dropped or args.head or args.key:
@@ -235,7 +243,8 @@ class Control:
         packs = sum(1 for each in self._view.packs.values() if each.locker == locker and each.dropped_at < 0)
         custody = self._rows.paper("custody", locker) or b""
         mark = (self._rows.paper("capsule-mark", locker) or b"").decode()
-        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex(), mark)
+        friends = self._circle.parts.number(locker)
+        return c.FeedKnown(packs, self._circle.box.hex(), self._key_revision(locker), custody.hex(), mark, friends)
 
     async def _custody(self, locker: bytes, data: bytes, handovers: Sequence[bytes]) -> None:
         try:
@@ -275,6 +284,15 @@ class Control:
         self._rows.set_paper("key", locker, data)
         self._rows.set_paper("key-revision", locker, fed.revision.to_bytes(8))
 
+    def _keys(self, locker: bytes, args: c.Feed) -> None:
+        if args.key is not None:
+            self._key(locker, args.key)
+        try:
+            if args.friends is not None:
+                self._circle.parts.set_own(locker, bytes.fromhex(args.friends))
+        except PeerGarbled:
+            raise Misused(why="this is no split key.") from None
+
     def _key_revision(self, locker: bytes) -> int:
         return int.from_bytes(self._rows.paper("key-revision", locker) or b"")
 
@@ -289,9 +307,8 @@ class Control:
             raise Misused(why=f"a capsule has {PEER_CAPSULE_BYTES} bytes and its own format.") from None
         if (filling.locker, filling.number) != (locker, fed.number):
             raise Misused(why="the capsule is of another locker or another number.")
-        self._rows.set_paper("capsule", locker, data)
         self._rows.set_paper("capsule-mark", locker, fed.mark.encode())
-        self._view.capsule_is(locker, fed.number)
+        self._circle.book.capsule_is(locker, data)
 
     async def _states(self, call: Call) -> c.PackStates:
         args: c.PackStatesArgs = call.args

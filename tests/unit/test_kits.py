@@ -10,13 +10,14 @@ import pytest
 
 from firmware.errors import BadSeal, BoxError, KitUnknown, TooManyTries
 from firmware.hosting import KitTries
+from firmware.linux.hosted import Ears
 from firmware.peer import Caller, Card, Custody, read_custody
 from firmware.peer.capsules import Filling, KitCard
 from firmware.peer.kit_asking import KitAnswer, check_question, kit_question, newest
 from firmware.peer.kits import CirclePart, with_circle
 from firmware.peer.messages import KitGet
 from firmware.seal import KitUse, Secret, SigningKey, kit_key, new_words, public_key
-from tests.sim.hosted_world import Ears, MovedClock, Told, opened, reborn, settled
+from tests.sim.hosted_world import MovedClock, Told, opened, reborn, settled
 from tests.vectors.counted_entropy import CountedEntropy
 from tests.vectors.peer_examples import HEAD, LOCKER, NOW, card, key
 

@@ -1,0 +1,111 @@
+"""Who is let in; boxes that come with a kit: custody makes them friends' boxes. And the book by which ours come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import abstractmethod
+from pathlib import Path
+
+from firmware.backup import Peer, PeerState
+from firmware.limits import KIT_LINK_SECONDS
+from firmware.peer import Card, Invitations
+from firmware.peer.messages import NoticeKind
+from firmware.ports import PeerLink, Standing
+from services.peerd.book import Book
+from services.peerd.helping import Helping
+from services.peerd.restorers import Restorers
+from services.peerd.serving import Known
+from services.peerd.shipping import Outside
+
+_STALE = 1
+
+
+class Welcoming(Helping):
+    """The part of ``Circle`` that takes boxes in without an invitation. Ears are called in threads."""
+
+    restorers: Restorers
+    wake: asyncio.Event
+
+    invitations: Invitations
+    book: Book
+    _boxes: dict[bytes, bytes]
+
+    def _write_book(self, outside: Outside, folder: Path) -> None:
+        """Begin to write the book of our own lockers."""
+        self.book = Book(outside, folder, self.identity.key, self.clock, self.paused)
+        self.spawn(self.book.live())
+
+    @abstractmethod
+    def paused(self) -> bool:
+        """Whether the caps say that nothing goes out now."""
+
+    @abstractmethod
+    def _know(self, card: Card) -> None:
+        """A pinned box, with its newest card."""
+
+    def _judge(self, endpoint: bytes) -> Standing:
+        known, now = self._who(endpoint), self.clock.now_ms()
+        if known.box is not None and not known.restoring:
+            return Standing.PINNED
+        if self.invitations.waiting(now):
+            return Standing.INVITED
+        is_open = self.hosted.keeps_kits(now) or self.hosted.keeps_parts()
+        return Standing.STRANGER if is_open else Standing.UNKNOWN
+
+    def _who(self, endpoint: bytes) -> Known:
+        """What is known of an endpoint: a friend, a guest of one, or somebody who came with a kit."""
+        box, guest = self._boxes.get(endpoint), self.guests.box_of(endpoint)
+        if box is None and guest is None:
+            return self.restorers.known(endpoint)
+        return Known(box or guest, box is None)
+
+    def adopt(self, card: Card, data: bytes, label: str = "", gets: int | None = None) -> None:
+        """A box is in the circle without an invitation: a kit vouches for it. ``data`` is the card as it was signed.
+
+        ``gets``: the room it is given; None leaves what it has.
+        """
+        known = self.rows.view.peers.get(card.box)
+        if known is not None and known.state is not PeerState.LEFT:
+            return
+        self.rows.view.add_peer(card.box, self.clock.now_ms(), label=label or card.label)
+        self.rows.set_paper("card", card.box, data)
+        self.rows.save()
+        if gets is not None:
+            self.hosted.grant(card.box, gets)
+        self._know(card)
+        self.wake.set()
+
+    # Ears
+
+    def kit_shown(self, endpoint: bytes, card: Card, data: bytes, locker: bytes, custody: bytes) -> None:
+        """A box has the kit of a locker that is kept here."""
+        self._soon(lambda: self.restorers.came(endpoint, card, data, (locker, custody)))
+
+    def custody_taken(self, before: bytes, after: bytes, locker: bytes) -> None:  # noqa: ARG002 an ear
+        """A box that came with a kit acts for a friend's locker: it is a friend's box from now on."""
+        self._soon(lambda: self._replaced(before, after))
+
+    def _replaced(self, before: bytes, after: bytes) -> None:
+        old, came = self.rows.view.peers.get(before), self.restorers.card(after)
+        if came is not None:
+            self.adopt(*came, label=old.label if old is not None else "")
+            if old is not None:
+                self._one_household(old, self.rows.view.peers[after])
+            self.restorers.settled(came[0].endpoint)
+        self.rows.add_notice(self.clock.now_ms(), after, NoticeKind.MOVED.value, "")
+
+    def _one_household(self, *boxes: Peer) -> None:
+        """Boxes of one household count once: the old one may come back."""
+        name = boxes[0].household or f"{boxes[0].label} {boxes[0].key.hex()[:8]}".strip()
+        for each in boxes:
+            self.rows.view.set_peer(
+                each.key, label=each.label, household=name, place=boxes[0].place, delegate=each.delegate
+            )
+
+
+async def shown_out(link: PeerLink) -> None:
+    """Who comes with a kit needs a moment; whoever only sits there makes room for others."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(link.ended(), KIT_LINK_SECONDS)
+    link.close(_STALE)
