@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from blake3 import blake3
 
 from firmware.backup.book import PackPlace
@@ -47,10 +49,15 @@ def take_in(home: Home, secrets: LockerSecrets, place: PackPlace, payload: bytes
     home.disk.replace(name, whole)
 
 
-def is_here(home: Home, place: PackPlace) -> bool:
-    """Whether a pack's file lies there with the length it should have; it was checked before it got its name."""
-    leaf = place_name(place).removeprefix("packs/")
-    return leaf in home.disk.names("packs") and home.disk.size(f"packs/{leaf}") == place.size + PRELUDE_BYTES
+def those_here(home: Home, places: Iterable[PackPlace]) -> set[bytes]:
+    """Return the ids of packs whose files lie there, as long as they should be; they were checked before."""
+    names = set(home.disk.names("packs"))
+    return {
+        place.pack
+        for place in places
+        for name in [place_name(place)]
+        if name.removeprefix("packs/") in names and home.disk.size(name) == place.size + PRELUDE_BYTES
+    }
 
 
 def close_in_chain(locker: Locker, place: PackPlace) -> None:

@@ -67,22 +67,22 @@ def outlook(
     packs: Iterable[PackPlace], here: Collection[bytes], there: Collection[bytes], wrong: Collection[Spot] = ()
 ) -> Outlook:
     """Return what can be had now; ``here``: ids of packs that came, ``there``: boxes that answer and give."""
-    sums = [0, 0, 0]
+    now, later, lost = 0, 0, 0
     demands: dict[Needed, None] = {}
     for pack in packs:
         if pack.pack in here:
             continue
         need = lacking(pack, there, wrong)
         if need is None:
-            sums[0] += pack.size
+            now += pack.size
         elif len(need.peers) < need.wanted:
-            sums[2] += pack.size
+            lost += pack.size
             demands[Needed(need.wanted, ())] = None
         else:
-            sums[1] += pack.size
+            later += pack.size
             demands[need] = None
     hardest = sorted(demands, key=lambda need: (len(need.peers) - need.wanted, -need.wanted, need.peers))
-    return Outlook(*sums, tuple(hardest))
+    return Outlook(now, later, lost, tuple(hardest))
 
 
 def lacking(pack: PackPlace, there: Collection[bytes], wrong: Collection[Spot] = ()) -> Needed | None:

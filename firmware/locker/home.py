@@ -36,6 +36,10 @@ class Away(Protocol):
         """Somebody reads what is in it: it comes before the others."""
         ...
 
+    def hides(self, pack: bytes) -> bool:
+        """Whether nobody outside is to hear of it as a pack that lies here, yet."""
+        ...
+
 
 class NothingAway:
     """The Away of a locker that has all its packs."""
@@ -46,6 +50,10 @@ class NothingAway:
 
     def want(self, pack: bytes) -> None:
         """Nothing is missed."""
+
+    def hides(self, pack: bytes) -> bool:  # noqa: ARG002 as above
+        """No."""
+        return False
 
 
 NOTHING_AWAY = NothingAway()

@@ -232,6 +232,7 @@ class RestoreSource:
 
     friend: RestoreFriend = arg("As its owner sees it.")
     verdict: str = arg("What it said about custody; empty: nothing yet.", default="")
+    wrong: tuple[str, ...] = arg("Shards that were missing there or not what they should be.", default=(), pattern=PACK)
 
 
 @dataclass(frozen=True, slots=True)

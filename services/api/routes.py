@@ -25,6 +25,7 @@ from services.api import folder_types as f
 from services.api import household_types as h
 from services.api import kit_types as p
 from services.api import records_types as r
+from services.api import restore_types as z
 from services.api import shelf_types as w
 from services.api import types as t
 from services.api.decode import names
@@ -101,6 +102,7 @@ _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
 _INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
 _DRILL, _KIT = "/v1/drill", "/v1/kit"
+_BACK = "/v1/restore"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -112,6 +114,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("claim", _M, "POST", "/v1/claim", _SLOW, t.Claim, t.NewMember, "Take ownership, make the first member."),
     Operation("open", _M, "POST", "/v1/open", _SLOW, t.Open, t.Opened, "Open a locker with its passphrase."),
     Operation("recover", _M, "POST", "/v1/recover", _SLOW, t.Recover, t.Opened, "Open with the kit's 24 words."),
+    Operation(
+        "restore_look", _M, "POST", _BACK + "/look", _SLOW, z.RestoreLook, z.RestoreFound, "What do the words open?"
+    ),
+    Operation("restore", _M, "POST", _BACK, _SLOW, z.Restore, z.RestoreBegun, "Take ownership, bring a locker back."),
+    Operation(
+        "restore_member", _M, "POST", _BACK + "/member", _OWNER, z.RestoreMember, z.RestoreBegun, "Bring one more back."
+    ),
+    Operation("restore_status", _M, "GET", _BACK, _T, t.Nothing, z.RestoreStatus, "How far is it?"),
     Operation("add_member", _M, "POST", "/v1/members", _OWNER, t.AddMember, t.NewMember, "Make a further member."),
     Operation("session", _M, "GET", "/v1/session", _T, t.Nothing, t.SessionInfo, "Who am I?"),
     Operation("sessions", _M, "GET", "/v1/sessions", _T, t.Nothing, t.Sessions, "Where is my locker in use?"),
@@ -216,6 +226,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("circle_caps", _M, "GET", _CAPS, _HEAD, t.Nothing, c.CircleCaps, "How much may flow, and when?"),
     Operation("set_circle_caps", _M, "PUT", _CAPS, _HEAD, c.CircleCaps, c.CircleCaps, "Let more or less flow."),
     Operation("circle_now", _M, "POST", "/v1/circle/now", _HEAD, t.Nothing, c.Circle, "Ship now what waits."),
+    Operation(
+        "contact", _M, "GET", "/v1/circle/contact", _HEAD, t.Nothing, z.RestoreContact, "Help someone restore: a code."
+    ),
     Operation("shelves", _M, "GET", _SHELF, _T, t.Nothing, w.Shelves, "Disks with a second copy."),
     Operation("shelf_add", _M, "POST", _SHELF, _HEAD, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
     Operation("shelf_drop", _M, "DELETE", _SHELF + "/{id}", _HEAD, w.ShelfId, w.Shelf, "Forget a shelf."),
@@ -246,6 +259,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("drill_packs", _P, "GET", _DRILL + "/packs", _US, d.DrillOf, d.DrillPacks, "What waits to be opened?"),
     Operation("drill_pack", _P, "GET", _DRILL + "/packs/{pack}", _US, d.DrillPack, Stream.BYTES, "One of them."),
     Operation("drill_opened", _P, "POST", _DRILL + "/opened", _US, d.DrillOpened, t.Nothing, "What opening gave."),
+    Operation(
+        "at_peerd_contact", _P, "GET", "/v1/circle/contact", _US, t.Nothing, z.RestoreContact, "Where this box is."
+    ),
+    Operation("restore_find", _P, "POST", _BACK + "/find", _US, z.KitFind, z.KitsFound, "Ask friends with a kit."),
+    Operation("restore_join", _P, "POST", _BACK, _US, z.RestoreJoin, z.RestoreSources, "Act for a locker."),
+    Operation("restore_sources", _P, "GET", _BACK, _US, z.RestoreOf, z.RestoreSources, "How do friends stand?"),
+    Operation("restore_page", _P, "POST", _BACK + "/page", _US, z.RestorePage, Stream.BYTES, "Bring one page."),
+    Operation("restore_pack", _P, "POST", _BACK + "/pack", _US, z.RestoreFetch, Stream.BYTES, "Bring one pack."),
+    Operation("restore_kept", _P, "POST", _BACK + "/kept", _US, z.RestoreKept, t.Count, "These are here again."),
     Operation("pack_states", _P, "POST", "/v1/pack-states", _US, c.PackStatesArgs, c.PackStates, "How safe are they?"),
 )
 

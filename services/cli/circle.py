@@ -10,6 +10,7 @@ from typing import Any, Final
 from firmware.errors import Misused
 from services.api.circle_types import Circle, CircleCaps, InviteWay, Pairing, PairingIs, PeerInfo, SafetyIs
 from services.api.decode import encode
+from services.api.restore_types import RestoreContact
 from services.cli.shelf import day
 from services.cli.shell import Shell
 
@@ -168,6 +169,12 @@ def _peer(shell: Shell, word: str) -> str:
     return meant[0]
 
 
+def _help_restore(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:  # noqa: ARG001
+    """The code a friend scans or types who comes back with a kit; nothing in it is secret."""
+    found: RestoreContact = shell.mine.call("contact")
+    print(json.dumps(encode(found)) if args.json else found.text)
+
+
 _Action = Callable[[Shell, argparse.Namespace, list[str]], Any]
 _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "list": (_list, 0),
@@ -179,4 +186,5 @@ _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "peer": (_set_peer, 1),
     "leave": (_leave, 1),
     "copies": (_copies, None),
+    "help-restore": (_help_restore, 0),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, drill, files, keys, records, shelf
+from services.cli import circle, drill, files, keys, records, restore, shelf
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -104,6 +104,21 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         keys.recover,
         (_word("--words-file", type=Path, metavar="FILE", help="a file with the 24 words"), _PASSPHRASE),
     ),
+    "restore": (
+        restore.restore,
+        (
+            _word("what", nargs="*", metavar="look|status"),
+            _word("--words-file", type=Path, metavar="FILE", help="a file with the 24 words, or all a kit's code says"),
+            _word("--contact", action="append", default=[], metavar="lbh1…|@FILE", help="code of a friend's box"),
+            _PASSPHRASE,
+            _word("--name", default="Owner", help="what the member is called"),
+            _word("--household", default="Home", help="what the household of a new box calls itself"),
+            _word("--role", choices=("owner", "adult", "child"), default="adult", help="on a box that is owned"),
+            _word("--proof-file", type=Path, metavar="FILE", help="its first line is your own passphrase, there"),
+            _word("--wait", action="store_true", help="until everything is here"),
+            _JSON,
+        ),
+    ),
     "kit": (
         keys.kit,
         (
@@ -124,7 +139,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
     "circle": (
         circle.circle,
         (
-            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|peer|leave|copies"),
+            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|peer|leave|copies|help-restore"),
             _word("--by-words", action="store_true", help="invite: six words for one network instead of a ticket"),
             _word("--gib", type=float, metavar="N", help="confirm, peer: room the other box gets"),
             _word("--delegate", action=argparse.BooleanOptionalAction, help="peer: it repairs while this box is away"),

@@ -25,7 +25,7 @@ def init(shell: Shell, args: argparse.Namespace) -> int:
     """Claim the box and make its first member; whoever may read the data folder may read the claim code."""
     if shell.status.claimed:
         raise AlreadyClaimed
-    code = _claim_code(shell.data)
+    code = claim_code(shell.data)
     if args.passphrase_file is None:
         print(f"A good passphrase would be: {shell.box.call('offer').passphrase}")
     passphrase = read_new_passphrase(args.passphrase_file, "Passphrase of the new locker")
@@ -49,7 +49,8 @@ def init(shell: Shell, args: argparse.Namespace) -> int:
     return 0
 
 
-def _claim_code(data: Path) -> str:
+def claim_code(data: Path) -> str:
+    """Return the claim code; whoever may read the data folder may know it. Raises WrongClaimCode."""
     try:
         return str(json.loads((data / "box" / "claim").read_bytes())["code"])
     except (OSError, ValueError, KeyError):

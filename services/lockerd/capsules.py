@@ -30,6 +30,11 @@ def put_card(home: Home, secrets: LockerSecrets, locker: bytes, words: str) -> N
         home.disk.replace(_CARD, (number + 1).to_bytes(4) + fresh.to_bytes())
 
 
+def keep_card(home: Home, card: KitCard, number: int) -> None:
+    """Keep the card of a kit as a capsule has it; ``number`` stands on it."""
+    home.disk.replace(_CARD, number.to_bytes(4) + card.to_bytes())
+
+
 def card_of(home: Home) -> tuple[KitCard, int] | None:
     """Return the card of the newest kit and its number; None for a locker without one."""
     try:

@@ -68,6 +68,36 @@ def papers_for(home: Home, secrets: Callable[[], LockerSecrets], locker: bytes, 
     return Papers(held.data, tuple(each.data for each in handovers))
 
 
+def take_over(
+    home: Home, secrets: LockerSecrets, words: str, record: tuple[bytes, bytes, int], handovers: Sequence[bytes]
+) -> Papers:
+    """This box acts for a locker that comes back: ``record`` is (locker, box, epoch), signed by the kit's key."""
+    locker, box, epoch = record
+    put_down(home, secrets, words)
+    key = SigningKey.from_seed(kit_key(words, KitUse.CUSTODY))
+    home.disk.replace(_HANDOVERS, dumps(list(handovers)))
+    held = _record(home, read_custody(Custody(locker, epoch, box, home.clock.now_ms()).signed(key)))
+    return Papers(held.data, tuple(handovers))
+
+
+def epoch_up(home: Home, secrets: LockerSecrets) -> Papers | None:
+    """Friends know of a record as high as ours: sign the next one; None where there is nothing to sign with."""
+    held, seeds = _held(home), _seeds(home, secrets)
+    if held is None or not seeds:
+        return None
+    key = SigningKey.from_seed(Secret(seeds[-1]))
+    if key.public != held.public:
+        return None
+    record = Custody(held.record.locker, held.record.epoch + 1, held.record.box, home.clock.now_ms()).signed(key)
+    return Papers(_record(home, read_custody(record)).data, tuple(each.data for each in _handovers(home)))
+
+
+def kept_papers(home: Home) -> Papers | None:
+    """Return the papers as they lie here; None without any."""
+    held = _held(home)
+    return Papers(held.data, tuple(each.data for each in _handovers(home))) if held is not None else None
+
+
 def _record(home: Home, held: HeldCustody) -> HeldCustody:
     home.disk.replace(_RECORD, held.data)
     return held

@@ -61,6 +61,11 @@ class Feeder:
         if self._store.locker.head_seq != self._head:
             self._news.set()
 
+    def again(self) -> None:
+        """Packs came that no commit told of: tell what there is anew."""
+        self._head = -1
+        self._news.set()
+
     def keys_changed(self) -> None:
         """A way in was made or closed."""
         self._news.set()
@@ -111,7 +116,8 @@ class Feeder:
                 await self._tell_capsule(known, papers, news=False)
                 return
             rows = await self._readers.ask(LockerReader.pack_rows)
-            closed = {row.id: row for row in rows if row.state in _CLOSED}
+            hides = self._home.away.hides
+            closed = {row.id: row for row in rows if row.state in _CLOSED and not hides(row.id)}
             gone = {row.id for row in rows if row.state is PackState.DROPPED} | (self._told - closed.keys())
             told, dropped = (set(), set()) if forgot else (self._told, self._gone)
             news = self._head < 0 or forgot or closed.keys() != told or gone != dropped

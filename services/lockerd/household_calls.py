@@ -73,7 +73,7 @@ class HouseholdCalls:
         try:
             found = await self._desk.workers.enter(member, "create", passphrase=passphrase, guardian=public)
         except (BoxError, TimeoutError):
-            await asyncio.to_thread(_erase, self._desk.data / "lockers" / member.id)  # it never was anybody's
+            await asyncio.to_thread(erase, self._desk.data / "lockers" / member.id)  # it never was anybody's
             raise
         return member, found["words"]
 
@@ -188,7 +188,7 @@ class HouseholdCalls:
         await self._desk.end_all(who.id)
         await self._desk.workers.lock(who.id, "its member left the household")
         if args.erase:
-            await asyncio.to_thread(_erase, self._desk.data / "lockers" / who.id)
+            await asyncio.to_thread(erase, self._desk.data / "lockers" / who.id)
         await self.move_out()
         return t.Nothing()
 
@@ -200,7 +200,7 @@ class HouseholdCalls:
                 self._desk.household.moved_out(id)
 
 
-def _erase(folder: Path) -> None:
+def erase(folder: Path) -> None:
     """Destroy a locker: its keys first, so that what a power cut leaves opens with nothing."""
     for name in ("key", "key.copy"):
         (folder / name).unlink(missing_ok=True)

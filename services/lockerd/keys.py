@@ -81,6 +81,15 @@ class Keys:
         self._put_down(secrets, words)
         return self._new_passphrase(file, secrets, passphrase)
 
+    def come_back(self, key_file: bytes, words: str, passphrase: str) -> LockerSecrets:
+        """A locker comes back to this box: write its key file with a new passphrase.
+
+        Raises WeakPassphrase, what typed words raise, Damaged and its like.
+        """
+        require_strong(passphrase)
+        file = KeyFile.parse(key_file)
+        return self._new_passphrase(file, open_with_words(file, words), passphrase)
+
     def passwd(self, old: str, new: str) -> LockerSecrets:
         """Replace the passphrase; raises WrongPassphrase, WeakPassphrase."""
         file, secrets = self._opened(lambda file: open_with_passphrase(file, _secret(old)))

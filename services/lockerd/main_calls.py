@@ -22,6 +22,7 @@ from services.lockerd.circle_calls import CircleCalls
 from services.lockerd.desk import Desk
 from services.lockerd.door_calls import DoorCalls
 from services.lockerd.household_calls import HouseholdCalls
+from services.lockerd.restore_calls import RestoreCalls
 from services.lockerd.sessions import Session, Terms
 from services.lockerd.spawner import Spawner
 from services.lockerd.throttle import Throttle
@@ -66,7 +67,8 @@ class MainCalls:
             "drop_slot": self._drop_slot,
             "activity": self._activity,
         }
-        return mine | self._house.handlers() | self._doors.handlers() | self._circle.handlers()
+        others = self._house.handlers() | self._doors.handlers() | self._circle.handlers()
+        return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
 
     async def start(self) -> None:
         """Finish what a power cut left undone."""

@@ -14,12 +14,12 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firmware.chain import Epoch
-from firmware.errors import BoxError, Refused, StepUpNeeded
+from firmware.errors import BoxError, NamesComing, Refused, StepUpNeeded
 from firmware.linux.home import linux_home
 from firmware.locker import Home, Locker
 from firmware.locker.rows import UploadRow
@@ -32,17 +32,24 @@ from services.lockerd.control import Channel
 from services.lockerd.copies import CopyCalls
 from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
 from services.lockerd.feed import Feeder
+from services.lockerd.homecoming import Homecoming
 from services.lockerd.keys import Keys
 from services.lockerd.kit_sheet import KitSheets
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
 from services.lockerd.rehearsing import Rehearsing
+from services.lockerd.returning import StillAway
 from services.lockerd.sessions import token_hash
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
 from services.lockerd.watching import Watch
 
 _SEEN_SECONDS = 20.0
+_BEFORE = frozenset(
+    {"create", "open", "recover", "open_with", "prove", "admit", "sure", "dismiss", "slots"}
+    | {"restore_look", "restore", "restore_status"}
+)
+"""Orders that need no open locker; one that comes back from friends has none until its names are here."""
 
 
 def worker_main(member: str, folder: Path, path: Path, uids: frozenset[int], channel: socket.socket) -> None:
@@ -67,8 +74,12 @@ class _Worker:
         self._news: list[dict[str, Any]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_news = asyncio.Event()
-        self._home: Home = linux_home(folder, self._journal.tell)
+        away = StillAway()
+        self._home: Home = replace(linux_home(folder, self._journal.tell), away=away)
         self._keys = Keys(self._home)
+        self._coming = Homecoming(
+            self._home, away, path.parent.parent, self._keys, self._serve, self._came_back, self._own
+        )
         self._tokens: dict[str, _Ticket] = {}
         self._seen: set[str] = set()
         self._store: Store | None = None
@@ -77,6 +88,7 @@ class _Worker:
         self._doors: DoorOrders | None = None
         self._beside: list[asyncio.Task[None]] = []
         self._keys_changed: Callable[[], None] = lambda: None
+        self._all_here: Callable[[], None] = lambda: None
         self._orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "create": self._create,
             "open": self._open,
@@ -90,6 +102,7 @@ class _Worker:
             "kit": self._kit,
             "slots": self._slots,
             "drop_slot": self._drop_slot,
+            **self._coming.orders(),
         }
 
     async def live(self, channel: socket.socket) -> None:
@@ -101,11 +114,13 @@ class _Worker:
             await talk.live()
         finally:
             self._loop = None
-            for teller in [*tellers, *self._beside]:
+            for teller in [*tellers, *self._beside, *self._coming.tasks]:
                 teller.cancel()
             await asyncio.to_thread(self._close)  # the channel closes with the process: then the locker is free again
 
     async def _obey(self, order: str, fields: dict[str, Any]) -> dict[str, Any]:
+        if self._store is None and order not in _BEFORE:
+            raise NamesComing
         return await self._orders[order](**fields)
 
     # -------- getting in
@@ -120,7 +135,7 @@ class _Worker:
     async def _open(self, passphrase: str) -> dict[str, Any]:
         await asyncio.to_thread(self._own)
         secrets = await asyncio.to_thread(self._keys.open, passphrase)
-        await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
+        await self._coming.enter(secrets)
         return {}
 
     async def _recover(self, words: str, passphrase: str) -> dict[str, Any]:
@@ -129,7 +144,7 @@ class _Worker:
         if self._store is not None:
             await self._adopt(secrets)
         else:
-            await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
+            await self._coming.enter(secrets)
         return {}
 
     async def _open_with(self, kind: str, secret: str) -> dict[str, Any]:
@@ -137,7 +152,7 @@ class _Worker:
         await asyncio.to_thread(self._own)
         secrets = await asyncio.to_thread(self._keys.open_with, slot_kind(kind), bytes.fromhex(secret))
         if self._store is None:
-            await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
+            await self._coming.enter(secrets)
         return {}
 
     def _own(self) -> None:
@@ -150,7 +165,7 @@ class _Worker:
         await asyncio.to_thread(self._keys.open, passphrase)
         return {}
 
-    async def _serve(self, locker: Locker) -> None:
+    async def _serve(self, locker: Locker) -> tuple[Store, Readers]:
         self._store = Store(locker, asyncio.get_running_loop())
         self._readers = Readers(locker.reader)
         self._analyst = Analyst(self._store, self._journal)
@@ -180,6 +195,14 @@ class _Worker:
         self._orders["ship"] = feeder.ship
         self._beside = [loop.create_task(each) for each in (feeder.live(), drills.live())]
         self._keys_changed = feeder.keys_changed
+        self._all_here = feeder.again
+        return self._store, self._readers
+
+    def _came_back(self) -> None:
+        """Every pack is here again: friends' shards of it are known, and what was waiting for its bytes goes on."""
+        self._all_here()
+        if self._analyst is not None:
+            self._analyst.reset()
 
     # -------- sessions
 

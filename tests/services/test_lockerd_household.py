@@ -303,14 +303,16 @@ def test_a_damaged_list_of_doors_costs_the_doors_alone(lockerd: LockerdBox) -> N
 def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     assert set(BY_NAME) >= WARD >= FILES
     free = {"status", "offer", "check_claim", "claim"}
-    doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
+    doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login", "restore_look", "restore"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle", "shelves"}
+    mine |= {"restore_status"}
     sure = {"kit", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
-    owners = {"add_member", "set_role", "invite", "peer_leave"}
+    owners = {"add_member", "set_role", "invite", "peer_leave", "restore_member"}
     heads = {"invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
     heads |= {"set_circle_caps", "circle_now", "shelf_add", "shelf_drop", "shelf_now", "shelf_carry", "shelf_take"}
+    heads |= {"contact"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}
     assert set(main) == free | doors | anybody | mine | sure | owners | heads
     assert {name for name, needs in main.items() if needs is Needs.STEP_UP} == sure

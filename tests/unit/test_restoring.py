@@ -9,7 +9,9 @@ from firmware.limits import MIB
 A, B, C, D = (bytes([each]) * 32 for each in range(4))
 
 
-def pack(name: int, k: int, peers: list[bytes], *, kind: int = 3, size: int = 4 * MIB, precious: bool = False) -> PackPlace:
+def pack(
+    name: int, k: int, peers: list[bytes], *, kind: int = 3, size: int = 4 * MIB, precious: bool = False
+) -> PackPlace:
     id = bytes([name]) * 32
     shards = tuple(ShardAt(at, bytes([name, 0 if k == 1 else at]) * 16, peer) for at, peer in enumerate(peers))
     return PackPlace(id, bytes(16), kind, size, id, precious, k, len(peers), shards)
