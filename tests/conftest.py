@@ -5,6 +5,7 @@ Files share nothing: every box has a folder, ports and names of its own. ``-n 0`
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -38,3 +39,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         place = {name: number for number, name in enumerate(LONG)}
         items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted (``record_property``): an acceptance figure is read, not believed."""
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.user_properties:
+            told = json.dumps(dict(report.user_properties))
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]} {told}")
