@@ -6,6 +6,7 @@ field is a count, a time, an id or a process name; it is never a record's name, 
 
 from __future__ import annotations
 
+from firmware import box_events
 from firmware.event import Event, Severity
 from firmware.key_events import (
     BOX_REPORTED,
@@ -513,5 +514,7 @@ HOSTED_REREAD = Event(
     ("count",),
 )
 
-ALL: tuple[Event, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Event))
+ALL: tuple[Event, ...] = tuple(
+    value for value in (*tuple(globals().values()), *vars(box_events).values()) if isinstance(value, Event)
+)
 """The catalogue, in the order of this file."""

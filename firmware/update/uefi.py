@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Mapping
 from typing import Final, Protocol
+from uuid import UUID
 
 from firmware.errors import SlotsUnclear
 from firmware.update.slots import Slot
@@ -43,6 +45,34 @@ class Variables(Protocol):
 def entry(description: str, path: bytes) -> bytes:
     """Return an EFI_LOAD_OPTION that is active, with ``path`` as its device path."""
     return _HEAD.pack(1, len(path)) + description.encode("utf-16-le") + b"\0\0" + path
+
+
+def loader(number: int, start: int, size: int, identifier: UUID, path: str) -> bytes:
+    """Return the device path of a file on a GPT partition (10.3.5.1 and 10.3.5.4); sizes in sectors of 512 bytes."""
+    disk = struct.pack("<BBHIQQ16sBB", 4, 1, 42, number, start, size, identifier.bytes_le, 2, 2)
+    name = path.encode("utf-16-le") + b"\0\0"
+    return disk + struct.pack("<BBH", 4, 4, 4 + len(name)) + name + struct.pack("<BBH", 0x7F, 0xFF, 4)
+
+
+def missing_entries(variables: Variables, paths: Mapping[Slot, bytes]) -> dict[str, bytes]:
+    """Return the entries, by the name they get, that the firmware of a new box lacks; and BootOrder, as the last one,
+    if it names neither half. Nothing that is there changes otherwise.
+    """
+    known = Uefi(variables).numbers()
+    order = variables.get(ORDER) or b""
+    there = [_WORD.unpack_from(order, at)[0] for at in range(0, len(order) - 1, 2)]
+    names = set(variables.names())
+    free = (number for number in range(0x10000) if number not in there and f"Boot{number:04X}" not in names)
+    made, numbers = {}, dict(known)
+    for slot, path in paths.items():
+        if slot not in known:
+            numbers[slot] = next(free)
+            made[f"Boot{numbers[slot]:04X}"] = entry(slot.value, path)
+    if not set(there) & set(numbers.values()):
+        made[ORDER] = (
+            b"".join(_WORD.pack(each) for each in (numbers[slot] for slot in sorted(numbers, key=str))) + order
+        )
+    return made
 
 
 def description_of(option: bytes) -> str:
@@ -102,6 +132,10 @@ class Uefi:
         """The firmware has forgotten the try by itself."""
         if self.armed() is not None:
             self._variables.remove(NEXT)
+
+    def numbers(self) -> dict[Slot, int]:
+        """Return the entry of each slot, as far as there is one."""
+        return {slot: number for number, slot in sorted(self._ours().items(), reverse=True)}
 
     def _ours(self) -> dict[int, Slot]:
         found = {}

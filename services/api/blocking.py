@@ -187,5 +187,5 @@ class _Sender(threading.Thread):
 
 
 def _gone(where: Where) -> BoxError:
-    what = "the service for friends' boxes" if where is Where.PEER else "the locker service"
-    return Locked() if where is Where.LOCKER else Unreachable(what=what)
+    what = {Where.PEER: "the service for friends' boxes", Where.BOX: "the service that looks after the box"}
+    return Locked() if where is Where.LOCKER else Unreachable(what=what.get(where, "the locker service"))

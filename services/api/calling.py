@@ -57,6 +57,8 @@ def socket_path(run: Path, operation: Operation, member: str | None) -> Path:
         return run / "lockerd.sock"
     if operation.where is Where.PEER:
         return run / "peerd.sock"
+    if operation.where is Where.BOX:
+        return run / "boxd.sock"
     if member is None:
         raise Misused(why=f"“{operation.name}” needs to know whose locker it is for.")
     return run / "lockers" / f"{member}.sock"

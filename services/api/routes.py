@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.api import box_types as b
 from services.api import circle_types as c
 from services.api import drill_types as d
 from services.api import find_types as s
@@ -37,6 +38,7 @@ class Where(enum.Enum):
     MAIN = "run/lockerd.sock"
     LOCKER = "run/lockers/<member>.sock"
     PEER = "run/peerd.sock"
+    BOX = "run/boxd.sock"
 
 
 class Needs(enum.Enum):
@@ -97,6 +99,7 @@ class Operation:
 
 _M, _L, _T = Where.MAIN, Where.LOCKER, Needs.TOKEN
 _P, _US, _HEAD = Where.PEER, Needs.LOCKERD, Needs.OWNER
+_B, _NEWS, _POWER, _RESET = Where.BOX, "/v1/update", "/v1/power", "/v1/reset"
 _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Needs.OWNER_STEP_UP
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
@@ -268,6 +271,17 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("restore_page", _P, "POST", _BACK + "/page", _US, z.RestorePage, Stream.BYTES, "Bring one page."),
     Operation("restore_pack", _P, "POST", _BACK + "/pack", _US, z.RestoreFetch, Stream.BYTES, "Bring one pack."),
     Operation("restore_kept", _P, "POST", _BACK + "/kept", _US, z.RestoreKept, t.Count, "These are here again."),
+    Operation("update", _M, "GET", _NEWS, _T, t.Nothing, b.Update, "Which version runs, what is new?"),
+    Operation("set_update", _M, "PUT", _NEWS, _HEAD, b.UpdateSet, b.Update, "When may the box take new versions?"),
+    Operation("update_now", _M, "POST", _NEWS + "/now", _OWNER, t.Nothing, b.Update, "Take the new version now."),
+    Operation("power", _M, "POST", _POWER, _OWNER, b.Power, t.Nothing, "Restart the box, or switch it off."),
+    Operation("reset", _M, "POST", _RESET, _OWNER, b.Reset, t.Nothing, "Begin a reset; the box restarts."),
+    Operation("at_boxd_update", _B, "GET", _NEWS, _US, t.Nothing, b.Update, "Version and news."),
+    Operation("at_boxd_set_update", _B, "PUT", _NEWS, _US, b.UpdateSet, b.Update, "Hours and will."),
+    Operation("at_boxd_update_now", _B, "POST", _NEWS + "/now", _US, t.Nothing, b.Update, "Now."),
+    Operation("at_boxd_power", _B, "POST", _POWER, _US, b.Power, t.Nothing, "Restart, or off."),
+    Operation("at_boxd_reset", _B, "POST", _RESET, _US, b.Reset, t.Nothing, "Begin a reset."),
+    Operation("at_boxd_caps", _B, "PUT", "/v1/guest-caps", _US, b.GuestCaps, b.GuestCaps, "Caps of guest work."),
     Operation("pack_states", _P, "POST", "/v1/pack-states", _US, c.PackStatesArgs, c.PackStates, "How safe are they?"),
 )
 

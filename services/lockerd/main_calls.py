@@ -18,6 +18,7 @@ from firmware.seal import offered_passphrase, same_bytes
 from services.api import household_types as h
 from services.api import types as t
 from services.api.server import Call, Handler
+from services.lockerd.box_calls import BoxCalls
 from services.lockerd.circle_calls import CircleCalls
 from services.lockerd.desk import Desk
 from services.lockerd.door_calls import DoorCalls
@@ -41,6 +42,7 @@ class MainCalls:
         self._house = HouseholdCalls(desk)
         self._doors = DoorCalls(desk, self._house, self._host)
         self._circle = CircleCalls(run, desk)
+        self._box = BoxCalls(run)
         self._codes = Throttle("claim", limits.CLAIM_TRIES_PER_MINUTE, desk.clock, desk.journal)
         self._visits: dict[str, int] = {}
         self.authority = desk.authority
@@ -67,7 +69,7 @@ class MainCalls:
             "drop_slot": self._drop_slot,
             "activity": self._activity,
         }
-        others = self._house.handlers() | self._doors.handlers() | self._circle.handlers()
+        others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
         return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
 
     async def start(self) -> None:

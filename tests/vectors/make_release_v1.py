@@ -1,4 +1,4 @@
-"""Made release_v1.json once; kept to show how. Prints the JSON. Its keys come from fixed seeds, nothing else is signed."""
+"""Made release_v1.json once; kept to show how. Prints the JSON. Its keys are made of fixed seeds and guard nothing."""
 
 from __future__ import annotations
 
