@@ -239,6 +239,14 @@ class ShelfTaken(Conflict):
     advice = "Nothing on it was changed. Take another disk, or move the folder locker-box-shelf away on a computer."
 
 
+class ShelfNoLocker(Missing):
+    """A disk with a shelf on which no key file of a locker is readable."""
+
+    code = "shelf-no-locker"
+    sentence = "There is no locker on this shelf that could come back."
+    advice = "Try the other disks you have, or bring the locker back from friends: `./box locker restore`."
+
+
 class ShelfOwnDisk(Misused):
     """The folder is on the very disk that a shelf is to be a copy of."""
 

@@ -355,6 +355,13 @@ SHELF_WENT = Event(
     "The shelf {shelf} was unplugged.",
     ("shelf",),
 )
+SHELF_RESTORED = Event(
+    "shelf_restored",
+    "7b0e4c1f53a94b0c8d5d21f6a98e3c47",
+    Severity.NOTICE,
+    "The locker of member {member} came back from a shelf: {packs} packs, {left} were not whole there.",
+    ("member", "packs", "left"),
+)
 SHELF_MENDED = Event(
     "shelf_mended",
     "7b54a8a0c2e14f6cb9d50f6e83a7d142",

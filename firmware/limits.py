@@ -390,6 +390,9 @@ SHELF_CHECK_DAYS = 28
 SHELF_PAPERS = 3
 """Key files, heads and capsules of one locker that stay on a shelf; guards against one that is damaged."""
 
+SHELF_LISTED = 4096
+"""Packs of a shelf named in one answer while a locker comes back from it; guards lockerd against a list without end."""
+
 SHELF_MOST = 16
 """Shelves one box knows; guards the page and the hourly look at disks."""
 

@@ -134,6 +134,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/back", members.WardBack, _TLS, _MEMBER, _ACT),
     Route("/circle", circle.CircleHome, _TLS, _MEMBER, _READ),
     Route("/circle/now", circle.SendNow, _TLS, _MEMBER, _ACT),
+    Route("/circle/let-go", circle.LetGo, _TLS, _MEMBER, _ACT),
     Route("/circle/invite", pairing.InviteFriend, _TLS, _MEMBER, _FORM),
     Route("/circle/join", pairing.JoinFriend, _TLS, _MEMBER, _FORM),
     Route("/circle/pairing", pairing.PairingNews, _TLS, _MEMBER, _READ, json=True),

@@ -51,6 +51,8 @@ class Health:
     back_count: int = 0
     full_bytes: int = 0
     lacks_kit: bool = False
+    held_bytes: int = 0
+    """What friends keep though a locker does without it, until a person says that it may go."""
     peers: tuple[PeerInfo, ...] = field(default=())
 
 
@@ -109,8 +111,9 @@ def health(found: Circle, now_ms: int) -> Health:
     lacks_kit = bool(found.lockers) and not all(each.custody for each in found.lockers)
     full = next((each.amount for each in found.notices if each.kind == _FULL and not each.peer), 0)
     full = full if found.waits_bytes else 0
+    held = sum(each.held_bytes for each in found.lockers)
     lines = [standing(each, now_ms) for each in peers]
-    needs = any(each.level is Level.NEED for each in lines) or lacks_kit or full
+    needs = any(each.level is Level.NEED for each in lines) or lacks_kit or full or held
     level = Level.NEED if needs else Level.SAFE if there == len(peers) else Level.QUIET
     return Health(
         level,
@@ -120,6 +123,7 @@ def health(found: Circle, now_ms: int) -> Health:
         short,
         full,
         lacks_kit,
+        held,
         peers,
     )
 

@@ -133,6 +133,12 @@ def _make(top: int) -> None:
     os.fsync(top)
 
 
+def folders(disk: LinuxShelfDisk) -> list[str]:
+    """Names of the folders in the folder of the shelf, sorted."""
+    with translated(FOLDER, _DESCRIPTORS), os.scandir(disk.fd) as entries:
+        return sorted(each.name for each in entries if each.is_dir(follow_symlinks=False))
+
+
 def is_empty(disk: LinuxShelfDisk) -> bool:
     """Whether nothing at all lies in the folder, or only what making a shelf left when it was cut short."""
     with translated(FOLDER, _DESCRIPTORS):

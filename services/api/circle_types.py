@@ -108,6 +108,7 @@ class LockerSafety:
     safe_bytes: int = arg("Bytes safe with friends.")
     may_fail: int = arg("So many households may fail and all that is safe can still be had; 0 when nothing is safe.")
     of: int = arg("Of so many.")
+    held_bytes: int = arg("Bytes it does without that friends keep until a person says that they may go.", default=0)
 
 
 @dataclass(frozen=True, slots=True)

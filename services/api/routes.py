@@ -232,12 +232,28 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "contact", _M, "GET", "/v1/circle/contact", _HEAD, t.Nothing, z.RestoreContact, "Help someone restore: a code."
     ),
+    Operation(
+        "let_go", _M, "POST", "/v1/circle/let-go", _OWNER, t.Nothing, c.Circle, "Friends may delete what waits for a yes."
+    ),
     Operation("shelves", _M, "GET", _SHELF, _T, t.Nothing, w.Shelves, "Disks with a second copy."),
     Operation("shelf_add", _M, "POST", _SHELF, _HEAD, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
     Operation("shelf_drop", _M, "DELETE", _SHELF + "/{id}", _HEAD, w.ShelfId, w.Shelf, "Forget a shelf."),
     Operation("shelf_now", _M, "POST", _SHELF + "/now", _HEAD, w.ShelfNow, w.Shelves, "Fill up or check now."),
     Operation("shelf_carry", _M, "POST", _SHELF + "/carry", _HEAD, w.ShelfCarry, w.Shelf, "Load it for a friend."),
     Operation("shelf_take", _M, "POST", _SHELF + "/take", _HEAD, w.ShelfTake, w.ShelfTaken, "Take in what it carries."),
+    Operation(
+        "shelf_restore",
+        _M,
+        "POST",
+        _SHELF + "/restore",
+        _SLOW,
+        w.ShelfRestore,
+        Stream.LINES,
+        "Bring a locker back from a shelf: what is here so far, line by line.",
+    ),
+    Operation("shelf_lockers", _P, "POST", _SHELF + "/lockers", _US, w.ShelfAt, w.ShelfLockers, "Whose are on it?"),
+    Operation("shelf_packs", _P, "POST", _SHELF + "/packs", _US, w.ShelfPacksArgs, w.ShelfPacks, "Which packs?"),
+    Operation("shelf_pack", _P, "POST", _SHELF + "/pack", _US, w.ShelfPackArgs, Stream.BYTES, "One of them."),
     Operation("at_peerd_shelves", _P, "GET", _SHELF, _US, t.Nothing, w.Shelves, "Disks with a second copy."),
     Operation("at_peerd_shelf_add", _P, "POST", _SHELF, _US, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
     Operation("at_peerd_shelf_drop", _P, "DELETE", _SHELF + "/{id}", _US, w.ShelfId, w.Shelf, "Forget a shelf."),
@@ -255,6 +271,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("at_peerd_circle_caps", _P, "GET", _CAPS, _US, t.Nothing, c.CircleCaps, "The caps."),
     Operation("at_peerd_set_circle_caps", _P, "PUT", _CAPS, _US, c.CircleCaps, c.CircleCaps, "Set the caps."),
     Operation("at_peerd_circle_now", _P, "POST", "/v1/circle/now", _US, t.Nothing, c.Circle, "Ship now."),
+    Operation("at_peerd_let_go", _P, "POST", "/v1/circle/let-go", _US, t.Nothing, c.Circle, "A person said yes."),
     Operation("feed", _P, "POST", "/v1/feed", _US, c.Feed, c.FeedKnown, "What a locker has and does without."),
     Operation("kit_contacts", _P, "GET", _KIT, _US, t.Nothing, p.KitContacts, "Who could begin a restore?"),
     Operation("drill_state", _P, "GET", _DRILL, _US, d.DrillOf, d.Drill, "How did rehearsals of a locker end?"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from services.api.circle_types import PEER
+from firmware import limits
+from services.api.circle_types import PACK, PEER, FeedHead
 from services.api.decode import arg
 from services.api.types import ID
 
@@ -156,3 +157,91 @@ class ShelfTaken:
     size: int = arg("Bytes that were taken in.")
     why: str = arg("The sentence about the first one that was left.", default="")
     going: bool = arg("It goes on; whoever asks again hears how far it is.", default=False)
+
+
+# A locker that comes back from a shelf
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfRestore:
+    """Take ownership of this box and bring a locker back to it from a shelf; nobody else is needed."""
+
+    code: str = arg("The claim code on the label of this box.", longest=64)
+    at: str = arg("Where the disk is mounted.", longest=1024, pattern=PATH)
+    words: str = arg("The 24 words.", longest=limits.KIT_TEXT_CHARS)
+    passphrase: str = arg("The new passphrase, at least 50 bits by zxcvbn.", longest=limits.PASSPHRASE_BYTES)
+    name: str = arg("The member's name.", shortest=1, longest=80, pattern=_NO_CONTROL)
+    household: str = arg("What the household calls itself.", shortest=1, longest=80, pattern=_NO_CONTROL)
+    device: str = arg("Where the session is used, shown in the list of sessions.", default="", longest=80)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfAt:
+    """Names a disk."""
+
+    at: str = arg("Where it is mounted.", longest=1024, pattern=PATH)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLocker:
+    """A locker on a shelf, with its newest papers that are whole."""
+
+    locker: str = arg("Its id.", pattern=ID)
+    key: str = arg("Its key file in base64; ways in of kit and friends alone.")
+    custody: str = arg("The custody record of the box it was on; empty: none.", default="")
+    head: FeedHead | None = arg("The newest head of its chain.", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLockers:
+    """All lockers on a shelf."""
+
+    box: str = arg("The key of this box.", pattern=PEER)
+    lockers: tuple[ShelfLocker, ...] = arg("Each of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPacksArgs:
+    """Which packs of a locker are on a shelf?"""
+
+    at: str = arg("Where the disk is mounted.", longest=1024, pattern=PATH)
+    locker: str = arg("The locker's id.", pattern=ID)
+    skip: int = arg("So many were told already.", default=0, low=0, high=1 << 40)
+
+
+class PackIs(enum.StrEnum):
+    """What is in a pack (docs/formats/pack.md)."""
+
+    META = "meta"
+    PREVIEW = "preview"
+    DATA = "data"
+    INBOX = "inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPack:
+    """One pack on a shelf."""
+
+    pack: str = arg("Its id.", pattern=PACK)
+    kind: PackIs = arg("Its kind.")
+    size: int = arg("Bytes of its whole file.")
+    digest: str = arg("BLAKE3 of what is behind its prelude.", pattern=PACK)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPacks:
+    """Some of them, names first; ``count`` and ``size`` are of all."""
+
+    packs: tuple[ShelfPack, ...] = arg("The next ones.")
+    count: int = arg("How many there are.")
+    size: int = arg("Their bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPackArgs:
+    """Give one pack as it lies on a shelf."""
+
+    at: str = arg("Where the disk is mounted.", longest=1024, pattern=PATH)
+    locker: str = arg("The locker's id.", pattern=ID)
+    kind: PackIs = arg("Its kind.")
+    pack: str = arg("Its id.", pattern=PACK)

@@ -19,7 +19,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, caps, peer|leave PEER, copies NAME|ID ..."""
+    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, let-go, caps, peer|leave PEER, copies NAME ..."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")
@@ -38,6 +38,10 @@ def _now(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:  # n
     _show_circle(shell.mine.call("circle_now"), args)
 
 
+def _let_go(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:  # noqa: ARG001
+    _show_circle(shell.surely(lambda: shell.mine.call("let_go"), args.passphrase_file), args)
+
+
 def _show_circle(found: Circle, args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(encode(found)))
@@ -49,6 +53,9 @@ def _show_circle(found: Circle, args: argparse.Namespace) -> None:
         parts = ((one.safe_bytes, SafetyIs.SAFE), (one.going_bytes, SafetyIs.GOING), (one.here_bytes, SafetyIs.HERE))
         told = ", ".join(f"{size} bytes {_BADGES[badge]}" for size, badge in parts)
         print(f"locker {one.locker}: {told}" + ("" if one.custody else "; it has no kit, so nothing ships"))
+        if one.held_bytes:
+            print(f"locker {one.locker}: it does without {one.held_bytes} bytes, more than a fifth. Was that you?")
+            print("Friends keep them until `./box locker circle let-go` says that they may go, and 30 days more.")
     if found.short_until_ms is not None:
         when = day(found.short_until_ms)
         print(f"One household is missing: invite another, or everything is laid out anew for fewer on {when}.")
@@ -182,6 +189,7 @@ _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "join": (_join, None),
     "confirm": (_confirm, 1),
     "now": (_now, 0),
+    "let-go": (_let_go, 0),
     "caps": (_caps, 0),
     "peer": (_set_peer, 1),
     "leave": (_leave, 1),

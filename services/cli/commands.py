@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, drill, files, keys, records, restore, shelf
+from services.cli import circle, drill, files, keys, records, restore, shelf_restore
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -139,7 +139,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
     "circle": (
         circle.circle,
         (
-            _word("what", nargs="+", metavar="list|invite|join|confirm|now|caps|peer|leave|copies|help-restore"),
+            _word("what", nargs="+", metavar="list|invite|join|confirm|now|let-go|caps|peer|leave|copies|help-restore"),
             _word("--by-words", action="store_true", help="invite: six words for one network instead of a ticket"),
             _word("--gib", type=float, metavar="N", help="confirm, peer: room the other box gets"),
             _word("--delegate", action=argparse.BooleanOptionalAction, help="peer: it repairs while this box is away"),
@@ -151,10 +151,14 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         ),
     ),
     "shelf": (
-        shelf.shelf,
+        shelf_restore.shelf,
         (
-            _word("what", nargs="+", metavar="list|add|drop|now|check|carry|take"),
+            _word("what", nargs="+", metavar="list|add|drop|now|check|carry|take|restore"),
             _word("--same-disk", action="store_true", help="add: a folder on the box's own disk, for trying it out"),
+            _word("--words-file", type=Path, metavar="FILE", help="restore: a file with the 24 words"),
+            _word("--name", default="Owner", help="restore: the member's name"),
+            _word("--household", default="Home", help="restore: what the household calls itself"),
+            _PASSPHRASE,
             _JSON,
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import os
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from firmware.errors import BoxError
+from firmware.linux.shelf_mounts import mounted
 from services.api.circle_types import Circle, LockerSafety
 from services.api.client import Client
 from services.api.place import ASLEEP
 from services.api.routes import BY_NAME
 from services.api.server import Call, Handler
+from services.api.shelf_types import Shelves
 from services.api.types import Role
 from services.lockerd.desk import Desk
 
@@ -36,7 +39,8 @@ class CircleCalls:
             name.removeprefix(_AT_PEERD): self._pass_on for name in BY_NAME if name.startswith(_AT_PEERD)
         }
         named = {"invite": self._pass_on_named, "join": self._pass_on_named}
-        return passed | named | {"circle": self._show, "circle_now": self._now, "shelf_now": self._now}
+        looks: dict[str, Handler] = {"circle": self._show, "shelves": self._shelves}
+        return passed | named | looks | {"circle_now": self._now, "shelf_now": self._now}
 
     async def _show(self, call: Call) -> Circle:
         """Looking at a circle that nobody asked for yet wakes nobody."""
@@ -45,6 +49,12 @@ class CircleCalls:
             return Circle(_NOBODY, "", (), (), (), (), 0, False, False, 0, disk.f_bavail * disk.f_frsize, asleep=True)
         found: Circle = await self._pass_on(call)
         return found if call.session.member.role is Role.OWNER else _seen_by_all(found)
+
+    async def _shelves(self, call: Call) -> Any:
+        """Where nobody asked for friends or shelves yet and no disk is plugged in there is nothing to be read."""
+        if self._asleep.exists() and not await asyncio.to_thread(_plugged_in):
+            return Shelves(())
+        return await self._pass_on(call)
 
     async def _now(self, call: Call) -> Any:
         """Close the open packs of every open locker first; one that cannot does not keep the others."""
@@ -63,6 +73,11 @@ class CircleCalls:
     async def _pass_on(self, call: Call) -> Any:
         args = {field.name: getattr(call.args, field.name) for field in dataclasses.fields(call.args)}
         return await self._peerd.call(_AT_PEERD + call.operation.name, **args)
+
+
+def _plugged_in() -> bool:
+    """Whether a disk is mounted that could be a shelf."""
+    return any(each.removable for each in mounted())
 
 
 def _seen_by_all(found: Circle) -> Circle:

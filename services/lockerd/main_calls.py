@@ -25,6 +25,7 @@ from services.lockerd.door_calls import DoorCalls
 from services.lockerd.household_calls import HouseholdCalls
 from services.lockerd.restore_calls import RestoreCalls
 from services.lockerd.sessions import Session, Terms
+from services.lockerd.shelf_restore import ShelfRestoring
 from services.lockerd.spawner import Spawner
 from services.lockerd.throttle import Throttle
 
@@ -37,7 +38,7 @@ class MainCalls:
 
     def __init__(self, data: Path, run: Path, spawner: Spawner, uids: frozenset[int]) -> None:
         """Read the household; raises Damaged, NewerFormat."""
-        self._data = data
+        self._data, self._run = data, run
         self._desk = desk = Desk(data, run, spawner, uids)
         self._house = HouseholdCalls(desk)
         self._doors = DoorCalls(desk, self._house, self._host)
@@ -70,6 +71,7 @@ class MainCalls:
             "activity": self._activity,
         }
         others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
+        mine |= ShelfRestoring(self._run, self._desk, self._house, self._check_code).handlers()
         return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
 
     async def start(self) -> None:

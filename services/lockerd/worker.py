@@ -40,6 +40,7 @@ from services.lockerd.readers import Readers
 from services.lockerd.rehearsing import Rehearsing
 from services.lockerd.returning import StillAway
 from services.lockerd.sessions import token_hash
+from services.lockerd.shelf_orders import ShelfOrders
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
 from services.lockerd.watching import Watch
@@ -47,7 +48,7 @@ from services.lockerd.watching import Watch
 _SEEN_SECONDS = 20.0
 _BEFORE = frozenset(
     {"create", "open", "recover", "open_with", "prove", "admit", "sure", "dismiss", "slots"}
-    | {"restore_look", "restore", "restore_status"}
+    | {"restore_look", "restore", "restore_status", "shelf_look", "shelf_open"}
 )
 """Orders that need no open locker; one that comes back from friends has none until its names are here."""
 
@@ -103,6 +104,7 @@ class _Worker:
             "slots": self._slots,
             "drop_slot": self._drop_slot,
             **self._coming.orders(),
+            **ShelfOrders(self._home, self._keys, self._serve, self._own).orders(),
         }
 
     async def live(self, channel: socket.socket) -> None:

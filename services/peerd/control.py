@@ -62,6 +62,7 @@ class Control:
             "at_peerd_circle_caps": self._caps,
             "at_peerd_set_circle_caps": self._set_caps,
             "at_peerd_circle_now": self._now,
+            "at_peerd_let_go": self._let_go,
             "feed": self._feed,
             "pack_states": self._states,
             **ShelfCalls(self._circle).handlers(),
@@ -161,7 +162,9 @@ class Control:
                 weakest = min(weakest or (safety.may_fail, safety.of), (safety.may_fail, safety.of))
         may_fail, of = weakest or (0, 0)
         here, going, safe = sums.values()
-        return c.LockerSafety(id.hex(), self._view.lockers[id].custody, here, going, safe, may_fail, of)
+        known = self._view.lockers[id]
+        held = known.waiting if known.halted else 0
+        return c.LockerSafety(id.hex(), known.custody, here, going, safe, may_fail, of, held)
 
     async def _peer_set(self, call: Call) -> c.PeerInfo:
         args: c.PeerSet = call.args
@@ -212,6 +215,15 @@ class Control:
 
     async def _now(self, call: Call) -> c.Circle:
         self._view.ship_now(self._circle.clock.now_ms())
+        self._circle.wake.set()
+        return await self._show(call)
+
+    async def _let_go(self, call: Call) -> c.Circle:
+        """More than a fifth of a locker may be asked away in the next days; the hosts wait thirty days all the same."""
+        for id, each in self._view.lockers.items():
+            if each.halted:
+                self._view.allow_deletes(id)
+        self._rows.save()
         self._circle.wake.set()
         return await self._show(call)
 

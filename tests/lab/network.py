@@ -111,6 +111,10 @@ class Network:
         """Everything passes again."""
         self._nft("flush", "set", "bridge", "lab", "cut")
 
+    def unplug(self, number: int) -> None:
+        """The cable of box ``number`` is pulled, for good."""
+        run("ip", "-n", self.switch, "link", "set", f"p{number}", "down")
+
     def dropped(self) -> int:
         """Packets the partitions swallowed until now."""
         told = json.loads(run("ip", "netns", "exec", self.switch, "nft", "-j", "list", "table", "bridge", "lab"))

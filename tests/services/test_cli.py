@@ -26,12 +26,14 @@ OTHER = "eleven calm herons sold 45 lanterns"
 class Locker:
     """A claimed box and its owner's shell."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, owned: bool = True) -> None:
         self.folder = folder
         self.box = Running(folder / "box", python=python())
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(PASSPHRASE + "\n")
         self.words = folder / "words"
+        if not owned:
+            return
         done = self.run("init", "--passphrase-file", self.passphrase, "--words-out", self.words)
         assert done.returncode == 0, done.stderr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from firmware.linux.shelf_mounts import mounted
 from services.api.blocking import Blocking
 from services.api.place import ASLEEP
 from tests.services.running import Running
@@ -22,6 +23,8 @@ def test_the_circle_is_loaded_when_it_is_asked_for_and_again_after_a_restart(tmp
         member = Visitor(box)
         member.claim()
         assert member.put("a.txt", b"nobody out there is told of this").status == 201
+        if not any(each.removable for each in mounted()):
+            assert member.get("/circle/shelf").status == 200
         assert not loaded(box) and (run / ASLEEP).exists()
         assert not Blocking(run).call("at_peerd_circle").peers
         assert loaded(box) and not (run / ASLEEP).exists()

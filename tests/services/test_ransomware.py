@@ -285,8 +285,10 @@ def test_yesterday_survives_a_stolen_session(street: Street, record_property: Ca
 
     if LIBRARY is not None:  # what was dropped would be asked away a week later; nothing goes before a person looked
         assert later(street.clock, WEEKS * 7 * DAY, [ada], lambda: street.was_told("deletes"))
+    assert ada.show().lockers[0].held_bytes or LIBRARY is None
     ada.enter()  # days of idleness ended the session, so another one is stolen
     thief.flood()
+    thief.cannot("let_go")
     street.peers_hold()
 
     street.clock.forward(500 * DAY * HOUR)  # the clocks of everybody are set forward
@@ -298,5 +300,7 @@ def test_yesterday_survives_a_stolen_session(street: Street, record_property: Ca
     street.peers_hold()
     street.restore(by_the_box)
     assert street.compared == 2 * FILES
+    ada.mine.call("step_up", proof=PASSPHRASE)  # all that the owner would have to do, had it been her
+    assert not ada.mine.call("let_go").lockers[0].held_bytes
     record_property("files_compared", street.compared)
     record_property("clock_moved", LIBRARY is not None)

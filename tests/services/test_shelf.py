@@ -16,6 +16,7 @@ from firmware.linux.home import linux_home
 from firmware.linux.shelf_disk import opened
 from firmware.linux.shelf_rows import ShelfRow, ShelfRows
 from firmware.locker import Locker as Store
+from firmware.peer import read_custody
 from firmware.seal import KeyFile, SlotKind, open_with_words
 from firmware.shelf import LockerShelf
 from tests.services.running import until
@@ -134,6 +135,28 @@ def test_a_shelf_has_everything_and_the_words_open_it(locker: Locker, stick: Plu
     assert shelf_of(locker)["state"] == "whole"
     assert "second copy" in locker.ok("circle", "copies", "second.txt")
     restored(locker, stick, tmp_path / "elsewhere", files)
+    comes_back(locker, stick, tmp_path, files)
+
+
+def comes_back(locker: Locker, stick: Plug, folder: Path, files: dict[str, bytes]) -> None:
+    """The same as a person does it: a new box, the disk, the words; the box acts for the locker from then on."""
+    (folder / "new").mkdir()
+    new = Locker(folder / "new", owned=False)
+    new.passphrase.write_text("nine patient herons mend 40 umbrellas\n")
+    told = ("--words-file", locker.words, "--passphrase-file", new.passphrase, "--name", "Ada", "--json")
+    try:
+        assert "shelf" in new.refused("shelf", "restore", folder, *told)
+        done = json.loads(new.ok("shelf", "restore", stick.at, *told))
+        assert (done["records"], done["left"]) == (len(files), 0)
+        assert sorted(new.listed()) == sorted(files)
+        out = folder / "out"
+        new.ok("get", "--all", out)
+        assert {each.name: each.read_bytes() for each in out.iterdir()} == files
+        (held,) = (new.box.data / "lockers").glob("*/custody")
+        assert read_custody(held.read_bytes()).record.epoch == 2, "friends take it from the box that burnt"
+        assert "already belongs" in new.refused("shelf", "restore", stick.at, *told)
+    finally:
+        new.box.kill()
 
 
 def restored(locker: Locker, stick: Plug, new: Path, files: dict[str, bytes]) -> None:

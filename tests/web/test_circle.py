@@ -106,6 +106,9 @@ def test_who_needs_a_look_comes_first_and_can_be_asked(web: MadeUpFront) -> None
     assert "has no kit yet" in web.page("/circle")
     web.box.circle = circle(*_SIX, waits=GB, notices=(CircleNotice("full", 1, amount=GB),))
     assert "have no more room" in web.page("/circle")
+    held = circle(*_SIX)
+    web.box.circle = replace(held, lockers=(replace(held.lockers[0], held_bytes=30 * GB),))
+    assert "Was it you who deleted so much?" in web.page("/circle")
     web.box.circle = circle(*_SIX[:5], may_fail=1, short_until_ms=NOW_MS + 3 * DAY_MS)
     assert "One home is missing from your circle." in web.page("/circle")
 

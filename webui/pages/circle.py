@@ -137,6 +137,20 @@ class SendNow(CirclePage):
         self.go("/circle")
 
 
+class LetGo(CirclePage):
+    """``POST /circle/let-go``: it was the owner who deleted so much."""
+
+    async def post(self) -> None:
+        """Friends may delete what waits for a yes; the box asks for the passphrase first."""
+        await self.ask("let_go")
+        self.go("/circle")
+
+    @property
+    def stands_on(self) -> str:
+        """Where the passphrase leads back to."""
+        return "/circle"
+
+
 class Said:
     """The sentences of a judged circle in one language."""
 
