@@ -25,6 +25,8 @@ class Board:
     """Debian's name of the processor: amd64 or arm64."""
     boot: Boot
     """Who starts the kernel: UEFI firmware, or the Raspberry Pi's own."""
+    tries: Literal["uefi", "tryboot", "attempts"]
+    """How a new system is tried: the back-end of ``firmware/update``."""
     kernel: str
     """The Debian package of the kernel."""
     kernel_suite: str

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from firmware.update.autoboot import Autoboot, places
+from firmware.update.slots import Slot
 from image.board import Board
 from image.disk import slots
 from image.initrd import archive, contents, load_order
@@ -28,13 +30,6 @@ initramfs initrd.img followkernel
 enable_uart=1
 disable_splash=1
 dtparam=watchdog=on
-"""
-_PI_AUTOBOOT: Final = """\
-[all]
-tryboot_a_b=1
-boot_partition=2
-[tryboot]
-boot_partition=3
 """
 
 
@@ -69,9 +64,18 @@ def first_steps(board: Board, kernel: Kernel, target: Path, epoch: int) -> None:
     known = (version / "modules.dep").read_text()
     order = load_order(board.initrd_modules, known, (version / "modules.builtin").read_text())
     busybox = kernel.beside / "usr/bin/busybox"
-    script = Path(__file__).with_name("init").read_bytes()
-    found = contents(busybox.read_bytes(), script, slots(board.name), version, order)
+    found = contents(busybox.read_bytes(), told(board), version, order)
     target.write_bytes(gzip.compress(archive(found, epoch), 9, mtime=0))
+
+
+def told(board: Board) -> dict[str, bytes]:
+    """Return the script of the first steps and what it reads: which partition is whose, where starts are counted."""
+    letters = slots(board.name)
+    found = {"init": Path(__file__).with_name("init").read_bytes()}
+    found["slots"] = "".join(f"{each} {letters[each]}\n" for each in sorted(letters)).encode()
+    if board.tries == "attempts":
+        found["counted"] = " ".join(str(places()[each]) for each in ("first", "good", "left")).encode() + b"\n"
+    return found
 
 
 def files(board: Board, kernel: Kernel, tools: Tools, initrd: Path, os_release: Path) -> Mapping[str, Path]:
@@ -123,7 +127,7 @@ def settings_files(board: Board, work: Path) -> Mapping[str, Path]:
     found = {}
     if board.boot == "raspberrypi":
         found["autoboot.txt"] = work / "autoboot.txt"
-        found["autoboot.txt"].write_text(_PI_AUTOBOOT)
+        found["autoboot.txt"].write_bytes(Autoboot(Slot.A, Slot.B, Slot.A).to_bytes())
     return found
 
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image import boot, disk, sbom
+from image import boot, disk, foreign, sbom
 from image.board import Board
-from image.furnish import HOUSE, PACKAGES, furnish
+from image.furnish import HOUSE, PACKAGES, PLACE, furnish
 from image.programs import Tools, call
 from image.rootfs import bare, cache, tools_root
 from image.sources import Sources
 
-_EROFS: Final = ("-zzstd,15", "-C131072", "--all-root", "-Enosbcrc")
+_SUPPORTED_DAYS: Final = 730
+"""New versions come at least so long after this one was made."""
+_EROFS: Final = ("-zzstd,5", "-C65536", "--all-root", "-Enosbcrc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def build(board: Board, sources: Sources, target: Path, fresh: bool = False) -> 
     Raises ImageTrouble.
     """
     began, date = time.monotonic(), epoch()
+    foreign.ready(board.arch, board.machine)
     state = sources.state()
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -84,6 +87,7 @@ def _build(board: Board, debian: Path, beside: Path, tools: Tools, target: Path,
     tools.call("depmod", "-b", kernel.beside, next(kernel.modules.iterdir()).name)
     name = version()
     release = _os_release(root, board, name)
+    (root / PLACE / "system.toml").write_text(system(board, name, date))
     parts = _parts(board, kernel, tools, root, release, date)
     listed = [*sbom.debian(packages), *sbom.python(root / PACKAGES)]
     listed.append({"type": "application", "name": "locker-box", "version": name, "bom-ref": "locker-box"})
@@ -113,6 +117,14 @@ def _parts(board: Board, kernel: boot.Kernel, tools: Tools, root: Path, release:
     unique = disk.identifier(board.name, "root")
     tools.call("mkfs.erofs", "--quiet", *_EROFS, f"-T{date}", "-U", unique, made["root-a"], root)
     return made
+
+
+def system(board: Board, name: str, date: int) -> str:
+    """Return what the image says of itself to the box (``services/boxd/facts.py``)."""
+    numbers = [*name.partition("+")[0].split("."), "0", "0"][:3]
+    until = time.strftime("%Y-%m-%d", time.gmtime(date + _SUPPORTED_DAYS * 86_400))
+    told = {"board": board.name, "version": ".".join(numbers), "boot": board.tries, "supported_until": until}
+    return "".join(f'{key} = "{value}"\n' for key, value in told.items()) + f"made = {date}\n"
 
 
 def _os_release(root: Path, board: Board, name: str) -> Path:

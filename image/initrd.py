@@ -66,16 +66,15 @@ def _name(path: str) -> str:
 
 
 def contents(
-    busybox: bytes, script: bytes, slots: Mapping[str, str], modules: Path, order: Sequence[str]
+    busybox: bytes, told: Mapping[str, bytes], modules: Path, order: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:
     """Return what goes into the archive.
 
-    ``slots``: identifiers of the boot partitions and their letters; ``modules``: the folder ``order`` is relative to.
+    ``told``: the script and what it reads, by name; ``modules``: the folder ``order`` is relative to.
     """
     found: dict[str, tuple[int, bytes]] = dict.fromkeys(_FOLDERS, (stat.S_IFDIR | 0o755, b""))
     found["bin/busybox"] = (stat.S_IFREG | 0o755, busybox)
-    found["init"] = (stat.S_IFREG | 0o755, script)
-    found["slots"] = (stat.S_IFREG | 0o644, "".join(f"{each} {slots[each]}\n" for each in sorted(slots)).encode())
+    found |= {name: (stat.S_IFREG | 0o755, content) for name, content in told.items()}
     for path in order:
         raw = (modules / path).read_bytes()
         plain = lzma.decompress(raw) if path.endswith(".xz") else raw

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from tests.image.cuts import pull
 from tests.image.judging import judge
 from tests.image.qemu import Card, Machine, scratch
 
@@ -28,6 +29,10 @@ def main(words: list[str]) -> int:
     with scratch() as name:
         folder = Path(name)
         told = look(args.board, image, folder, args.talk)
+        if args.cuts:
+            told |= (found := pull(args.board, image, folder / "cuts", args.cuts))
+            kept = found.get("bootable_after_every_cut") and not found.get("acked_uploads_lost")
+            told["ok"] = bool(told["ok"] and kept)
         if args.keep:
             shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.img"))
     told["seconds"] = round(time.monotonic() - began, 1)
@@ -69,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--images", type=Path, default=HOUSE / "build" / "image", metavar="DIR", help="default: build/image"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
+    parser.add_argument("--cuts", type=int, default=20, metavar="N", help="pull the plug N times (default: 20)")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser

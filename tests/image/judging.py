@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 PSS_MIB_MAX: Final = 180
-EXPOSURE_MAX: Final = {"lockerd": 0.5, "webd": 1.1, "peerd": 1.5, "certifier": 1.1}
+EXPOSURE_MAX: Final = {
+    "lockerd": 0.5, "webd": 1.1, "peerd": 1.5, "certifier": 1.1, "boxd": 2.5, "fetcher": 1.5, "console": 1.1,
+    "firstboot": 1.5,
+}  # fmt: skip
+"""systemd's own score of a unit, 0 (safe) to 10."""
+ALWAYS: Final = ("lockerd", "webd", "peerd", "certifier")
+"""These run on every image."""
 
 
 def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_answer: bool) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_ans
         "probe_allowed_what": allowed,
     }
     told["selftest_ok"] = bool(checks) and not told["selftest_failed"]
-    exposures = {unit: inside.get(f"exposure_{unit}") for unit in EXPOSURE_MAX}
+    exposures: dict[str, float | None] = dict.fromkeys(ALWAYS) | inside.get("exposure", {})
     told |= {f"exposure_{unit}": value for unit, value in exposures.items()}
     walled = all(value is not None and value <= EXPOSURE_MAX[unit] for unit, value in exposures.items())
     told["kernel"], told["slot"] = inside.get("kernel"), inside.get("slot")

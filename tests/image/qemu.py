@@ -45,14 +45,21 @@ _MACHINE: Final = {
 
 
 class Card:
-    """A disk image on a card of 4 GiB, as if somebody had flashed it."""
+    """A disk image on a card of 4 GiB, as if somebody had flashed it; and what the machine's firmware remembers."""
 
     def __init__(self, image: Path, folder: Path, board: str) -> None:
         """Copy ``image`` into ``folder``."""
         self.path, self.vars = folder / "card.img", folder / "firmware.fd"
-        subprocess.run(["cp", "--sparse=always", str(image), str(self.path)], check=True)
+        self._board = board
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(image), str(self.path)], check=True)
         os.truncate(self.path, _CARD_MIB << 20)
         shutil.copyfile(_FIRMWARE[board][1], self.vars)
+
+    def copied(self, folder: Path) -> Card:
+        """Return a copy of this card and of what the firmware remembers."""
+        copy = Card(self.path, folder, self._board)
+        shutil.copyfile(self.vars, copy.vars)
+        return copy
 
 
 class Machine:
@@ -99,6 +106,27 @@ class Machine:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def frozen(self, card: Card, folder: Path) -> Card:
+        """Hold it for a moment and return a copy of its card as a pulled plug would leave it."""
+        folder.mkdir()
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            return card.copied(folder)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def said(self) -> str:
+        """All that the script inside has said."""
+        return self.told.read_text(errors="replace") if self.told.exists() else ""
+
+    def wait_for_line(self, line: str, limit_s: float) -> bool:
+        """Whether the script inside said ``line`` in time."""
+        while self.running() and time.monotonic() - self.began < limit_s:
+            if line in self.said().splitlines():
+                return True
+            time.sleep(0.5)
+        return False
+
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
@@ -124,7 +152,7 @@ class Machine:
     def wait_for_findings(self, limit_s: float) -> dict[str, Any] | None:
         """Return what the script inside said at its end, or None."""
         while self.running() and time.monotonic() - self.began < limit_s:
-            for line in self.told.read_text(errors="replace").splitlines() if self.told.exists() else []:
+            for line in self.said().splitlines():
                 if line.startswith("FOUND {") and line.endswith("}"):
                     found: dict[str, Any] = json.loads(line.removeprefix("FOUND "))
                     return found

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from firmware.update.autoboot import Autoboot
+from firmware.update.slots import Slot
 from image import boot, disk, initrd, sbom
 from image.board import boards, read_board
+from image.build import system
+from image.foreign import registrations
 from image.furnish import ENABLED, HOUSE, PRODUCT, remove, users, wants
 from image.packages import BY_BOOT, NEVER_UNPACKED, SYSTEM
 from image.programs import ImageTrouble
 from image.rootfs import key, words
 from image.sources import sources_of
 from image.wheels import words as wheel_words
+from services.boxd import facts
 from tests.house.tree import files
 from tests.image.__main__ import occurrences
 from tests.image.judging import judge
@@ -97,6 +102,22 @@ def test_the_first_archive_is_what_the_kernel_reads() -> None:
         found[name] = (numbers[1], told[body : body + size])
         at = (body + size + 3) // 4 * 4
     assert found == files
+
+
+def test_what_the_image_says_of_itself_is_understood_by_the_box(tmp_path: Path) -> None:
+    for name in boards():
+        path = tmp_path / name
+        path.write_text(system(read_board(name), "1.2+abc", 1_700_000_000))
+        found = facts.read_facts(path)
+        assert (found.board, str(found.version), found.made) == (name, "1.2.0", 1_700_000_000)
+        assert found.boot == read_board(name).tries
+
+
+def test_starts_are_counted_where_the_firmware_file_has_its_digits() -> None:
+    first, good, left = (int(each) for each in boot.told(read_board("rpi4"))["counted"].split())
+    card = Autoboot(Slot.B, Slot.A, Slot.A, left=2).to_bytes()
+    assert card[first : first + 1] + card[good : good + 1] + card[left : left + 1] == b"322"
+    assert "counted" not in boot.told(read_board("x86-64"))
 
 
 def test_modules_come_after_what_they_need() -> None:
@@ -209,14 +230,20 @@ def test_an_image_is_good_when_everything_holds_and_only_then() -> None:
     units = ("lockerd", "webd", "peerd", "certifier")
     good = {
         "checks": {"only_what_must_listens": True, "more": True}, "pss_kib": {"lockerd": 50_000},
-        "probe": {each: {"denied": 9, "allowed": []} for each in units}, **{f"exposure_{each}": 0.4 for each in units},
+        "probe": {each: {"denied": 9, "allowed": []} for each in units}, "exposure": dict.fromkeys(units, 0.4),
     }  # fmt: skip
     assert judge(30.0, good, ports_answer=True)["ok"]
     assert not judge(None, good, ports_answer=True)["ok"]
     assert not judge(30.0, None, ports_answer=True)["ok"]
     assert not judge(30.0, good, ports_answer=False)["ok"]
-    assert not judge(30.0, good | {"exposure_webd": 2.0}, ports_answer=True)["ok"]
+    assert not judge(30.0, good | {"exposure": {"webd": 0.4}}, ports_answer=True)["ok"]
+    assert not judge(30.0, good | {"exposure": dict.fromkeys(units, 0.4) | {"webd": 2.0}}, ports_answer=True)["ok"]
     assert not judge(30.0, good | {"checks": {"only_what_must_listens": True, "more": False}}, ports_answer=True)["ok"]
     assert not judge(30.0, good | {"pss_kib": {"lockerd": 200_000}}, ports_answer=True)["ok"]
     open_door = good["probe"] | {"webd": {"denied": 8, "allowed": ["mount"]}}  # type: ignore[operator]
     assert not judge(30.0, good | {"probe": open_door}, ports_answer=True)["ok"]
+
+
+def test_the_kernel_is_told_of_foreign_programs() -> None:
+    told = "# comment\n\n:qemu-aarch64:M::\\x7fELF:\\xff:/usr/libexec/qemu:POF\n"
+    assert registrations(told) == [":qemu-aarch64:M::\\x7fELF:\\xff:/usr/libexec/qemu:POF"]
