@@ -329,9 +329,12 @@ class CircleRows:
         return found
 
     def place(self, id: bytes) -> PackPlace | None:
-        """Return where the receipted shards of a pack are, as the book has it; None for one that is nowhere."""
+        """Return where the receipted shards of a pack are, as the book has it; None for one that is nowhere.
+
+        A dropped one stays until its shards are asked away: what took its place may not be with friends yet.
+        """
         pack = self.view.packs.get(id)
-        if pack is None or pack.dropped_at >= 0:
+        if pack is None or pack.asked_at >= 0:
             return None
         lays = [each for each in (pack.lay, pack.next) if each is not None and each.held()]
         lay = next((each for each in lays if each.held() >= each.k), lays[0] if lays else None)

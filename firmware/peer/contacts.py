@@ -37,7 +37,12 @@ def contact_text(cards: Sequence[bytes]) -> str:
 
 
 def read_contact(text: str) -> tuple[Card, ...]:
-    """Return the cards in ``text``: alone, broken over lines, or behind the # of a link.
+    """Return the cards in ``text``, read; raises as ``contact_cards``."""
+    return tuple(read_card(each) for each in contact_cards(text))
+
+
+def contact_cards(text: str) -> tuple[bytes, ...]:
+    """Return the cards in ``text`` as they were signed: alone, broken over lines, or behind the # of a link.
 
     An invitation to become friends names a box too. Raises ContactMistyped, NewerFormat.
     """
@@ -51,24 +56,31 @@ def read_contact(text: str) -> tuple[Card, ...]:
     if version != "1":
         raise NewerFormat(what="This code", found=version, known=1)
     try:
-        whole = base64.b32decode(body.upper() + "=" * (-len(body) % 8))
+        cards = loads(_payload(body))
+        if not isinstance(cards, list) or not 0 < len(cards) <= CONTACT_CARDS:
+            raise ContactMistyped(why="it names no box")
+        signed = tuple(SIGNED.read(each, "card") for each in cards)
+        for each in signed:
+            read_card(each)
+    except (PeerGarbled, BadSeal):
+        raise ContactMistyped(why="it does not hold what it should") from None
+    return signed
+
+
+def _payload(letters: str) -> bytes:
+    try:
+        whole = base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
     except binascii.Error:
         raise ContactMistyped(why="letters at its end are missing") from None
     payload, check = whole[:-_CHECK_BYTES], whole[-_CHECK_BYTES:]
     if blake3(payload).digest()[:_CHECK_BYTES] != check:
         raise ContactMistyped(why="a letter of it is missing or another one")
-    try:
-        cards = loads(payload)
-        if not isinstance(cards, list) or not 0 < len(cards) <= CONTACT_CARDS:
-            raise ContactMistyped(why="it names no box")
-        return tuple(read_card(SIGNED.read(each, "card")) for each in cards)
-    except (PeerGarbled, BadSeal):
-        raise ContactMistyped(why="it does not hold what it should") from None
+    return payload
 
 
-def _invited(text: str) -> tuple[Card, ...]:
+def _invited(text: str) -> tuple[bytes, ...]:
     """The secret and the end of an invitation do not matter here."""
     try:
-        return (read_ticket(text, 0).card,)
+        return (read_ticket(text, 0).card_data,)
     except BoxError:
         raise ContactMistyped(why="the invitation in it is not whole") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware.errors import Misused
+from services.api.blocking import Blocking
 from services.api.decode import encode
 from services.api.kit_words import contact_on_sheet, words_on_sheet
 from services.api.restore_types import RestoreBegun, RestoreFound, RestoreIs, RestoreStatus
@@ -48,11 +49,9 @@ def restore(shell: Shell, args: argparse.Namespace) -> int:
         )
         _show_found(found, args)
         return 0
-    begun = _begin(shell, args, words, contacts)
-    if begun.token is not None:
-        shell.enter_as(begun.member, begun.token)
+    begun, client = _begin(shell, args, words, contacts)
     _show_found(begun.found, args)
-    return _wait(shell, args) if args.wait else 0
+    return _wait(client, args) if args.wait else 0
 
 
 def _contacts(given: list[str], on_sheet: str) -> tuple[str, ...]:
@@ -61,18 +60,24 @@ def _contacts(given: list[str], on_sheet: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*texts, *([on_sheet] if on_sheet else [])]))
 
 
-def _begin(shell: Shell, args: argparse.Namespace, words: str, contacts: tuple[str, ...]) -> RestoreBegun:
+def _begin(
+    shell: Shell, args: argparse.Namespace, words: str, contacts: tuple[str, ...]
+) -> tuple[RestoreBegun, Blocking]:
+    """Begin it; return what began, and a client in a session of the member who comes back."""
     passphrase = read_new_passphrase(args.passphrase_file, f"New passphrase of {args.name}")
     same = {"words": words, "contacts": contacts, "passphrase": passphrase, "name": args.name}
-    if not shell.status.claimed:
+    begun: RestoreBegun
+    if shell.status.claimed:
+        owner = shell.mine
+        begun = shell.surely(lambda: owner.call("restore_member", role=args.role, **same), args.proof_file)
+        opened = shell.box.call("open", member=begun.member, passphrase=passphrase, device=shell.device)
+        token = str(opened.token)
+    else:
         code = claim_code(shell.data)
-        begun: RestoreBegun = shell.box.call(
-            "restore", code=code, household=args.household, device=shell.device, **same
-        )
-        return begun
-    client = shell.mine
-    joined: RestoreBegun = shell.surely(lambda: client.call("restore_member", role=args.role, **same), args.proof_file)
-    return joined
+        begun = shell.box.call("restore", code=code, household=args.household, device=shell.device, **same)
+        token = str(begun.token)
+    shell.tokens.keep(begun.member, token)
+    return begun, shell.box.as_session(token, begun.member)
 
 
 def _show_found(found: RestoreFound, args: argparse.Namespace) -> None:
@@ -116,11 +121,11 @@ def _line(found: RestoreStatus) -> str:
     return f"{_WORDS[found.state]}: {found.names_listed} names, {found.files} files whole, {here:.1f} of {all_:.1f} MiB"
 
 
-def _wait(shell: Shell, args: argparse.Namespace) -> int:
+def _wait(client: Blocking, args: argparse.Namespace) -> int:
     """Until everything is here; says a line whenever something changed."""
     before = ""
     while True:
-        found: RestoreStatus = shell.mine.call("restore_status")
+        found: RestoreStatus = client.call("restore_status")
         line = _line(found)
         if line != before:
             print(line, file=sys.stderr)

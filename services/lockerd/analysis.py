@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from firmware import events, limits
-from firmware.errors import BoxError, Missing, NoSuchRecord, Unreachable
+from firmware.errors import BoxError, Missing, NoSuchRecord, StillAtFriends, Unreachable
 from firmware.linux.journal import Journal
 from firmware.locker import Locker, LockerReader
 from firmware.model import Analysis, Record
@@ -235,6 +235,8 @@ class Analyst:
             analysis = ask(record.mime, str(record.name.shown), self._bytes_of(record.id), record.size)
         except NoSuchRecord as error:
             analysis = Analysis(trouble=error.code)  # emptied from the bin meanwhile; nothing will keep this
+        except StillAtFriends:
+            return Analysis(trouble=Trouble.READER_FAILED)  # a restore is under way; it is asked about again later
         except (Unreachable, Missing):  # the reader went away, or a repack moved what this thread still believed
             self._stale = True
             analysis = Analysis(trouble=Trouble.READER_FAILED)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import BoxError
+from firmware.errors import BoxError, Conflict
 from firmware.locker import Home, Locker, LockerReader
 from firmware.seal import LockerSecrets
 from services.api import restore_types as z
@@ -70,11 +70,16 @@ class Homecoming:
         shown: dict[str, Any] = encode(found.shown_to_people())
         return shown
 
-    async def _restore(self, words: str, contacts: list[str], passphrase: str) -> dict[str, Any]:
-        """Find, write keys, papers and the order down, begin. What a kill leaves of it is begun anew, or goes on."""
+    async def _restore(self, words: str, contacts: list[str], passphrase: str, here: list[str]) -> dict[str, Any]:
+        """Find, write keys, papers and the order down, begin. What a kill leaves of it is begun anew, or goes on.
+
+        ``here`` are the lockers of those who live on this box: none of them comes back. Raises Conflict for one.
+        """
         require_strong(passphrase)
         await asyncio.to_thread(self._own)
         found = await find(Client(self._run), words, contacts)
+        if found.newest.filling.locker.hex() in here:
+            raise Conflict(why="this locker lives here already; open it, with its kit if need be.")
         secrets = await asyncio.to_thread(self._settle_in, found, words, passphrase)
         await self.enter(secrets)
         shown: dict[str, Any] = encode(found.shown_to_people())

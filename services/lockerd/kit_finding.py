@@ -17,6 +17,7 @@ from firmware.errors import BadSeal, BoxError, Damaged, KitUnknown, NoFriendReac
 from firmware.limits import CUSTODY_HEARD_SECONDS
 from firmware.locker.home import KnownHead
 from firmware.peer import read_head
+from firmware.peer.capsules import open_capsule
 from firmware.peer.kit_asking import KitAnswer, Newest, newest
 from firmware.peer.kits import CirclePart, Friend, PageAt, open_circle
 from firmware.seal import KeyFile, KitUse, LockerSecrets, SigningKey, kit_key, open_with_words, words_to_entropy
@@ -115,6 +116,8 @@ def _opened(shown: Iterable[z.KitShown], words: str) -> tuple[Newest, CirclePart
     ]
     best = newest(answers, words)
     if best is None:
+        for each in answers:
+            open_capsule(each.capsule, words)  # says what is wrong with it: damaged, or of a newer format
         answered = sum(1 for each in shown if each.capsule or each.error == KitUnknown.code)
         raise NothingForKit(asked=answered) if answered else NoFriendReached(asked=len(shown))
     return best, _circle(best, words)

@@ -6,12 +6,14 @@ Words pass through here on their way to a worker, as passphrases do; nothing of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 from firmware import events
-from firmware.errors import BoxError
+from firmware.errors import BoxError, Damaged, NewerFormat
+from firmware.seal import KeyFile
 from services.api import restore_types as z
 from services.api import types as t
 from services.api.decode import decode
@@ -78,13 +80,22 @@ class RestoreCalls:
     async def _come_back(self, member: Member, args: Any) -> tuple[Member, z.RestoreFound]:
         """Keys and papers are on this disk when this returns; raises what finding raises, WeakPassphrase."""
         try:
+            here = await asyncio.to_thread(self._lockers_here)
             found = await self._desk.workers.enter(
-                member, "restore", words=args.words, contacts=list(args.contacts), passphrase=args.passphrase
+                member, "restore", words=args.words, contacts=list(args.contacts), passphrase=args.passphrase, here=here
             )
         except (BoxError, TimeoutError):
             await asyncio.to_thread(erase, self._desk.data / "lockers" / member.id)  # nothing is lost by it
             raise
         return member, decode(z.RestoreFound, found)
+
+    def _lockers_here(self) -> list[str]:
+        """Ids of the lockers of those who live here."""
+        found = []
+        for one in self._desk.household.members:
+            with contextlib.suppress(Damaged, NewerFormat, OSError):
+                found.append(KeyFile.parse((self._desk.data / "lockers" / one.id / "key").read_bytes()).locker_id)
+        return found
 
     def _new(self, name: str, role: t.Role) -> Member:
         id = distinct(lambda: secrets.token_hex(8), (one.id for one in self._desk.household.members))

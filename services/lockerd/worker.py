@@ -103,9 +103,9 @@ class _Worker:
             "kit": self._kit,
             "slots": self._slots,
             "drop_slot": self._drop_slot,
-            **self._coming.orders(),
-            **ShelfOrders(self._home, self._keys, self._serve, self._own).orders(),
         }
+        self._orders |= self._coming.orders()
+        self._orders |= ShelfOrders(self._home, self._keys, self._serve, self._own).orders()
 
     async def live(self, channel: socket.socket) -> None:
         """Obey until the channel ends, then leave nothing uncommitted."""

@@ -13,7 +13,7 @@ from firmware.limits import API_CHUNK_BYTES
 from firmware.pack.format import Kind
 from firmware.peer import Card, read_card, read_custody, read_handover
 from firmware.peer.cbor import dumps
-from firmware.peer.contacts import contact_text, read_contact
+from firmware.peer.contacts import contact_cards, contact_text
 from firmware.seal import Secret, SigningKey
 from services.api import restore_types as z
 from services.api import types as t
@@ -50,8 +50,8 @@ class RestoreCalls:
 
     async def _find(self, call: Call) -> z.KitsFound:
         args: z.KitFind = call.args
-        cards = [card for each in args.contacts for card in read_contact(each)]
-        cards += [_card(each) for each in args.cards]
+        signed = [data for each in args.contacts for data in contact_cards(each)]
+        cards = [self._restoring.freshest(_card(data), data)[0] for data in (*signed, *map(bytes.fromhex, args.cards))]
         if not cards:
             raise NoContact
         request = SigningKey.from_seed(Secret(bytes.fromhex(args.request)))
@@ -76,12 +76,13 @@ class RestoreCalls:
         rows.set_paper("handovers", locker, dumps(list(handovers)))
         rows.view.set_custody(locker, True)
         rows.save()
-        cards = {_card(data).box: (data, label) for data, label in zip(args.cards, args.labels, strict=False)}
-        cards.pop(self._circle.box, None)
-        sources = {box: _source(_card(data), label) for box, (data, label) in cards.items()}
+        given = [(bytes.fromhex(data), label) for data, label in zip(args.cards, args.labels, strict=False)]
+        fresh = [(*self._restoring.freshest(_card(data), data), label) for data, label in given]
+        cards = {card.box: (card, data, label) for card, data, label in fresh if card.box != self._circle.box}
+        sources = {box: _source(card, label) for box, (card, _, label) in cards.items()}
         request = SigningKey.from_seed(Secret(bytes.fromhex(args.request)))
         joined = Join(locker, bytes.fromhex(args.lookup), request, custody, sources)
-        self._restoring.join(joined, [bytes.fromhex(data) for data, _ in cards.values()])
+        self._restoring.join(joined, [data for _, data, _ in cards.values()])
         return self._shown_sources(joined)
 
     async def _sources(self, call: Call) -> z.RestoreSources:
@@ -160,9 +161,9 @@ def place_of(place: z.RestorePack) -> PackPlace:
     return PackPlace(id, prelude, place.kind, place.size, digest, place.precious, place.k, place.n, shards)
 
 
-def _card(data: str) -> Card:
+def _card(data: bytes) -> Card:
     try:
-        return read_card(bytes.fromhex(data))
+        return read_card(data)
     except (PeerGarbled, BadSeal):
         raise Misused(why="a friend's card is not signed.") from None
 

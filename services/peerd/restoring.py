@@ -61,6 +61,8 @@ class Source:
     size: int = 0
     wrong: int = 0
     next_at: float = 0.0
+    greeted: PeerLink | None = None
+    """The line it was greeted on last."""
 
     @property
     def lets_in(self) -> bool:
@@ -99,6 +101,14 @@ class Restoring:
         self._joins: dict[bytes, Join] = {}
         self._paces = Paces()
         self._living: set[bytes] = set()
+        self._fresh: dict[bytes, tuple[Card, bytes]] = {}
+
+    def freshest(self, card: Card, data: bytes) -> tuple[Card, bytes]:
+        """Return the newest card known of a box: a kit's may be years old, a contact's is of today."""
+        known = self._fresh.get(card.box)
+        if known is None or card.number > known[0].number:
+            known = self._fresh[card.box] = card, data
+        return known
 
     # With a kit
 
@@ -163,15 +173,20 @@ class Restoring:
         loop = asyncio.get_running_loop()
         while locker in self._joins:
             joined = self._joins[locker]
-            due = [each for each in joined.sources.values() if not each.lets_in and loop.time() >= each.next_at]
+            due = [each for each in joined.sources.values() if not each.lets_in and self._is_due(each, loop.time())]
             await asyncio.gather(*(self._greet(joined, each) for each in due))
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def _is_due(self, source: Source, now: float) -> bool:
+        """Now and then, and whenever a friend came back."""
+        link = self._circle.link_to(source.card.box)
+        return now >= source.next_at or (link is not None and link is not source.greeted)
+
     async def _greet(self, joined: Join, source: Source) -> None:
         loop = asyncio.get_running_loop()
-        link = self._circle.link_to(source.card.box)
+        source.greeted = link = self._circle.link_to(source.card.box)
         if link is None:
-            source.error = PeerAway()
+            source.error = source.error or PeerAway()
             return
         try:
             try:

@@ -93,6 +93,25 @@ def test_what_stands_beside_the_view(tmp_path: Path) -> None:
             rows.source(b"y" * 32)
 
 
+def test_the_book_names_a_dropped_pack_until_its_shards_are_asked_away(tmp_path: Path) -> None:
+    world = World()
+    with CircleRows(tmp_path / "circle.db") as rows:
+        world.view = rows.view
+        world.view.add_locker(LOCKER)
+        world.view.set_custody(LOCKER, held=True)
+        for _ in range(2):
+            world.join()
+        pack = world.cut(precious=True)
+        world.hours(3)
+        rows.set_source(pack, "meta-xx", b"d" * 32, b"e" * 16)
+        rows.set_shard_id(pack, rows.view.packs[pack].lay.k, 0, b"i" * 32)
+        rows.view.drop(pack)
+        place = rows.place(pack)
+        assert place is not None and [each.shard for each in place.shards] == [b"i" * 32]
+        rows.view.packs[pack].asked_at = rows.view.awake_ms
+        assert rows.place(pack) is None
+
+
 def test_nothing_is_kept_before_save(tmp_path: Path) -> None:
     with CircleRows(tmp_path / "circle.db") as rows:
         rows.view.add_peer(b"p" * 32, START)
