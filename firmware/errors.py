@@ -202,7 +202,7 @@ class PartsDoNotFit(Refused):
 
 
 class PartRefused(Refused):
-    """Somebody asks a friend's box for a part of a key without the ticket of that box, or it said no."""
+    """Somebody asks a friend's box for a part of a key without the ticket of that box."""
 
     code = "part-refused"
     sentence = "That box gives no part of this key to this box."

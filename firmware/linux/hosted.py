@@ -34,19 +34,19 @@ from firmware.hosting import (
 )
 from firmware.limits import HOST_LOCKERS, HOST_PART_DAYS, PEER_HANDOVERS
 from firmware.linux.hosted_files import sync_folder
-from firmware.linux.hosted_keeping import HostedKeeping
 from firmware.linux.hosted_memory import HostedMemory
+from firmware.linux.hosted_parts import HostedParts
 from firmware.linux.hosted_places import Ask, Place
 from firmware.linux.hosted_state import Ears
 from firmware.peer import Authority, Caller, Card, HeldCustody, HeldHandover, Verdict
-from firmware.peer.messages import Notice, NoticeKind, Rebuild, Repair, Role, Seen
+from firmware.peer.messages import NewerCustody, Notice, NoticeKind, Rebuild, Repair, Role, Seen
 
 __all__ = ["Ears", "HostedShards"]
 
 _SAVE_CLOCK_MS: Final = 3_600_000
 
 
-class HostedShards(HostedKeeping, HostedMemory):
+class HostedShards(HostedParts, HostedMemory):
     """See the module. ``firmware.peer.host.Host``, and what the owner of this box may ask and set."""
 
     # Meeting
@@ -70,7 +70,8 @@ class HostedShards(HostedKeeping, HostedMemory):
             place = self._place_of(shown.record.locker, shown.public)
             if place is not None and place.held.public != shown.public:
                 return Verdict.OLDER, 0  # its key has handed over: an old kit moves nothing any more
-            heard_ms = self._peer(place.box).heard_ms if place else 0
+            silent = place is None or self.is_stolen(place.box)  # a thief does not hold up who comes back
+            heard_ms = 0 if place is None or silent else self._peer(place.box).heard_ms
             if place is None:
                 found = judge(None, None, shown, heard_ms, now_ms)
             else:
@@ -80,6 +81,19 @@ class HostedShards(HostedKeeping, HostedMemory):
             elif place is not None:
                 self._park(place, found)
             return found.verdict, found.until_ms
+
+    def newer_custody(self, shown: HeldCustody) -> NewerCustody | None:
+        """The old box hears who acts in its place, or wants to: a signed record, which nobody here can make up."""
+        with self._lock:
+            place = self._place_of(shown.record.locker, shown.public)
+            if place is None or place.held.public != shown.public:
+                return None
+            waits = place.waiting
+            if place.held.record.epoch > shown.record.epoch and place.box != shown.record.box:
+                return NewerCustody(place.held.data, waits=False, until_ms=0)
+            if waits is not None and waits.held.record.epoch > shown.record.epoch and place.box == shown.record.box:
+                return NewerCustody(waits.held.data, waits=True, until_ms=waits.free_ms)
+            return None
 
     def show_handover(self, shown: HeldHandover, now_ms: int) -> bool:
         """Follow it when the key in force signed it and the box stays the same; durable when it returns."""
@@ -105,6 +119,8 @@ class HostedShards(HostedKeeping, HostedMemory):
             place.waiting = found.waiting
             self._files.keep_waiting(place)
             self._say(events.CUSTODY_WAITS, peer=place.box.hex()[:8])
+            if found.waiting is not None:
+                self._ears.custody_waits(place.box, found.waiting.free_ms)
         if found.verdict is Verdict.FORKED:
             self._say(events.CUSTODY_FORKED, peer=place.box.hex()[:8])
 
@@ -128,6 +144,7 @@ class HostedShards(HostedKeeping, HostedMemory):
                 after.account.quota = before.account.quota
                 self._files.keep_peer(after)
             self._say(events.CUSTODY_TAKEN, peer=before.box.hex()[:8])
+            self._ears.custody_taken(before.box, after.box, shown.record.locker)
 
     def offer(self, caller: Caller, quota: int, used: int, now_ms: int) -> tuple[int, int]:
         """The peer gives us ``quota`` of which we use ``used``; return the same from here."""
@@ -152,7 +169,7 @@ class HostedShards(HostedKeeping, HostedMemory):
             self._heard(caller.box, now_ms)
             if notice.kind == NoticeKind.MOVED:
                 for place in self._of_box(caller.box):
-                    if place.waiting is not None:
+                    if place.waiting is not None and notice.locker in (None, place.held.record.locker):
                         place.waiting = agreed(place.waiting)
                         self._files.keep_waiting(place)
         self._ears.told(caller.box, notice, now_ms)

@@ -50,6 +50,9 @@ class Ears:
     def kit_shown(self, endpoint: bytes, card: Card, data: bytes, locker: bytes, custody: bytes) -> None:
         """The box of ``card`` (verified) has the kit of a locker: it may greet for the custody key of that kit."""
 
+    def custody_waits(self, box: bytes, until_ms: int) -> None:
+        """Another box wants to act for a locker of ``box``, and waits until ``until_ms``."""
+
     def custody_taken(self, before: bytes, after: bytes, locker: bytes) -> None:
         """Another box acts for a locker of the household ``before`` from now on."""
 

@@ -113,7 +113,8 @@ class Deciding:
         for each in handed:
             self._host.show_handover(each, now_ms)
         states = tuple(self._shown(each, now_ms) for each in shown)
-        return m.Greeted(self._own.card, self._versions, speak, now_ms, states), b""
+        newer = tuple(each for each in map(self._host.newer_custody, shown) if each is not None)
+        return m.Greeted(self._own.card, self._versions, speak, now_ms, states, newer or None), b""
 
     def _only_proved(self, shown: Sequence[HeldCustody], handed: Sequence[HeldHandover]) -> None:
         """Who came with a kit speaks for the locker of that kit alone."""

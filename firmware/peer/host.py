@@ -20,6 +20,7 @@ from firmware.peer.messages import (
     KitGiven,
     Lease,
     ManifestPart,
+    NewerCustody,
     Notice,
     Pick,
     Rebuild,
@@ -131,6 +132,10 @@ class Host(Protocol):
 
     def show_custody(self, shown: HeldCustody, now_ms: int) -> tuple[Verdict, int]:
         """Take, park or refuse a verified record (``custody_verdict`` decides); return what, and until when (ms)."""
+        ...
+
+    def newer_custody(self, shown: HeldCustody) -> NewerCustody | None:
+        """Return the record of another box above this one, under the same custody key, that is in force or waits."""
         ...
 
     def show_handover(self, shown: HeldHandover, now_ms: int) -> bool:

@@ -25,14 +25,27 @@ class CustodyState:
 
 
 @dataclass(frozen=True)
+class NewerCustody:
+    """A custody record above one that was shown: in force, or it ``waits`` until ``until_ms`` (host's clock)."""
+
+    record: bytes = key(Raw(1, 256))
+    waits: bool = key(Flag())
+    until_ms: int = key(Uint())
+
+
+@dataclass(frozen=True)
 class Greeted:
-    """The host's card, its versions, the one to speak from now on, its clock, and its view of each custody record."""
+    """The host's card, its versions, the one to speak from now on, its clock, and its view of each custody record.
+
+    ``newer``: records of other boxes above the ones that were shown, as they were signed.
+    """
 
     card: bytes = key(SIGNED)
     versions: tuple[int, ...] = key(SPAN)
     speak: int = key(Uint(0xFFFF, 1))
     now_ms: int = key(Uint())
     custody: tuple[CustodyState, ...] = key(Many(Row(CustodyState), PEER_LOCKERS))
+    newer: tuple[NewerCustody, ...] | None = key(Many(Row(NewerCustody), PEER_LOCKERS), optional=True)
 
 
 @dataclass(frozen=True)
@@ -87,12 +100,16 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Notice(Request[Done]):
-    """Something the other household should know; ``time_ms`` is when it happens or happened."""
+    """Something the other household should know; ``time_ms`` is when it happens or happened.
+
+    ``moved`` from a box that has custody says yes to the one that waits, for ``locker`` or for all its lockers.
+    """
 
     OP, ANSWER = "notice", Done
     kind: str = key(Text(32, 1))
     time_ms: int = key(Uint())
     text: str = key(Text(PEER_NOTICE_BYTES))
+    locker: bytes | None = key(ID, optional=True)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,20 @@ boxes in between see neither it nor the note. What a stranger may ask is marked;
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from blake3 import blake3
 
-from firmware.limits import FRIENDS_LEAST, FRIENDS_MOST, PEER_LABEL_BYTES
+from firmware.errors import InvitationExpired, InvitationMistyped, NewerFormat, PeerGarbled
+from firmware.limits import FRIENDS_LEAST, FRIENDS_MOST, PAIR_TICKET_CHARS, PEER_LABEL_BYTES
 from firmware.peer.asked import HASH, ID, SIGNED, Done, Request
-from firmware.peer.fields import Many, Raw, Text, Uint, key
+from firmware.peer.cbor import dumps, loads
+from firmware.peer.fields import Many, Raw, Row, Text, Uint, key
 from firmware.seal import SigningKey, verify_signature
 
 PUBLIC: Final = Raw(1216)
@@ -163,3 +168,120 @@ def part_info(locker: bytes, reader: bytes) -> bytes:
 def note_info(locker: bytes) -> bytes:
     """Return what binds the note to its locker."""
     return b"lockerbox/1/friends-note" + locker
+
+
+# What the owner's box knows of a split key
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has part ``number`` (from 1): a friend's box with the part sealed to it, or paper (no box, nothing here)."""
+
+    number: int = key(Uint(FRIENDS_MOST, 1))
+    box: bytes = key(Raw(0, 32))
+    label: str = key(LABEL)
+    part: bytes = key(Raw(0, 2048))
+
+
+@dataclass(frozen=True)
+class FriendsKey:
+    """A split key as its owner's box keeps it (``lockers/<id>/friends``); nothing in it opens anything.
+
+    ``number`` grows with every change. ``public`` is the key of the keyslot, ``note`` the kit's words sealed to it. No
+    holders: the parts were taken back. ``heir``: the box that may ask after a long silence, or nothing.
+    """
+
+    number: int = key(Uint())
+    made_ms: int = key(Uint())
+    k: int = key(COUNT)
+    label: str = key(LABEL)
+    public: bytes = key(PUBLIC)
+    note: bytes = key(SEALED)
+    heir: bytes = key(Raw(0, 32))
+    holders: tuple[Holder, ...] = key(Many(Row(Holder), FRIENDS_MOST))
+
+    @property
+    def n(self) -> int:
+        """How many parts there are."""
+        return max(FRIENDS_LEAST, len(self.holders))
+
+    @property
+    def boxes(self) -> tuple[bytes, ...]:
+        """The boxes that have a part."""
+        return tuple(each.box for each in self.holders if each.box)
+
+    def put_for(self, locker: bytes, holder: Holder, cards: tuple[bytes, ...]) -> PartPut:
+        """Return what that holder's box is given; ``cards`` are those of all holders, told to the heir alone."""
+        kin = tuple(each for each in self.boxes if each != holder.box)
+        told = cards if holder.box == self.heir else ()
+        heir = self.heir or None
+        return PartPut(
+            locker, self.number, self.k, self.n, self.label, self.note, kin, told, part=holder.part, heir=heir
+        )
+
+    def taken_back(self, locker: bytes) -> PartPut:
+        """Return what a box is told that shall have no part any more."""
+        return PartPut(locker, self.number, self.k, self.n, self.label, self.note, (), ())
+
+    def to_bytes(self) -> bytes:
+        """As it is kept."""
+        row = Row(FriendsKey).write(self)
+        assert isinstance(row, list)
+        return dumps(["friends key", 1, *row])
+
+
+def read_friends_key(data: bytes) -> FriendsKey:
+    """Return what ``to_bytes`` wrote; raises PeerGarbled."""
+    found = loads(data)
+    if not isinstance(found, list) or found[:2] != ["friends key", 1]:
+        raise PeerGarbled(why="this is no friends' key, or one of a newer format")
+    made = Row(FriendsKey).read(found[2:], "friends key")
+    assert isinstance(made, FriendsKey)
+    return made
+
+
+# Tickets
+
+TICKET_SECRET_BYTES: Final = 16
+_TICKET_TEXT: Final = re.compile(r"lbk(\d)([a-z2-7]+)$")
+
+
+@dataclass(frozen=True)
+class PartTicket:
+    """A friend's word that whoever has it may ask her box: its card, which locker, a secret, until when."""
+
+    card: bytes = key(SIGNED)
+    locker: bytes = key(ID)
+    secret: bytes = key(Raw(TICKET_SECRET_BYTES))
+    until_ms: int = key(Uint())
+
+    def text(self) -> str:
+        """``lbk1`` and base32 of the CBOR array with the first 4 bytes of its BLAKE3."""
+        payload = dumps(Row(PartTicket).write(self))
+        whole = payload + blake3(payload).digest()[:4]
+        return "lbk1" + base64.b32encode(whole).decode().rstrip("=").lower()
+
+
+def read_part_ticket(text: str, now_ms: int) -> PartTicket:
+    """Return the ticket in ``text``: alone, broken over lines, or behind the # of a link.
+
+    Raises InvitationMistyped, InvitationExpired, or NewerFormat for a ticket of a later version.
+    """
+    found = _TICKET_TEXT.search("".join(text[:PAIR_TICKET_CHARS].lower().split()))
+    if found is None:
+        raise InvitationMistyped(why="it has no part that begins with lbk1")
+    version, letters = found.groups()
+    if version != "1":
+        raise NewerFormat(what="This ticket", found=version, known=1)
+    try:
+        whole = base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
+        payload, check = whole[:-4], whole[-4:]
+        if blake3(payload).digest()[:4] != check:
+            raise InvitationMistyped(why="a letter of it is missing or another one")
+        ticket = Row(PartTicket).read(loads(payload), "ticket")
+    except (binascii.Error, PeerGarbled):
+        raise InvitationMistyped(why="it does not hold what it should") from None
+    assert isinstance(ticket, PartTicket)
+    if now_ms > ticket.until_ms:
+        raise InvitationExpired
+    return ticket

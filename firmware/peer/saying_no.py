@@ -41,6 +41,9 @@ KNOWN: Final[Mapping[str, type[BoxError]]] = {
         errors.WrongOffset,
         errors.KitUnknown,
         errors.TooManyTries,
+        errors.PartRefused,
+        errors.PartEarly,
+        errors.ReportedStolen,
     )
 }
 """Codes with a meaning of their own on the wire."""
@@ -60,7 +63,7 @@ FAMILIES: Final[Mapping[str, type[BoxError]]] = {
 }
 
 _CODE, _NUMBER, _WORDS = Text(48, 1), Uint(), Text(PEER_SAY_BYTES)
-_NUMBERS: Final = ("offset", "low", "high", "left", "need_mib", "free_mib", "offered_mib", "asked_mib", "seconds")
+_NUMBERS: Final = ("offset", "low", "high", "left", "need_mib", "free_mib", "offered_mib", "asked_mib", "seconds", "days", "wanted")
 _TEXTS: Final = ("why", "what")
 
 

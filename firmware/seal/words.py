@@ -69,6 +69,11 @@ def words_to_entropy(words: str) -> Secret:
         raise WordsDoNotMatch from None
 
 
+def entropy_to_words(entropy: bytes) -> str:
+    """Return the 24 words that stand for 32 bytes."""
+    return str(_list().to_mnemonic(entropy))
+
+
 def kit_key(words: str, use: KitUse) -> Secret:
     """Return the 32-byte key for one ``use`` of a kit; raises what ``words_to_entropy`` raises."""
     return derive(words_to_entropy(words), use.value)

@@ -109,6 +109,15 @@ class LockerSafety:
     may_fail: int = arg("So many households may fail and all that is safe can still be had; 0 when nothing is safe.")
     of: int = arg("Of so many.")
     held_bytes: int = arg("Bytes it does without that friends keep until a person says that they may go.", default=0)
+    moves_ms: int | None = arg("Another box wants to act for it: from then on, unless agreed before.", default=None)
+    moved_ms: int | None = arg("Another box acts for it, heard then: this one was replaced.", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class LockerOf:
+    """One locker of this box."""
+
+    locker: str = arg("The locker's id.", pattern=ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +326,7 @@ class Feed:
     )
     capsule: FeedCapsule | None = arg("The newest capsule.", default=None)
     key: FeedKey | None = arg("The newest key file.", default=None)
+    friends: str | None = arg("How the key is split among friends.", default=None, longest=1 << 17, pattern=_HEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +338,7 @@ class FeedKnown:
     key: int = arg("Revision of the key file it was told; 0 none.", default=0)
     custody: str = arg("The custody record it was told.", default="")
     capsule: str = arg("The mark of the capsule it was told.", default="")
+    friends: int = arg("The number of the split key it was told; 0 none.", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from services.api import drill_types as d
 from services.api import find_types as s
 from services.api import folder_types as f
 from services.api import household_types as h
+from services.api import key_types as y
 from services.api import kit_types as p
 from services.api import records_types as r
 from services.api import restore_types as z
@@ -104,7 +105,9 @@ _FREE, _SLOW, _SURE, _OWNER = Needs.NOTHING, Needs.THROTTLED, Needs.STEP_UP, Nee
 _KEYS, _APPS, _OUT = "/v1/passkeys", "/v1/app-passwords", "/v1/sessions"
 _REC, _PATHS, _SHELF = "/v1/records/{id}", "/v1/paths", "/v1/shelves"
 _INV, _PAIR, _LEAVE, _CAPS = "/v1/circle/invite", "/v1/circle/pairing", "/v1/circle/leave", "/v1/circle/caps"
+_MOVES = "/v1/circle/moves"
 _DRILL, _KIT = "/v1/drill", "/v1/kit"
+_KEY = "/v1/circle/keys"
 _BACK = "/v1/restore"
 _RECS, _UPS, _UP = "/v1/records", "/v1/uploads", "/v1/uploads/{id}"
 
@@ -229,6 +232,17 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("circle_caps", _M, "GET", _CAPS, _HEAD, t.Nothing, c.CircleCaps, "How much may flow, and when?"),
     Operation("set_circle_caps", _M, "PUT", _CAPS, _HEAD, c.CircleCaps, c.CircleCaps, "Let more or less flow."),
     Operation("circle_now", _M, "POST", "/v1/circle/now", _HEAD, t.Nothing, c.Circle, "Ship now what waits."),
+    Operation("locker_moves", _M, "POST", _MOVES, _HEAD, c.LockerOf, c.Circle, "Another box may act for it now."),
+    Operation("part_boxes", _M, "GET", _KEY + "/boxes", _T, t.Nothing, y.PartBoxes, "Friends who may get a part."),
+    Operation("keys", _M, "GET", _KEY, _T, t.Nothing, y.Keys, "Split keys, parts kept for friends, who asks."),
+    Operation("key_make", _M, "POST", _KEY, _SURE, y.KeyMake, y.KeyMade, "Split my key among friends."),
+    Operation("key_drop", _M, "DELETE", _KEY, _SURE, t.Nothing, t.Nothing, "Take the parts of my key back."),
+    Operation("key_no", _M, "POST", _KEY + "/no", _T, y.KeyNo, y.Keys, "Nobody shall get that key now."),
+    Operation("key_ticket", _M, "POST", _KEY + "/ticket", _HEAD, y.KeyPlace, y.KeyTicket, "A friend may ask us."),
+    Operation("key_answer", _M, "POST", _KEY + "/answer", _HEAD, y.KeyAnswer, y.Keys, "It is she, or it is not."),
+    Operation("key_theft", _M, "POST", _KEY + "/theft", _OWNER, y.KeyTheft, y.TheftHeard, "A friend's box was stolen."),
+    Operation("regain", _M, "POST", "/v1/regain", _SLOW, y.Regain, y.Regained, "Ask friends for my key."),
+    Operation("key_heir", _M, "POST", _KEY + "/heir", _OWNER, y.Regain, y.Regained, "Ask for a key as its heir."),
     Operation(
         "contact", _M, "GET", "/v1/circle/contact", _HEAD, t.Nothing, z.RestoreContact, "Help someone restore: a code."
     ),
@@ -271,6 +285,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("at_peerd_circle_caps", _P, "GET", _CAPS, _US, t.Nothing, c.CircleCaps, "The caps."),
     Operation("at_peerd_set_circle_caps", _P, "PUT", _CAPS, _US, c.CircleCaps, c.CircleCaps, "Set the caps."),
     Operation("at_peerd_circle_now", _P, "POST", "/v1/circle/now", _US, t.Nothing, c.Circle, "Ship now."),
+    Operation("at_peerd_locker_moves", _P, "POST", _MOVES, _US, c.LockerOf, c.Circle, "It need not wait."),
+    Operation("at_peerd_part_boxes", _P, "GET", _KEY + "/boxes", _US, t.Nothing, y.PartBoxes, "Who may get a part."),
+    Operation("at_peerd_keys", _P, "GET", _KEY, _US, t.Nothing, y.Keys, "Split keys and parts kept."),
+    Operation("at_peerd_key_ticket", _P, "POST", _KEY + "/ticket", _US, y.KeyPlace, y.KeyTicket, "A ticket."),
+    Operation("at_peerd_key_answer", _P, "POST", _KEY + "/answer", _US, y.KeyAnswer, y.Keys, "Yes or no."),
+    Operation("at_peerd_key_no", _P, "POST", _KEY + "/no", _US, y.KeyNo, y.Keys, "No."),
+    Operation("at_peerd_key_ask", _P, "POST", _KEY + "/ask", _US, y.KeyAskOf, y.KeyAsked, "Ask a friend's box."),
+    Operation("at_peerd_key_news", _P, "POST", _KEY + "/news", _US, t.Nothing, y.KeyNewsAll, "What is new."),
+    Operation("at_peerd_theft_places", _P, "POST", _KEY + "/thefts", _US, y.PeerKey, y.TheftPlaces, "Its lockers."),
+    Operation("at_peerd_key_theft", _P, "POST", _KEY + "/theft", _US, y.KeyTheftAt, y.TheftHeard, "It was stolen."),
     Operation("at_peerd_let_go", _P, "POST", "/v1/circle/let-go", _US, t.Nothing, c.Circle, "A person said yes."),
     Operation("feed", _P, "POST", "/v1/feed", _US, c.Feed, c.FeedKnown, "What a locker has and does without."),
     Operation("kit_contacts", _P, "GET", _KIT, _US, t.Nothing, p.KitContacts, "Who could begin a restore?"),

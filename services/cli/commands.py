@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, drill, files, keys, records, restore, shelf_restore
+from services.cli import circle, drill, files, friends_key, keys, records, restore, shelf_restore
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -134,6 +134,33 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         (
             _word("drop", nargs="*", metavar="drop KIND", help="close this way in for good: passphrase, kit, …"),
             _PASSPHRASE,
+        ),
+    ),
+    "friends-key": (
+        friends_key.friends_key,
+        (
+            _word("what", nargs="+", metavar="list|split|drop|no|help|answer|stolen|found|heir"),
+            _word("--boxes", metavar="NAME,…", help="split: friends' boxes that get one part each"),
+            _word("--papers", type=int, default=0, metavar="N", help="split: so many parts on paper"),
+            _word("--papers-out", type=Path, metavar="FILE", help="split: new file (0600) for the words of these"),
+            _word("--need", type=int, default=2, metavar="K", help="split: so many parts open the locker"),
+            _word("--heir", metavar="NAME", help="split: the box that may ask after 30 days of silence"),
+            _word("--words-file", type=Path, metavar="FILE", help="split, stolen: a file with the kit's 24 words"),
+            _word("--handle", metavar="HANDLE", help="heir: what the first call gave"),
+            _PASSPHRASE,
+            _WORDS_OUT,
+            _JSON,
+        ),
+    ),
+    "regain": (
+        friends_key.regain,
+        (
+            _word("--ticket", action="append", default=[], metavar="lbk1…|@FILE", help="a friend's ticket"),
+            _word("--part-file", action="append", type=Path, default=[], metavar="FILE", help="parts on paper, by line"),
+            _word("--code", metavar="CODE", help="the claim code of a box that belongs to nobody yet"),
+            _word("--handle", metavar="HANDLE", help="what the first call gave"),
+            _WORDS_OUT,
+            _JSON,
         ),
     ),
     "circle": (

@@ -29,6 +29,7 @@ from services.lockerd.capsules import capsule_of, card_of, mark_of
 from services.lockerd.custody import Papers, papers_for
 from services.lockerd.keys import Keys
 from services.lockerd.readers import Readers
+from services.lockerd.split_keys import kept_key
 from services.lockerd.store import Store
 
 _GATHER_SECONDS: Final = 1.0
@@ -110,6 +111,7 @@ class Feeder:
             head = self._store.locker.head_seq
             known = await self._feed()
             await self._tell_key(known)
+            await self._tell_friends(known)
             papers = await self._tell_custody(known)
             forgot = known.packs != len(self._told)
             if head == self._head and not forgot:
@@ -175,6 +177,12 @@ class Feeder:
             return  # changing just now, or one of its copies is damaged: the next opening mends it
         if len(data) <= FEED_KEY_CHARS * 3 // 4:
             await self._feed(key=FeedKey(revision, base64.b64encode(data).decode()))
+
+    async def _tell_friends(self, known: FeedKnown) -> None:
+        """How the key is split among friends; the parts in it are sealed to their boxes."""
+        split = await asyncio.to_thread(kept_key, self._home)
+        if split is not None and split.number != known.friends:
+            await self._feed(friends=split.to_bytes().hex())
 
     def _papers(self, box: bytes) -> Papers | None:
         return papers_for(self._home, self._secrets, self._locker, box)

@@ -38,6 +38,7 @@ from firmware.seal import (
 )
 from services.lockerd.capsules import put_card
 from services.lockerd.custody import put_down
+from services.lockerd.split_keys import renew_note
 from services.lockerd.strength import require_strong
 
 _NAMES = _FILE, _COPY = "key", "key.copy"
@@ -113,6 +114,11 @@ class Keys:
         """What friends need of a kit is kept while its words are here."""
         put_down(self._home, secrets, words)
         put_card(self._home, secrets, self.locker_id, words)
+        renew_note(self._home, self.locker_id, words)
+
+    def check_words(self, words: str) -> None:
+        """Raise what typed words raise unless they open this locker."""
+        open_with_words(self._read(), words)
 
     @property
     def locker_id(self) -> bytes:

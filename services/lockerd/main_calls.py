@@ -23,6 +23,7 @@ from services.lockerd.circle_calls import CircleCalls
 from services.lockerd.desk import Desk
 from services.lockerd.door_calls import DoorCalls
 from services.lockerd.household_calls import HouseholdCalls
+from services.lockerd.key_calls import KeyCalls
 from services.lockerd.restore_calls import RestoreCalls
 from services.lockerd.sessions import Session, Terms
 from services.lockerd.shelf_restore import ShelfRestoring
@@ -44,6 +45,7 @@ class MainCalls:
         self._doors = DoorCalls(desk, self._house, self._host)
         self._circle = CircleCalls(run, desk)
         self._box = BoxCalls(run)
+        self._keys = KeyCalls(run, desk, self._check_code)
         self._codes = Throttle("claim", limits.CLAIM_TRIES_PER_MINUTE, desk.clock, desk.journal)
         self._visits: dict[str, int] = {}
         self.authority = desk.authority
@@ -71,6 +73,7 @@ class MainCalls:
             "activity": self._activity,
         }
         others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
+        mine |= self._keys.handlers()
         mine |= ShelfRestoring(self._run, self._desk, self._house, self._check_code).handlers()
         return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
 
@@ -84,6 +87,7 @@ class MainCalls:
         while True:
             await asyncio.sleep(_CARE_SECONDS)
             await desk.end_those(desk.sessions.idle())
+            await self._keys.tell_members()
             await desk.activities.tick()
             now = desk.clock.now_ms()
             for member in desk.household.members:

@@ -23,7 +23,7 @@ from firmware.errors import BoxError, NamesComing, Refused, StepUpNeeded
 from firmware.linux.home import linux_home
 from firmware.locker import Home, Locker
 from firmware.locker.rows import UploadRow
-from firmware.seal import LockerSecrets
+from firmware.seal import LockerSecrets, SlotKind
 from services.api.routes import Needs, Operation, Where, allowed
 from services.api.server import Server
 from services.api.types import Rights
@@ -32,6 +32,7 @@ from services.lockerd.control import Channel
 from services.lockerd.copies import CopyCalls
 from services.lockerd.door_orders import DoorOrders, slot_kind, slots_dropped
 from services.lockerd.feed import Feeder
+from services.lockerd.friends_key import FriendsOrders
 from services.lockerd.homecoming import Homecoming
 from services.lockerd.keys import Keys
 from services.lockerd.kit_sheet import KitSheets
@@ -41,6 +42,7 @@ from services.lockerd.rehearsing import Rehearsing
 from services.lockerd.returning import StillAway
 from services.lockerd.sessions import token_hash
 from services.lockerd.shelf_orders import ShelfOrders
+from services.lockerd.split_keys import take_back
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
 from services.lockerd.watching import Watch
@@ -189,6 +191,7 @@ class _Worker:
         self._analyst.start()
         self._doors = DoorOrders(self._home, self._keys, lambda: locker.secrets, self._change)
         self._orders |= self._doors.orders()
+        self._orders |= FriendsOrders(self._home, self._keys, run, self._change, feeder.keys_changed).orders()
         calls = LockerCalls(self._member, self._store, self._readers, self._analyst, self._keys, self._journal, watch)
         drills = Rehearsing(self._home, self._folder, run, self._keys.locker_id.hex(), self._store, self._readers)
         handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
@@ -286,6 +289,8 @@ class _Worker:
         which = slot_kind(kind)
         await self._change(lambda secrets: self._keys.drop(secrets, which))
         await asyncio.to_thread(slots_dropped, self._doors.doors, which)
+        if which is SlotKind.FRIENDS:
+            await asyncio.to_thread(take_back, self._home)
         return {"kinds": list(self._keys.kinds())}
 
     async def _change(self, change: Callable[[LockerSecrets], LockerSecrets]) -> None:

@@ -51,6 +51,7 @@ from services.peerd.auditing import Auditing
 from services.peerd.carrying import Carrying
 from services.peerd.guests import Guests
 from services.peerd.identity import Identity, next_card, own_box
+from services.peerd.moving import Moving
 from services.peerd.naming import say
 from services.peerd.pairing import Pairing, Target
 from services.peerd.restorers import Restorers
@@ -93,7 +94,7 @@ class Circle(Welcoming):
         self.rows = CircleRows(places.state / "circle" / "circle.db")
         self._label = (self.rows.paper("label", self.box) or b"").decode() or label
         self.guests = Guests(self.rows)
-        self.restorers = Restorers()
+        self.restorers, self.moving = Restorers(), Moving(self.rows, self.box, self.clock, self.journal)
         limits = HostLimits(self.total())
         self.hosted = HostedShards(places.state / "hosted", self.clock, limits, self, self.journal.tell)
         self._workers = ThreadPoolExecutor(_WORKERS, "peerd")
@@ -321,7 +322,10 @@ class Circle(Welcoming):
             self.rows.set_paper("card", card.box, data)
 
     def _noted(self, box: bytes, notice: m.Notice, now_ms: int) -> None:
-        self.rows.add_notice(now_ms, box, plain_label(notice.kind), notice.text)
+        if notice.kind != m.NoticeKind.MOVED or notice.text:
+            self.rows.add_notice(now_ms, box, plain_label(notice.kind), notice.text)
+        if notice.kind == m.NoticeKind.MOVED:  # it knows more of who acts for a locker of ours than it may say here
+            self.spawn(self._greet(box))
         if notice.kind == m.NoticeKind.LEAVING:
             self.rows.view.leaving(box)
             self.rows.set_paper("leaves", box, notice.time_ms.to_bytes(8))
@@ -374,6 +378,7 @@ class Circle(Welcoming):
         self.rows.view.heard(box, self.clock.now_ms(), path.address.rpartition(":")[0] if path else "")
         self.rows.view.offered(box, heard.answer.quota, heard.answer.used)
         self._met_again(box, self.rows.paper("card", box) or met.greeted.card)
+        await self.heard_newer(box, met.greeted.newer or ())
         self.wake.set()
 
     async def greet_again(self, box: bytes | None = None) -> None:

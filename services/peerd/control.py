@@ -63,6 +63,7 @@ class Control:
             "at_peerd_set_circle_caps": self._set_caps,
             "at_peerd_circle_now": self._now,
             "at_peerd_let_go": self._let_go,
+            "at_peerd_locker_moves": self._agree,
             "feed": self._feed,
             "pack_states": self._states,
             **ShelfCalls(self._circle).handlers(),
@@ -164,7 +165,14 @@ class Control:
         here, going, safe = sums.values()
         known = self._view.lockers[id]
         held = known.waiting if known.halted else 0
-        return c.LockerSafety(id.hex(), known.custody, here, going, safe, may_fail, of, held)
+        moved = self._circle.moving.of(id)
+        moves_ms = moved.until_ms if moved is not None and moved.waits else None
+        moved_ms = moved.since_ms if moved is not None and not moved.waits else None
+        return c.LockerSafety(id.hex(), known.custody, here, going, safe, may_fail, of, held, moves_ms, moved_ms)
+
+    async def _agree(self, call: Call) -> c.Circle:
+        await self._circle.agree(bytes.fromhex(call.args.locker))
+        return await self._show(call)
 
     async def _peer_set(self, call: Call) -> c.PeerInfo:
         args: c.PeerSet = call.args
@@ -268,6 +276,8 @@ class Control:
             raise Misused(why="a handover is for another locker.")
         if held.record.locker != locker or held.record.box != self._circle.box:
             raise Misused(why="the custody record is for another locker or another box.")
+        if not self._circle.moving.may_act(held):
+            return  # this box was replaced
         if self._rows.paper("custody", locker) != data:
             self._rows.set_paper("custody", locker, data)
             self._rows.set_paper("handovers", locker, dumps(list(handovers)))

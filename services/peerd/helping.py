@@ -11,7 +11,7 @@ from firmware.backup import PeerState
 from firmware.limits import PEER_REPAIRS
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock, SystemEntropy
-from firmware.linux.hosted import Ears, HostedShards
+from firmware.linux.hosted import HostedShards
 from firmware.linux.journal import Journal
 from firmware.linux.peer_links import PeerLinks
 from firmware.peer import Caller, Card, OwnBox, read_card
@@ -19,12 +19,13 @@ from firmware.peer.messages import Rebuild, Repair, Role
 from services.peerd.delegates import Delegates
 from services.peerd.guests import Guests
 from services.peerd.identity import Identity
+from services.peerd.part_ears import PartEars
 from services.peerd.rehearsing import Rehearsing
 from services.peerd.repairing import Repairing
 from services.peerd.shipping import Outside
 
 
-class Helping(Ears):
+class Helping(PartEars):
     """What the circle needs of guests, delegates and repairs; ``Circle`` is one. Ears are called in threads."""
 
     rows: CircleRows
@@ -54,6 +55,7 @@ class Helping(Ears):
     def _help(self, outside: Outside, folder: Path, changed: Callable[[], None]) -> None:
         """Begin; ``folder`` takes sealed pieces while they are worked on."""
         self.signed = self.rows.papers("card")
+        self._hold_parts()
         self._company: set[bytes] = set()
         self.delegates = Delegates(outside, self.identity.key, self.clock, self.journal, changed)
         self.repairing = Repairing(
@@ -72,6 +74,7 @@ class Helping(Ears):
     def _help_on(self) -> None:
         """After a planning step: repairs that are due, links to guests of friends who are away, none to others."""
         self.repairing.step()
+        self.parts.step()
         self.rehearsing.step()
         company = self.repairing.company()
         if not company and not self._company:
@@ -86,6 +89,7 @@ class Helping(Ears):
 
     def _met_again(self, box: bytes, data: bytes) -> None:
         """A friend is there, with its newest card: it is told whom to know, and others are told of it."""
+        self.rows.drop_paper("reported", box)
         if self.signed.get(box) != data:
             self.signed[box] = data
             for peer in self.rows.view.peers.values():

@@ -21,12 +21,16 @@ class Identity:
 
     key: SigningKey
     transport: Secret
+    inbox: Secret
+    """The KEM seed that parts of friends' keys are sealed to."""
 
     @classmethod
     def of(cls, path: Path) -> Identity:
         """Read the seed in ``path``, made now if there is none; raises Damaged for a file of another length."""
         seed = _seed(path)
-        return cls(SigningKey.from_seed(derive(seed, "box-identity")), derive(seed, "box-transport"))
+        keys = (derive(seed, label) for label in ("box-identity", "box-transport", "box-inbox"))
+        identity, transport, inbox = keys
+        return cls(SigningKey.from_seed(identity), transport, inbox)
 
 
 def _seed(path: Path) -> Secret:

@@ -1,22 +1,26 @@
-"""Who is let in; boxes that come with a kit: custody makes them friends' boxes. And the book by which ours come back."""
+"""Who is let in; boxes that come with a kit; the book by which ours come back, and that ours hears who replaced it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from firmware.backup import Peer, PeerState
+from firmware.errors import BoxError
 from firmware.limits import KIT_LINK_SECONDS
-from firmware.peer import Card, Invitations
-from firmware.peer.messages import NoticeKind
+from firmware.peer import Call, Card, Invitations
+from firmware.peer.messages import NewerCustody, Notice, NoticeKind
 from firmware.ports import PeerLink, Standing
 from services.peerd.book import Book
 from services.peerd.helping import Helping
+from services.peerd.moving import Moving
 from services.peerd.restorers import Restorers
 from services.peerd.serving import Known
 from services.peerd.shipping import Outside
+from services.peerd.talking import Talker
 
 _STALE = 1
 
@@ -25,6 +29,8 @@ class Welcoming(Helping):
     """The part of ``Circle`` that takes boxes in without an invitation. Ears are called in threads."""
 
     restorers: Restorers
+    moving: Moving
+    talker: Talker
     wake: asyncio.Event
 
     invitations: Invitations
@@ -35,6 +41,10 @@ class Welcoming(Helping):
         """Begin to write the book of our own lockers."""
         self.book = Book(outside, folder, self.identity.key, self.clock, self.paused)
         self.spawn(self.book.live())
+
+    @abstractmethod
+    def link_to(self, box: bytes) -> PeerLink | None:
+        """The live link to a peer."""
 
     @abstractmethod
     def paused(self) -> bool:
@@ -76,7 +86,31 @@ class Welcoming(Helping):
         self._know(card)
         self.wake.set()
 
+    # A locker of ours that another box takes over
+
+    async def heard_newer(self, box: bytes, newer: Sequence[NewerCustody]) -> None:
+        """A friend told who acts, or wants to, in our place; it hears what our owner says about it."""
+        for locker in self.moving.heard(box, newer):
+            await self._say_moved(box, locker)
+
+    async def agree(self, locker: bytes) -> None:
+        """Our owner says yes to the box that waits: friends who are there hear it now; raises Missing."""
+        self.moving.agree(locker)
+        for peer in list(self.rows.view.peers.values()):
+            await self._say_moved(peer.key, locker)
+
+    async def _say_moved(self, box: bytes, locker: bytes | None = None, until_ms: int | None = None) -> None:
+        link = self.link_to(box)
+        if link is not None:
+            notice = Notice(NoticeKind.MOVED.value, until_ms or self.clock.now_ms(), "", locker)
+            with contextlib.suppress(BoxError):
+                await self.talker.ask(link, Call(notice))
+
     # Ears
+
+    def custody_waits(self, box: bytes, until_ms: int) -> None:
+        """A friend's box hears at once that another one wants to take its place."""
+        self._soon(lambda: self.spawn(self._say_moved(box, None, until_ms)))
 
     def kit_shown(self, endpoint: bytes, card: Card, data: bytes, locker: bytes, custody: bytes) -> None:
         """A box has the kit of a locker that is kept here."""
@@ -94,6 +128,7 @@ class Welcoming(Helping):
                 self._one_household(old, self.rows.view.peers[after])
             self.restorers.settled(came[0].endpoint)
         self.rows.add_notice(self.clock.now_ms(), after, NoticeKind.MOVED.value, "")
+        self.spawn(self._say_moved(before))
 
     def _one_household(self, *boxes: Peer) -> None:
         """Boxes of one household count once: the old one may come back."""

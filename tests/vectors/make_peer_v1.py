@@ -9,7 +9,18 @@ from firmware.peer import Invitations, Joining, Way
 from firmware.seal import Secret
 from firmware.seal.pairing import invitation_words, words_secret
 from tests.vectors.counted_entropy import CountedEntropy
-from tests.vectors.peer_examples import CUSTODY, HANDOVER, HOST_CARD, NOW, OWNER_CARD, PERMIT, RECEIPT, card, frames
+from tests.vectors.peer_examples import (
+    CUSTODY,
+    HANDOVER,
+    HOST_CARD,
+    NOW,
+    OWNER_CARD,
+    PERMIT,
+    RECEIPT,
+    REPORT,
+    card,
+    frames,
+)
 
 FILE = Path(__file__).with_name("peer_v1.json")
 
@@ -43,6 +54,7 @@ def pairing(way: Way) -> dict[str, str]:
 def vectors() -> dict[str, object]:
     """Everything the file holds. Long zero bodies are left out: a frame is given to its 9,000th byte."""
     signed = {"card": OWNER_CARD, "custody": CUSTODY, "handover": HANDOVER, "permit": PERMIT, "receipt": RECEIPT}
+    signed["stolen"] = REPORT
     return {
         "frames": {name: data[:9000].hex().removesuffix("00" * 4096) for name, data in frames()},
         "signed": {name: data.hex() for name, data in signed.items()},

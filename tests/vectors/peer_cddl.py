@@ -9,7 +9,7 @@ from typing import Any
 from firmware.peer.fields import Part, Row, kinds, rule_name
 from firmware.peer.manifests import ManifestPack
 from firmware.peer.messages import ALL
-from firmware.peer.signed import Card, Custody, Handover, Permit, Receipt
+from firmware.peer.signed import Card, Custody, Handover, Permit, Receipt, Report
 
 SHORT = {
     "bytes .size 16": "id",
@@ -27,7 +27,7 @@ def rules() -> Iterator[str]:
         yield from _with_parts(request, told, f'"op": "{request.OP}"')
         if request.ANSWER is not request:
             yield from _with_parts(request.ANSWER, told, "")
-    signed = {"card": Card, "custody": Custody, "handover": Handover, "permit": Permit, "receipt": Receipt}
+    signed = {"card": Card, "custody": Custody, "handover": Handover, "permit": Permit, "receipt": Receipt, "stolen": Report}
     for name, of in signed.items():
         inside = Row(of).cddl.removeprefix("[ ").removesuffix(" ]")
         yield _short(f'{name} = [ "{name}", 1, {inside} ]')

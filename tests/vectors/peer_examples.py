@@ -13,7 +13,9 @@ from firmware.peer import messages as m
 from firmware.peer.fields import write_part
 from firmware.peer.frames import frame
 from firmware.peer.kit_asking import kit_question
+from firmware.peer.parts import signed_part_key
 from firmware.peer.saying_no import refusal
+from firmware.peer.signed import Report
 from firmware.seal import Secret, SigningKey
 
 NOW = 1_800_000_000_000
@@ -37,6 +39,7 @@ OWNER_CARD, HOST_CARD = card("owner").signed(OWNER), card("host", 2).signed(HOST
 CUSTODY = Custody(LOCKER, 1, OWNER.public, NOW).signed(key("custody"))
 HANDED = Custody(LOCKER, 2, OWNER.public, NOW).signed(key("custody of another kit"))
 HANDOVER = Handover(HANDED).signed(key("custody"))
+MOVED = Custody(LOCKER, 2, HOST.public, NOW).signed(key("custody"))
 LISTED = ShardList([SHARD, OTHER])
 PERMIT = Permit(LOCKER, 1, HOST.public, 3, NOW + 86_400_000, LISTED.count, LISTED.root).signed(OWNER)
 RECEIPT = Receipt(LOCKER, SHARD, 100_000, OWNER.public, HOST.public, NOW).signed(HOST)
@@ -47,6 +50,10 @@ MANIFEST = manifest_parts([ManifestPack(NONCE, 200_000, True, 1, PLACED)])[0]
 BODY = bytes(range(256)) * 4
 CAPSULE = bytes(65_536)
 KIT_GET = kit_question(NONCE, key("request"), OWNER_CARD, card("host").endpoint, NOW, number=3)
+
+PUBLIC = bytes(range(256)) * 4 + bytes(192)
+REPORT = Report(LOCKER, OWNER.public, 1, NOW).signed(key("custody"))
+PART_KEY = signed_part_key(PUBLIC, HOST)
 
 EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
     (
@@ -94,7 +101,34 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
         m.Greeted(HOST_CARD, (1, 1), 1, NOW, (m.CustodyState(LOCKER, 2, "same", 0),)),
         b"",
     ),
+    (
+        m.Hello(OWNER_CARD, (1, 1), (CUSTODY,)),
+        b"",
+        m.Greeted(
+            HOST_CARD, (1, 1), 1, NOW, (m.CustodyState(LOCKER, 1, "older", 0),),
+            (m.NewerCustody(MOVED, waits=False, until_ms=0),),
+        ),
+        b"",
+    ),
+    (m.Notice("moved", NOW, "", LOCKER), b"", m.Done(), b""),
     (KIT_GET, b"", m.KitGiven(1, 3, (2, 3), CUSTODY, NOW - 1, NOW), CAPSULE),
+    (m.PartKey(), b"", PART_KEY, b""),
+    (
+        m.PartPut(LOCKER, 7, 2, 3, "Ada", SHARD, (HOST.public,), (HOST_CARD,), part=OTHER, heir=HOST.public),
+        b"",
+        m.Done(),
+        b"",
+    ),
+    (m.PartPut(LOCKER, 8, 2, 3, "Ada", SHARD, (), ()), b"", m.Done(), b""),
+    (
+        m.PartAsk(LOCKER, OWNER_CARD, PUBLIC, NONCE),
+        b"",
+        m.PartAsked("open", NOW, NOW, 2, 3, "Ada", part=OTHER, note=SHARD),
+        b"",
+    ),
+    (m.PartAsk(LOCKER, OWNER_CARD, PUBLIC), b"", m.PartAsked("waiting", NOW + 1, NOW, 2, 3, "Ada"), b""),
+    (m.PartSay(LOCKER, NONCE, "waiting", "the box that asks", NOW + 1, 0), b"", m.Done(), b""),
+    (m.Stolen(REPORT), b"", m.Done(), b""),
 ]
 
 REFUSALS: list[BoxError] = [
