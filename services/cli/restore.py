@@ -76,7 +76,7 @@ def _begin(
         code = claim_code(shell.data)
         begun = shell.box.call("restore", code=code, household=args.household, device=shell.device, **same)
         token = str(begun.token)
-    shell.tokens.keep(begun.member, token)
+    shell.enter_as(begun.member, token)
     return begun, shell.box.as_session(token, begun.member)
 
 

@@ -77,6 +77,11 @@ class Shell:
         if opened.token is not None:
             self.tokens.keep(opened.member, opened.token)
 
+    def enter_as(self, member: str, token: str) -> None:
+        """Remember the session of a member who just came to live here."""
+        self.tokens.keep(member, token)
+        self.__dict__.pop("status", None)
+
     def step_up(self, passphrase_file: Path | None) -> None:
         """Prove once more who asks: with the file's first line, or the passphrase typed. Raises WrongPassphrase."""
         proof = read_passphrase(passphrase_file, f"Passphrase of {self.member.name}")
