@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.api.decode import arg
 
-_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 class UpdateStep(enum.Enum):
@@ -70,8 +70,8 @@ class UpdateSet:
     """When the box takes new versions."""
 
     automatic: bool = arg("by itself at night, or only when asked")
-    begins: str = arg("first hour, as 02:00", pattern=_CLOCK)
-    ends: str = arg("end, as 05:00", pattern=_CLOCK)
+    begins: str = arg("first hour, as 02:00", pattern=CLOCK)
+    ends: str = arg("end, as 05:00", pattern=CLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from firmware.linux.disk import LinuxDisk
 
 WISH: Final = "reset"
 STEPS: Final = (1, 2, 3, 4)
-_NETWORK: Final = ("locker-box-network",)
+_NETWORK: Final = ("locker-box-settings",)
 _SETTINGS: Final = ("locker-box/settings.toml", "locker-box-update/wishes.json")
 _KEYS: Final = ("key", "key.copy", "custody-key", "doors")
 _EVERYTHING: Final = (
@@ -32,7 +32,7 @@ _EVERYTHING: Final = (
     "locker-box-circle",
     "locker-box-authority",
     "locker-box-news",
-    "locker-box-network",
+    "locker-box-settings",
 )
 _ZEROS: Final = 1 << 16
 
@@ -59,6 +59,7 @@ def carry_out(root: Path, step: int) -> None:
     base = private if private.is_dir() else root
     if step in (1, 3):
         _remove(base, _NETWORK)
+        _remove(root, _NETWORK)
     if step == 3:
         _remove(base, _SETTINGS)
         _remove(root, _SETTINGS)
@@ -69,7 +70,7 @@ def carry_out(root: Path, step: int) -> None:
             _overwrite(path)
         _sync(base)
         _remove(base, _EVERYTHING)
-        _remove(root, ("locker-box-update/wishes.json", "locker-box-update/update.json"))
+        _remove(root, (*_NETWORK, "locker-box-update/wishes.json", "locker-box-update/update.json"))
     _sync(base)
 
 

@@ -362,7 +362,7 @@ def box_of(root: Path) -> dict[str, bytes]:
         "locker-box/lockers/aa/packs/data-1": b"sealed",
         "locker-box/left/bb/key": b"KEY-BB" * 9,
         "locker-box-circle/peer.seed": b"SEED",
-        "locker-box-network/wifi": b"home",
+        "locker-box-settings/network.json": b"home",
         "locker-box-update/wishes.json": b"{}",
     }
     for name, data in made.items():
@@ -395,9 +395,9 @@ def test_no_step_of_a_reset_opens_anything(tmp_path: Path, step: int) -> None:
         assert (
             gone
             == {
-                1: {"locker-box-network/wifi"},
+                1: {"locker-box-settings/network.json"},
                 2: {name for name in made if "lockers/aa" in name} | {"locker-box/household.json"},
-                3: {"locker-box-network/wifi", "locker-box/settings.toml", "locker-box-update/wishes.json"},
+                3: {"locker-box-settings/network.json", "locker-box/settings.toml", "locker-box-update/wishes.json"},
             }[step]
         )
         assert new_names == (

@@ -15,6 +15,7 @@ import pytest
 from firmware.errors import BoxError, Refused
 from services.api import calling
 from services.api.blocking import Blocking
+from services.api.box_types import CLOCK
 from services.api.circle_types import PAIRING, PEER
 from services.api.decode import field_schema, required
 from services.api.routes import OPERATIONS, PUBLIC, Needs, Operation, Where
@@ -39,6 +40,7 @@ def _sample(shape: dict[str, Any]) -> object:
         return shape["enum"][0]
     if shape["type"] == "string":
         known = {ID: RECORD, MEMBERS: MEMBER, PEER: RECORD * 2, PAIRING: "i1", PATH: "/media", "[0-9a-f]+": MEMBER}
+        known[CLOCK] = "02:00"
         return known.get(shape.get("pattern", ""), "kit" if "kit" in shape.get("pattern", "") else "p!")
     made: dict[str, object] = {"integer": max(1, shape.get("minimum", 1)), "boolean": False, "array": [], "object": {}}
     return made[shape["type"]]

@@ -307,13 +307,14 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     doors |= {"restore_look", "restore", "shelf_restore"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle", "shelves"}
-    mine |= {"restore_status"}
+    mine |= {"restore_status", "update"}
     sure = {"kit", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
     owners = {"add_member", "set_role", "invite", "peer_leave", "restore_member", "let_go"}
+    owners |= {"update_now", "power", "reset"}
     heads = {"invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
     heads |= {"set_circle_caps", "circle_now", "shelf_add", "shelf_drop", "shelf_now", "shelf_carry", "shelf_take"}
-    heads |= {"contact"}
+    heads |= {"contact", "set_update"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}
     assert set(main) == free | doors | anybody | mine | sure | owners | heads
     assert {name for name, needs in main.items() if needs is Needs.STEP_UP} == sure
