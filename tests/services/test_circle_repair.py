@@ -19,6 +19,7 @@ from services.api.circle_types import InCare, PeerIs
 from tests.services.circle_locker import FakeLocker
 from tests.services.circle_peerds import HOUR, NO_CLOCK, Clock, PeerBox, end, later
 from tests.services.running import until
+from tests.vectors.second_shard_reader import shard_id
 
 pytestmark = [NO_CLOCK, pytest.mark.timeout(600)]
 DAY = 24
@@ -120,6 +121,65 @@ def test_what_is_asked_away_goes_after_thirty_days_of_the_hosts_own(village: Vil
     until(lambda: village.ada.sees(host))
 
 
+def asked_away(boxes: Sequence[PeerBox]) -> set[str]:
+    """The shards these hosts were asked to delete in thirty days."""
+    rests = (path.read_bytes()[24:] for each in boxes for path in each.data.glob("hosted/*/deletes/*"))
+    return {rest[at : at + 32].hex() for rest in rests for at in range(0, len(rest), 32)}
+
+
+def test_a_dropped_pack_is_asked_away_and_can_be_asked_back(village: Village) -> None:
+    ada, friends, locker = village.ada, village.friends, village.locker
+    village.pass_hours([ada], 31 * DAY)  # no more than a fifth of what is older than a month goes without a person
+    before, (dropped, *rest) = asked_away(friends), locker.packs
+    ada.ask("feed", **(locker.feed(ada.key) | {"packs": rest, "dropped": [dropped["id"]]}))
+    village.pass_hours([ada], 6 * DAY)
+    assert asked_away(friends) <= before, "it waits a week"
+    village.pass_hours([ada], 4 * DAY, lambda: len(asked_away(friends) - before) >= 4)
+    asked = asked_away(friends) - before
+    held = set().union(*(each.shards() for each in friends))
+    assert asked <= held, "and thirty days more with the hosts"
+    ada.tell(locker)
+    until(lambda: not asked & asked_away(friends), 120)
+    until(ada.safe, 120)
+
+
+def test_a_rotten_shard_is_found_and_made_again(village: Village) -> None:
+    ada, host = village.ada, fullest(village.friends)
+    spoilt = min(host.shards())
+    (at,) = host.data.glob(f"hosted/*/shards/{spoilt}")
+    rotten = bytearray(at.read_bytes())
+    rotten[len(rotten) // 2] ^= 1
+    at.write_bytes(rotten)
+    village.pass_hours([ada], 28 * DAY, lambda: ada.peer(host).strikes)
+
+    def right() -> list[Path]:
+        there = [path for each in village.friends for path in each.data.glob(f"hosted/*/shards/{spoilt}")]
+        return [path for path in there if shard_id(path.read_bytes()).hex() == spoilt]
+
+    village.work_hours([ada], lambda: bool(right()))
+    until(lambda: not at.exists() or at in right())  # what is wrong takes no room any more
+    village.pass_hours([ada], 12 * DAY, lambda: ada.peer(host).state is PeerIs.ACTIVE and ada.safe())
+
+
+def test_leases_run_on_and_a_common_friend_vouches(village: Village) -> None:
+    ada = village.ada
+    ben, cem = village.friends[:2]
+    ben.befriend(cem)
+    (custody,) = cem.data.glob("hosted/*/custody")
+    before = custody.stat().st_mtime
+    village.pass_hours([ada], 2 * DAY)
+    until(lambda: custody.stat().st_mtime > before + DAY * HOUR)
+    cem.stop(signal.SIGTERM)
+    before = custody.stat().st_mtime
+    village.pass_hours([ada, ben], 3 * DAY)
+    ada.stop(signal.SIGTERM)
+    cem.start()
+    until(lambda: cem.sees(ben) and ben.sees(cem))
+    village.pass_hours([ben], 3 * DAY, lambda: custody.stat().st_mtime > before + DAY * HOUR)
+    ada.start()
+    until(lambda: all(ada.sees(each) for each in village.friends))
+
+
 def test_delegates_repair_while_the_owner_is_away(village: Village) -> None:
     ada, (ben, cem, *others) = village.ada, village.friends
     for each in (ben, cem):
@@ -147,3 +207,24 @@ def test_delegates_repair_while_the_owner_is_away(village: Village) -> None:
     until(ada.safe, 120)
     after = {name: shards - before[name] for name, shards in village.kept().items()}
     assert after == new, "nothing was shipped twice"
+
+
+def test_a_friend_that_leaves_is_emptied_first_and_gone_after_its_notice(village: Village) -> None:
+    ada = village.ada
+    for each in village.boxes:
+        if each.process is None:
+            each.start()
+    until(lambda: all(ada.sees(each) for each in village.friends))
+    village.pass_hours([ada], 12 * DAY, lambda: all(ada.peer(each).state is PeerIs.ACTIVE for each in village.friends))
+    leaving = fullest(village.friends)
+    leaving.ask("at_peerd_peer_leave", peer=ada.key)
+    until(lambda: ada.peer(leaving).state is PeerIs.LEAVING)
+    held = set(leaving.shards())
+    others = [each for each in village.friends if each is not leaving]
+    village.work_hours([ada], lambda: held <= set().union(*(each.shards() for each in others)))
+    assert held <= leaving.shards().keys(), "it keeps what it promised until its notice is over"
+    for days, state in ((28, PeerIs.LEAVING), (3, PeerIs.LEFT)):
+        ada.stop(signal.SIGTERM)
+        village.clock.forward(days * DAY * HOUR)
+        ada.start()
+        until(lambda state=state: ada.peer(leaving).state is state)  # type: ignore[misc]
