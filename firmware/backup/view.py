@@ -178,6 +178,17 @@ class CircleView(Facts):
             self.taken_back[pack.id] = away
         shipping.loaded(self, pack)
 
+    def came_back(self, pack: Pack) -> None:
+        """A pack is here again after a restore, laid out as its book said; a shard that lacks is made anew.
+
+        What peers have of it counts as soon as they prove it.
+        """
+        self.add_locker(pack.locker).size += pack.size
+        self.load(pack, [])
+        self.changes.packs.add(pack.id)
+        if pack.lay.k:
+            shipping.line_up(self, pack)
+
     # What became of actions
 
     def shipped(self, ship: Ship) -> None:

@@ -7,7 +7,7 @@ import base64
 from firmware.backup import Pack
 from firmware.backup.book import PackPlace, ShardAt
 from firmware.backup.restoring import Spot
-from firmware.backup.states import Lay, Mark
+from firmware.backup.states import NO_LAY, Lay, Mark
 from firmware.errors import BadSeal, BoxError, Misused, NamesComing, NoContact, PeerGarbled
 from firmware.limits import API_CHUNK_BYTES
 from firmware.pack.format import Kind
@@ -118,34 +118,30 @@ class RestoreCalls:
     async def _kept(self, call: Call) -> t.Count:
         """Packs are here again, their shards with friends: they count as soon as friends prove what they have."""
         args: z.RestoreKept = call.args
-        locker, view = bytes.fromhex(args.locker), self._circle.rows.view
-        owner, count = view.add_locker(locker), 0
-        for place in map(place_of, args.packs):
-            if place.pack in view.packs:
-                continue
-            file = f"{Kind(place.kind).word}-{place.pack.hex()}"
-            self._circle.rows.set_source(place.pack, file, place.digest, place.prelude)
+        locker, rows, view = bytes.fromhex(args.locker), self._circle.rows, self._circle.rows.view
+        joined = self._restoring.joined(locker)
+        wrong = joined.wrong if joined is not None else set[Spot]()
+        fresh = [place for place in map(place_of, args.packs) if place.pack not in view.packs]
+        for place in fresh:
+            rows.set_source(
+                place.pack, f"{Kind(place.kind).word}-{place.pack.hex()}", place.digest, place.prelude
+            )  # fmt: skip
             for each in place.shards:
-                self._circle.rows.set_shard_id(place.pack, place.k, each.index, each.shard)
-            now = self._circle.clock.now_ms()
-            lay = self._lay(place)
-            view.load(Pack(place.pack, locker, Kind(place.kind), place.size, place.precious, now, lay), [])
-            view.changes.packs.add(place.pack)
-            owner.size += place.size
-            count += 1
-        view.changes.lockers.add(locker)
+                rows.set_shard_id(place.pack, place.k, each.index, each.shard)
+            now, lay = self._circle.clock.now_ms(), self._lay(place, wrong)
+            view.came_back(Pack(place.pack, locker, Kind(place.kind), place.size, place.precious, now, lay))
         view.restore_soon(locker)
-        self._circle.rows.save()
+        rows.save()
         self._circle.wake.set()
-        return t.Count(count)
+        return t.Count(len(fresh))
 
-    def _lay(self, place: PackPlace) -> Lay:
+    def _lay(self, place: PackPlace, wrong: set[Spot]) -> Lay:
         hosts, marks = bytearray(place.n), bytearray(place.n)
         for each in place.shards:
             peer = self._circle.rows.view.peers.get(each.peer)
-            if peer is not None and each.index < place.n:
+            if peer is not None and each.index < place.n and (each.shard, each.peer) not in wrong:
                 hosts[each.index], marks[each.index] = peer.number, Mark.HELD
-        return Lay(place.k, bytes(hosts), bytes(marks)) if any(hosts) else Lay(0, b"", b"")
+        return Lay(place.k, bytes(hosts), bytes(marks)) if any(hosts) else NO_LAY
 
 
 async def _send(call: Call, found: bytes) -> None:

@@ -41,6 +41,7 @@ from tests.services.running import Running, until
 from tests.services.test_circle import Box, pair
 from tests.services.test_lockerd_feed import Home
 
+pytestmark = pytest.mark.timeout(400)
 NEW_PASSPHRASE = "eleven calm badgers hum 42 tunes"
 OTHER_KIT = "abandon " * 23 + "art"
 PATIENT = 240.0
@@ -283,9 +284,10 @@ def goes_on(burnt: Burnt, new: NewBox) -> None:
     new.mine.call("circle_now")
     until(lambda: new.show().lockers[0].safe_bytes and not new.show().lockers[0].here_bytes, PATIENT)
     until(lambda: all(each.audited_ms for each in new.show().peers), PATIENT)
-    same = {"words": burnt.words, "contacts": (burnt.contact,), "passphrase": NEW_PASSPHRASE, "name": "Bea"}
     with pytest.raises(Conflict, match="lives here already"):
-        new.mine.call("restore_member", **same)
+        new.mine.call(
+            "restore_member", words=burnt.words, contacts=(burnt.contact,), passphrase=NEW_PASSPHRASE, name="Bea"
+        )
     assert [each.name for each in new.data.glob("lockers/*")] == [new.member]
     with pytest.raises(OtherKit):
         new.box.call("recover", member=new.member, words=OTHER_KIT, passphrase=NEW_PASSPHRASE)
