@@ -102,12 +102,13 @@ class Cutter:
         """Take as much of ``data`` as there is room for; return how much."""
         if self._buffer is None:
             self._buffer = self._buffers.pop() if self._buffers else bytearray(_WINDOW + _ROOM)
-        if self._only is not None:
-            self._end = len(self._only)
-            self._buffer[: self._end] = self._only
-            self._only = None
-        took = min(len(data), len(self._buffer) - self._end)
-        self._buffer[self._end : self._end + took] = data[:took]
+        with memoryview(self._buffer) as room:  # a bytearray would make one more copy of what it is given
+            if self._only is not None:
+                self._end = len(self._only)
+                room[: self._end] = self._only
+                self._only = None
+            took = min(len(data), len(room) - self._end)
+            room[self._end : self._end + took] = data[:took]
         self._end += took
         return took
 

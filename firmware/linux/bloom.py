@@ -1,4 +1,4 @@
-"""A Bloom filter over chunk ids: says "surely new" without asking the disk."""
+"""A Bloom filter over ids and hashes: says "surely new" without asking the disk."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from blake3 import blake3
+
 from firmware.errors import NoSuchRecord
 from firmware.linux.bloom import Bloom
 from firmware.linux.finding import Finding, folder_range, record_of
@@ -27,6 +29,8 @@ class SqliteCatalog(Finding, UploadRows):
 
     _seen: Bloom | None = None
     """The ids of all chunks, made when the first one is looked for: nearly all that come are new."""
+    _called: Bloom | None = None
+    """The names of all records, hashed; made when the first one is looked for."""
 
     # --- small facts, packs, chunks, links ---
 
@@ -121,6 +125,8 @@ class SqliteCatalog(Finding, UploadRows):
         """Insert records that did not exist (all with their first known version)."""
         first = self._next_rid
         self._next_rid += len(rows)
+        if self._called is not None:
+            self._called.add(blake3(row.name).digest() for row in rows)
         self._many(
             MAKE_RECORD,
             (
@@ -223,6 +229,8 @@ class SqliteCatalog(Finding, UploadRows):
         """Rename; ``text`` is the record's text again, because the word index keeps none."""
         rid = self._rid(id)
         self._do("UPDATE record SET name=? WHERE rid=?", (name, rid))
+        if self._called is not None:
+            self._called.add([blake3(name).digest()])
         self._index(rid, text)
 
     def forget(self, ids: Iterable[bytes]) -> None:
@@ -245,6 +253,13 @@ class SqliteCatalog(Finding, UploadRows):
         """One record in any state."""
         row = self._row(f"SELECT {RECORD_COLUMNS} FROM record r WHERE r.id=?", id)  # noqa: S608 constant columns
         return record_of(row) if row else None
+
+    def may_be_named(self, name: bytes) -> bool:
+        """False only when no record was ever called ``name``; for the one writer, who sees every name come."""
+        if self._called is None or self._called.count > self._called.room:
+            self._called = Bloom(self._one("SELECT count(*) FROM record"))
+            self._called.add(blake3(row[0]).digest() for row in self._each("SELECT name FROM record"))
+        return blake3(name).digest() in self._called
 
     def named(self, name: bytes) -> list[tuple[bytes, int, int, bytes, int]]:
         """Newest versions of the live records of this name: (id, version, size, chunks, depth), oldest record first."""

@@ -214,7 +214,7 @@ class Locker(LockerReader):
         """Live records of this name, queued ones included; the list is kept until the next commit."""
         known = self._named.get(name)
         if known is None:
-            known = self._named[name] = list(self.catalog.named(name))
+            known = self._named[name] = list(self.catalog.named(name)) if self.catalog.may_be_named(name) else []
         return known
 
     @property

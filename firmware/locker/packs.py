@@ -140,7 +140,10 @@ class _Segment:
 
     def add(self, identity: bytes, data: bytes | memoryview) -> None:
         end = self.size + len(data)
-        self.buffer[self.size : end] = data
+        if end > len(self.buffer):  # one chunk that is longer than a segment
+            self.buffer = bytearray(end)
+        with memoryview(self.buffer) as room:  # a bytearray would make one more copy of what it is given
+            room[self.size : end] = data
         self.ids.append(identity)
         self.lengths.append(len(data))
         self.size = end

@@ -312,6 +312,20 @@ def test_the_same_bytes_again_add_nothing(box: Box) -> None:
     assert all(whole(box.locker, result.id) == noise("twin", 9_000) for result in in_one_group)
 
 
+def test_a_name_is_known_however_it_came_about(box: Box) -> None:
+    """The writer's filter of names may not forget one: a second record of the name would hide the first."""
+    first = box.put("a.txt", b"one")
+    box.locker.rename(first.id, SafeName("b.txt"))
+    box.locker.commit()
+    for text in (b"two", b"three"):
+        again = box.put("b.txt", text)
+        assert again.id == first.id
+        box.reopen()
+    box.locker.rebuild()
+    assert (box.put("b.txt", b"four").id, box.put("b.txt", b"four").version) == (first.id, 4)
+    assert box.put("a.txt", b"one").id != first.id
+
+
 def test_announced_sizes_are_kept(box: Box) -> None:
     receiver = box.locker.begin(SafeName("a.bin"), mtime_ns=0, size=5)
     receiver.write(b"1234")
