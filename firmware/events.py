@@ -418,6 +418,20 @@ CUSTODY_WAITS = Event(
     "Another box wants to act for a locker of the household {peer}; it waits until the old one was asked.",
     ("peer",),
 )
+LOCKER_MOVES = Event(
+    "locker_moves",
+    "e4f1a07c6b3d4e5f9a2c8d7b6e5f4a13",
+    Severity.WARNING,
+    "Somebody with its kit wants another box to act for the locker {locker} among friends.",
+    ("locker",),
+)
+LOCKER_MOVED = Event(
+    "locker_moved",
+    "7d2b9c4e1f6a4830b5e7c9d1a3f50862",
+    Severity.WARNING,
+    "Another box acts for the locker {locker} among friends from now on; this one was replaced.",
+    ("locker",),
+)
 CUSTODY_TAKEN = Event(
     "custody_taken",
     "a8f318dac9694ff59f4277f2dde05210",

@@ -54,6 +54,7 @@ from firmware.peer.messages import (
     KitGiven,
     Lease,
     ManifestPart,
+    NewerCustody,
     Notice,
     Pick,
     Rebuild,
@@ -112,6 +113,12 @@ class MemoryHost:
         del self.records[locker, shown.before]
         self.records[locker, shown.after.public] = shown.after
         return True
+
+    def newer_custody(self, shown: HeldCustody) -> NewerCustody | None:
+        held = self.records.get((shown.record.locker, shown.public))
+        if held is None or held.record.epoch <= shown.record.epoch or held.record.box == shown.record.box:
+            return None
+        return NewerCustody(held.data, waits=False, until_ms=0)
 
     def offer(self, caller: Caller, quota: int, used: int, now_ms: int) -> tuple[int, int]:
         return self.quota, self.used()
