@@ -11,6 +11,7 @@ from typing import Any
 
 from image.board import boards, read_board
 from image.build import Built, build
+from image.bundle import Keys
 from image.disk import size_mib
 from image.furnish import HOUSE
 from image.programs import ImageTrouble
@@ -26,10 +27,11 @@ def main(words: list[str]) -> int:
     try:
         board = read_board(args.board)
         where = sources(backports=board.kernel_suite.endswith("-backports"))
-        built = build(board, where, args.out / board.name, args.fresh)
+        keys = Keys(*args.sign) if args.sign else None
+        built = build(board, where, args.out / board.name, args.fresh, keys)
         told: dict[str, Any] = {"board": board.name, **_measured(built), "image": str(built.image)}
         if args.twice:
-            again = build(board, where, args.out / f"{board.name}-again", fresh=True)
+            again = build(board, where, args.out / f"{board.name}-again", fresh=True, keys=keys)
             differ = sorted(name for name, digest in again.digests().items() if built.digests().get(name) != digest)
             told |= {"reproducible": not differ, "differ": differ, "seconds_again": again.seconds}
     except ImageTrouble as trouble:
@@ -43,12 +45,12 @@ def main(words: list[str]) -> int:
 
 
 def _measured(built: Built) -> dict[str, Any]:
-    mib = {
-        name: round(path.stat().st_size / (1 << 20), 1) for name, path in (("root", built.root), ("boot", built.boot))
-    }
+    files = {"root": built.root, "boot": built.boot, "bundle": built.bundle}
+    mib = {name: round(path.stat().st_size / (1 << 20), 1) for name, path in files.items()}
     return {
         "seconds": built.seconds,
         "image_mib": size_mib(),
+        "bundle_mib": mib["bundle"],
         "root_mib": mib["root"],
         "boot_mib": mib["boot"],
         "sbom_components": built.components,
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--twice", action="store_true", help="build everything again and compare every byte")
     parser.add_argument("--fresh", action="store_true", help="install Debian's packages anew instead of from the cache")
+    parser.add_argument("--sign", type=Path, nargs=2, metavar=("CERTIFICATE", "KEY"), help="who signs the bundle (PEM)")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser
 

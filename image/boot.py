@@ -52,7 +52,10 @@ def unpack(packages: Path, target: Path) -> Kernel:
             call(["dpkg-deb", "-x", str(each), str(target)])
     if not (target / "lib").exists():
         (target / "lib").symlink_to("usr/lib")
-    images, modules = sorted(target.glob("boot/vmlinu[xz]-*")), target / "lib/modules"
+    images, modules = (
+        [*target.glob("boot/vmlinu[xz]-*"), *target.glob("usr/lib/modules/*/vmlinu[xz]")],
+        target / "lib/modules",
+    )
     if len(images) != 1 or not modules.is_dir():
         raise ImageTrouble("the packages beside the system hold no kernel, or more than one")
     return Kernel(images[0], modules, target)

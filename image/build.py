@@ -6,15 +6,15 @@ import hashlib
 import shutil
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from image import boot, disk, foreign, sbom
+from image import boot, bundle, disk, foreign, sbom
 from image.board import Board
 from image.furnish import HOUSE, PACKAGES, PLACE, furnish
 from image.programs import Tools, call
-from image.rootfs import bare, cache, tools_root
+from image.rootfs import Bare, bare, cache, tools_root
 from image.sources import Sources
 
 _SUPPORTED_DAYS: Final = 730
@@ -29,14 +29,15 @@ class Built:
     image: Path
     root: Path
     boot: Path
+    bundle: Path
     components: int
     seconds: float
 
     def digests(self) -> dict[str, str]:
-        """Return SHA-256 of every file, by name."""
+        """Return SHA-256 of every file, by name; the bundle is left out: a signature is another one every time."""
         found = {}
         for path in sorted(self.image.parent.iterdir()):
-            if path.name != "SHA256SUMS":
+            if path.name != "SHA256SUMS" and path.suffix != bundle.SUFFIX:
                 with path.open("rb") as file:
                     found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
         return found
@@ -53,9 +54,10 @@ def version() -> str:
     return f"{number}+{call(['git', '-C', str(HOUSE), 'rev-parse', '--short=12', 'HEAD']).strip()}"
 
 
-def build(board: Board, sources: Sources, target: Path, fresh: bool = False) -> Built:
+def build(board: Board, sources: Sources, target: Path, fresh: bool = False, keys: bundle.Keys | None = None) -> Built:
     """Build the image of ``board`` into the folder ``target`` (emptied); ``fresh``: Debian's part too.
 
+    ``keys`` sign the bundle, and are the only ones the image takes bundles of; without them, keys for trying are made.
     Raises ImageTrouble.
     """
     began, date = time.monotonic(), epoch()
@@ -69,17 +71,19 @@ def build(board: Board, sources: Sources, target: Path, fresh: bool = False) -> 
     work.mkdir(parents=True)
     try:
         tools = Tools(tools_root(sources, state, date), work, date)
-        built = _build(board, debian.root, debian.beside, tools, target, date)
+        keys = keys or bundle.keys_for_trying(tools, cache() / "keys-for-trying")
+        built = _build(board, debian, tools, target, date, keys)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    sums = "".join(f"{digest}  {name}\n" for name, digest in built.digests().items())
-    (target / "SHA256SUMS").write_text(sums)
-    return Built(built.image, built.root, built.boot, built.components, round(time.monotonic() - began, 1))
+    with built.bundle.open("rb") as file:
+        sums = built.digests() | {built.bundle.name: hashlib.file_digest(file, "sha256").hexdigest()}
+    (target / "SHA256SUMS").write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+    return replace(built, seconds=round(time.monotonic() - began, 1))
 
 
-def _build(board: Board, debian: Path, beside: Path, tools: Tools, target: Path, date: int) -> Built:
-    work, root = tools.work, tools.work / "root"
-    call(["cp", "-a", "--reflink=auto", str(debian), str(root)])
+def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, keys: bundle.Keys) -> Built:
+    work, root, beside = tools.work, tools.work / "root", debian.beside
+    call(["cp", "-a", "--reflink=auto", str(debian.root), str(root)])
     packages = (root / "var/lib/dpkg/status").read_text()
     kernel = boot.unpack(beside, work / "beside")
     packages += "\n\n" + "\n\n".join(call(["dpkg-deb", "-f", str(each)]) for each in sorted(beside.glob("*.deb")))
@@ -88,17 +92,23 @@ def _build(board: Board, debian: Path, beside: Path, tools: Tools, target: Path,
     name = version()
     release = _os_release(root, board, name)
     (root / PLACE / "system.toml").write_text(system(board, name, date))
+    (root / "etc/rauc").mkdir(exist_ok=True)
+    (root / "etc/rauc/system.conf").write_text(bundle.system_conf(board))
+    (root / "etc/rauc/keyring.pem").write_bytes(keys.certificate.read_bytes())
     parts = _parts(board, kernel, tools, root, release, date)
     listed = [*sbom.debian(packages), *sbom.python(root / PACKAGES)]
     listed.append({"type": "application", "name": "locker-box", "version": name, "bom-ref": "locker-box"})
     product = {"name": f"locker-box-{board.name}", "version": name}
     (target / f"locker-box-{board.name}.cdx.json").write_text(sbom.document(product, listed, date))
+    update = bundle.make(tools, board, name, parts["boot-a"], parts["root-a"], keys)
+    shutil.move(update, target / update.name)
     image = target / f"locker-box-{board.name}.img"
     disk.assemble(tools, board.name, parts, work / image.name)
     shutil.move(work / image.name, image)
     for part in ("root-a", "boot-a"):
         shutil.move(parts[part], target / parts[part].name)
-    return Built(image, target / parts["root-a"].name, target / parts["boot-a"].name, len(listed), 0.0)
+    root, start = (target / parts[each].name for each in ("root-a", "boot-a"))
+    return Built(image, root, start, target / update.name, len(listed), 0.0)
 
 
 def _parts(board: Board, kernel: boot.Kernel, tools: Tools, root: Path, release: Path, date: int) -> dict[str, Path]:

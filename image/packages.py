@@ -8,7 +8,8 @@ SUITE: Final = "trixie"
 
 SYSTEM: Final = (
     "systemd", "systemd-sysv", "systemd-repart", "systemd-resolved", "systemd-zram-generator", "udev", "kmod", "mount",
-    "e2fsprogs", "dosfstools", "nftables", "chrony", "ca-certificates", "tzdata", "python3.13", "ffmpeg", "rauc",
+    "e2fsprogs", "dosfstools", "nftables", "chrony", "ca-certificates", "tzdata", "python3.13", "ffmpeg",
+    "rauc-service",
 )  # fmt: skip
 """What runs on the box, beside what Debian calls essential."""
 
@@ -16,7 +17,8 @@ BY_BOOT: Final = {"uefi": ("efibootmgr",), "raspberrypi": ()}
 """What the update needs to choose what starts next."""
 
 TOOLS: Final = (
-    "dosfstools", "e2fsprogs", "erofs-utils", "fdisk", "kmod", "mtools", "openssl", "python3", "rauc", "systemd-ukify",
+    "dosfstools", "e2fsprogs", "erofs-utils", "fdisk", "kmod", "mtools", "openssl", "python3", "rauc", "squashfs-tools",
+    "systemd-ukify",
 )  # fmt: skip
 """The tools root, for this machine's own processor."""
 

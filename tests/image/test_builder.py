@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import stat
@@ -12,7 +13,7 @@ import pytest
 
 from firmware.update.autoboot import Autoboot
 from firmware.update.slots import Slot
-from image import boot, disk, initrd, sbom
+from image import boot, bundle, disk, initrd, sbom
 from image.board import boards, read_board
 from image.build import system
 from image.foreign import registrations
@@ -111,6 +112,21 @@ def test_what_the_image_says_of_itself_is_understood_by_the_box(tmp_path: Path) 
         found = facts.read_facts(path)
         assert (found.board, str(found.version), found.made) == (name, "1.2.0", 1_700_000_000)
         assert found.boot == read_board(name).tries
+
+
+def test_rauc_is_told_of_pairs_and_takes_one_format_alone() -> None:
+    told = configparser.ConfigParser()
+    told.read_string(bundle.system_conf(read_board("rpi4")))
+    assert told["system"]["bundle-formats"] == "verity"
+    for number, letter in enumerate("ab"):
+        assert told[f"slot.boot.{number}"]["device"] == f"/dev/locker-box/boot-{letter}"
+        assert told[f"slot.boot.{number}"]["bootname"] == letter.upper()
+        assert told[f"slot.root.{number}"]["parent"] == f"boot.{number}"
+    said = configparser.ConfigParser()
+    said.read_string(bundle.manifest(read_board("rpi4"), "1.2"))
+    assert said["update"]["compatible"] == told["system"]["compatible"]
+    assert said["update"]["compatible"] not in bundle.system_conf(read_board("rpi5"))
+    assert said["bundle"]["format"] == "verity"
 
 
 def test_starts_are_counted_where_the_firmware_file_has_its_digits() -> None:
