@@ -228,7 +228,7 @@ def test_everything_comes_back_whatever_is_killed(
     spoil(ben)
     found = new.look(burnt.words, burnt.contact)
     assert found.friends == 2 and [each.error for each in found.asked] == [None, None] and found.waits
-    new.ask("at_peerd_set_circle_caps", down_kib_s=1024)
+    new.ask("at_peerd_set_circle_caps", down_kib_s=512)
     new.restore(burnt.words, burnt.contact)
     assert found.locker in capsys.readouterr().out
     until(lambda: new.status().names_ms, PATIENT)
