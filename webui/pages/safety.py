@@ -150,9 +150,9 @@ def _fail(mine: LockerSafety, language: Language) -> str:
 
 def need_of(circle: Circle, mine: LockerSafety, language: Language, now_ms: int) -> Need | None:
     """Return the one thing about the circle that needs somebody, the worst first; None when nothing does."""
-    say = language.say
-    if not mine.custody:
-        return Need(say("badges.home.kit"), say("badges.home.kit.text"), say("badges.home.kit.button"), "/kit")
+    say, acts = language.say, _who_acts(mine, language)
+    if acts is not None:
+        return acts
     friends = friends_of(circle)
     for peer in friends:
         if peer.state is PeerIs.LOST:
@@ -170,6 +170,18 @@ def need_of(circle: Circle, mine: LockerSafety, language: Language, now_ms: int)
     title = language.say("badges.home.dark", name=peer.label, count=days_dark(peer, now_ms))
     still = mine.safe_bytes > 0 and not mine.here_bytes + mine.going_bytes
     return _about(peer, title, say("badges.home.dark.still" if still else "badges.home.dark.text"), language)
+
+
+def _who_acts(mine: LockerSafety, language: Language) -> Need | None:
+    """Return what is to be done before friends do anything for her: another box acts, or wants to, or none may yet."""
+    say = language.say
+    if mine.moved_ms is not None:
+        return Need(say("moves.gone.need"), say("moves.gone.need.text"), say("moves.need.look"), "/circle/moves")
+    if mine.moves_ms:
+        return Need(say("moves.need.title"), say("moves.need.text"), say("moves.need.look"), "/circle/moves")
+    if not mine.custody:
+        return Need(say("badges.home.kit"), say("badges.home.kit.text"), say("badges.home.kit.button"), "/kit")
+    return None
 
 
 def days_dark(peer: PeerInfo, now_ms: int) -> int:
