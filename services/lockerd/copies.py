@@ -26,7 +26,7 @@ class CopyCalls:
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
-        return {"copies": self._copies, "safety": self._safety}
+        return {"copies": self._copies, "safety": self._safety, "agree_move": self._agree_move}
 
     async def _safety(self, call: Call) -> LockerSafety:  # noqa: ARG002
         """What peerd was told of, and what waits for its pack to be closed."""
@@ -39,6 +39,11 @@ class CopyCalls:
                     return dataclasses.replace(each, here_bytes=each.here_bytes + open_bytes)
         stored = (await self._readers.ask(LockerReader.stats))["stored_bytes"]
         return LockerSafety(self._locker, is_awake, stored, 0, 0, 0, 0)  # one that woke is told within seconds
+
+    async def _agree_move(self, call: Call) -> LockerSafety:
+        """She has its words on another box: friends need not ask this one for three days; raises Missing."""
+        await self._peerd.call("move_agreed", locker=self._locker)
+        return await self._safety(call)
 
     async def _copies(self, call: Call) -> PackStates:
         ids: tuple[str, ...] = call.args.ids
