@@ -109,7 +109,7 @@ class LockerSafety:
     may_fail: int = arg("So many households may fail and all that is safe can still be had; 0 when nothing is safe.")
     of: int = arg("Of so many.")
     held_bytes: int = arg("Bytes it does without that friends keep until a person says that they may go.", default=0)
-    moves_ms: int | None = arg("Another box wants to act for it: from then on, unless agreed before.", default=None)
+    moves_ms: int | None = arg("Another box wants to act for it, from then on; 0: its owner agreed.", default=None)
     moved_ms: int | None = arg("Another box acts for it, heard then: this one was replaced.", default=None)
 
 

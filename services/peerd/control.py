@@ -63,7 +63,7 @@ class Control:
             "at_peerd_set_circle_caps": self._set_caps,
             "at_peerd_circle_now": self._now,
             "at_peerd_let_go": self._let_go,
-            "at_peerd_locker_moves": self._agree,
+            "move_agreed": self._agree,
             "feed": self._feed,
             "pack_states": self._states,
             **ShelfCalls(self._circle).handlers(),
@@ -166,7 +166,7 @@ class Control:
         known = self._view.lockers[id]
         held = known.waiting if known.halted else 0
         moved = self._circle.moving.of(id)
-        moves_ms = moved.until_ms if moved is not None and moved.waits else None
+        moves_ms = (0 if moved.agreed else moved.until_ms) if moved is not None and moved.waits else None
         moved_ms = moved.since_ms if moved is not None and not moved.waits else None
         return c.LockerSafety(id.hex(), known.custody, here, going, safe, may_fail, of, held, moves_ms, moved_ms)
 
