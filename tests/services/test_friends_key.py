@@ -84,7 +84,7 @@ class Village:
         return sorted(each.state for each in self.ada.ask("at_peerd_keys").own[0].asks if each.ask == ask)
 
     def live(self, seconds: int, *boxes: PeerBox) -> None:
-        """These boxes live so long, by both of their clocks (docs/formats/hosted.md); for the others it is just later."""
+        """These boxes live so long, by both of their clocks (hosted.md); for the others it is just later."""
         for each in boxes:
             each.stop(signal.SIGTERM)
             kept = each.data / "hosted" / "clock"

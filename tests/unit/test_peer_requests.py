@@ -255,7 +255,7 @@ def test_a_guest_has_its_permit_and_nothing_else(circle: Circle) -> None:
     assert guest.perform(Call(m.Whereabouts((friend.own.key.public,)))).answer.cards == (friend.own.card,)
     allowed = {m.Ping, m.Reserve, m.Status, m.Put, m.Get, m.Audit, m.AuditWhole, m.Prove, m.Whereabouts}
     for request, body, _, _ in EXAMPLES:
-        if type(request) not in allowed and request.OP not in m.PAIRING:
+        if type(request) not in allowed and request.OP not in m.PAIRING | m.STRANGERS:
             assert circle.refuses(request, body, line=guest) == "peer-unpaired", request.OP
     assert circle.refuses(m.Get(LOCKER, ID, 0, 10), line=guest) == "custody-moved"
 

@@ -27,7 +27,8 @@ def rules() -> Iterator[str]:
         yield from _with_parts(request, told, f'"op": "{request.OP}"')
         if request.ANSWER is not request:
             yield from _with_parts(request.ANSWER, told, "")
-    signed = {"card": Card, "custody": Custody, "handover": Handover, "permit": Permit, "receipt": Receipt, "stolen": Report}
+    signed = {"card": Card, "custody": Custody, "handover": Handover, "permit": Permit, "receipt": Receipt}
+    signed |= {"stolen": Report}
     for name, of in signed.items():
         inside = Row(of).cddl.removeprefix("[ ").removesuffix(" ]")
         yield _short(f'{name} = [ "{name}", 1, {inside} ]')
