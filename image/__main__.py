@@ -65,7 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--twice", action="store_true", help="build everything again and compare every byte")
     parser.add_argument("--fresh", action="store_true", help="install Debian's packages anew instead of from the cache")
-    parser.add_argument("--sign", type=Path, nargs=2, metavar=("CERTIFICATE", "KEY"), help="who signs the bundle (PEM)")
+    parser.add_argument(
+        "--sign",
+        type=Path,
+        nargs=3,
+        metavar=("CERTIFICATE", "KEY", "RELEASE-KEYS"),
+        help="who signs the bundle (PEM), and whose releases the box takes; without it, keys for trying",
+    )
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser
 

@@ -95,6 +95,7 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     (root / "etc/rauc").mkdir(exist_ok=True)
     (root / "etc/rauc/system.conf").write_text(bundle.system_conf(board))
     (root / "etc/rauc/keyring.pem").write_bytes(keys.certificate.read_bytes())
+    (root / PLACE / "release-keys").write_bytes(keys.release.read_bytes())
     parts = _parts(board, kernel, tools, root, release, date)
     listed = [*sbom.debian(packages), *sbom.python(root / PACKAGES)]
     listed.append({"type": "application", "name": "locker-box", "version": name, "bom-ref": "locker-box"})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from image.board import Board
 from image.programs import Tools
+from image.release import new_key, ring
 
 SUFFIX: Final = ".raucb"
 _CONF: Final = """\
@@ -54,10 +56,12 @@ filename=root.img
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Who signs: a certificate with its private key (PEM)."""
+    """Who signs: a certificate with its private key (PEM), and the public halves of those who release."""
 
     certificate: Path
     key: Path
+    release: Path
+    """The file ``release-keys`` (docs/formats/release.md)."""
 
 
 def compatible(board: Board) -> str:
@@ -78,7 +82,7 @@ def manifest(board: Board, version: str) -> str:
 
 def keys_for_trying(tools: Tools, folder: Path) -> Keys:
     """Return keys that were made on this builder for images nobody is meant to keep; raises ImageTrouble."""
-    keys = Keys(folder / "certificate.pem", folder / "key.pem")
+    keys = Keys(folder / "certificate.pem", folder / "key.pem", folder / "release-keys")
     if not keys.certificate.exists():
         folder.mkdir(parents=True, exist_ok=True)
         key, certificate = tools.work / "new-key.pem", tools.work / "new-certificate.pem"
@@ -98,6 +102,9 @@ def keys_for_trying(tools: Tools, folder: Path) -> Keys:
             kept.write_bytes(made.read_bytes())
             kept.chmod(0o600)
             made.unlink()
+    if not keys.release.exists():
+        public = [new_key(folder / f"release-key-{number}", os.urandom(32)).hex() for number in (1, 2, 3)]
+        keys.release.write_bytes(ring(public))
     return keys
 
 

@@ -47,20 +47,8 @@ _LINKS: Final = {
 def committed(target: Path) -> None:
     """Lay out this clone as it was last committed below ``target``: what a version says is what a box runs."""
     target.mkdir()
-    call(
-        [
-            "git",
-            "-C",
-            str(HOUSE),
-            "archive",
-            "--format=tar",
-            f"--output={target}/clone.tar",
-            "HEAD",
-            *PRODUCT,
-            *_PAPERS,
-            *_MORE,
-        ]
-    )
+    git = ["git", "-C", str(HOUSE), "-c", "tar.umask=0022", "archive", "--format=tar", f"--output={target}/clone.tar"]
+    call([*git, "HEAD", *PRODUCT, *_PAPERS, *_MORE])
     call(["tar", "-C", str(target), "-xf", f"{target}/clone.tar"])
     (target / "clone.tar").unlink()
 

@@ -48,13 +48,15 @@ REMOVED: Final = (
     # what nothing on a box reads
     "etc/cron*", "etc/init.d", "etc/rc?.d", "etc/logrotate.d", "etc/update-motd.d", "etc/ssh", "etc/issue.net",
     "boot", "home", "media", "mnt", "opt", "srv", "usr/games", "usr/include", "usr/local", "usr/src", "usr/share/menu",
-    "usr/share/debianutils", "usr/share/mime/packages", "usr/share/gdb", "usr/share/tabset", "usr/share/polkit-1",
-    "usr/share/applications", "usr/share/pixmaps", "usr/lib/*/gconv/*CN*", "usr/lib/*/gconv/*JIS*",
-    "usr/lib/*/gconv/IBM*", "usr/lib/*/gconv/EBCDIC*",
+    "usr/share/debianutils", "usr/share/mime", "usr/share/gdb", "usr/share/tabset", "usr/share/polkit-1",
+    "usr/share/applications", "usr/share/pixmaps", "usr/lib/*/gconv", "usr/share/libmysofa", "usr/lib/udev/hwdb.d",
+    "usr/lib/python3*/ensurepip", "usr/lib/python3*/idlelib", "usr/lib/python3*/pydoc_data", "usr/lib/python3*/test",
+    "usr/lib/python3*/turtledemo", "usr/lib/python3*/tkinter", "usr/share/zsh",
     # what would start without being asked for
     "etc/systemd/system/*", "usr/lib/systemd/system/getty.target.wants",
     "usr/lib/systemd/system-generators/systemd-getty-generator",
     "usr/lib/systemd/system-generators/systemd-sysv-generator",
+    "usr/lib/systemd/system-generators/systemd-ssh-generator", "usr/lib/tmpfiles.d/*ssh*",
     "usr/lib/systemd/system-generators/systemd-gpt-auto-generator",
 )  # fmt: skip
 """What a finished system does without; patterns below its root."""

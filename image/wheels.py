@@ -16,7 +16,7 @@ PYTHON: Final = "3.13"
 _GLIBC: Final = (41, 39, 38, 36, 35, 34, 31, 28, 27, 26, 24, 17, 12, 5)
 """Versions 2.x of the C library that Debian trixie (2.41) can stand in for, newest first."""
 _OLD: Final = ("2014", "2010", "1")
-_WITHOUT: Final = ("bin", "tornado/test", "psutil/tests", "cffi/recompiler.py")
+_WITHOUT: Final = ("bin", "tornado/test", "psutil/tests", "cffi/recompiler.py", "zstandard/_cffi*")
 
 
 def words(machine: str, lock: Path, target: Path) -> list[str]:
@@ -33,5 +33,5 @@ def lay_out(machine: str, lock: Path, target: Path) -> None:
     """Put the packages of ``lock`` into ``target``, without programs and tests; raises ImageTrouble."""
     call([sys.executable, "-m", "pip", *words(machine, lock, target)])
     for each in _WITHOUT:
-        place = target / each
-        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        for place in sorted(target.glob(each)):
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
