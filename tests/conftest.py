@@ -18,6 +18,7 @@ settings.load_profile("machine")
 WORKERS = 2
 LONG = (
     "tests/bench/test_web_smoke.py", "tests/services/test_supervisor.py", "tests/services/test_peerd.py",
+    "tests/services/test_ransomware.py",
     "tests/web/test_screens.py", "tests/services/test_cli.py", "tests/web/test_journey.py", "tests/web/test_uploads.py",
     "tests/web/test_record.py", "tests/services/test_lockerd_household.py", "tests/services/test_lockerd_locks.py",
     "tests/services/test_lockerd_openapi.py", "tests/house/test_linters.py", "tests/sim/test_kill.py",

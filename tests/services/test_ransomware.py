@@ -35,7 +35,7 @@ from tests.services.running import HOUSE, Running, until
 from tests.vectors import second_reader
 from tests.vectors import second_shard_reader as second_shard
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PRELUDE, K, N = 16, 2, 3
 FILES, ROUNDS, WEEKS, DAY = 30, 3, 4, 24
 ROOM, GARBAGE = 8 << 20, 4 << 20
