@@ -193,6 +193,7 @@ class KitShown:
     now_ms: int = arg("What time it is there.", default=0)
     error: str | None = arg("Why none was shown.", default=None)
     sentence: str | None = arg("Why none was shown.", default=None)
+    seconds: int = arg("When to ask again; 0: whenever.", default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,16 @@ from typing import Any, Final
 from blake3 import blake3
 
 from firmware.chain import NO_HASH
-from firmware.errors import BadSeal, BoxError, Damaged, KitUnknown, NoFriendReached, NothingForKit, OtherKit
+from firmware.errors import (
+    BadSeal,
+    BoxError,
+    Damaged,
+    KitUnknown,
+    NoFriendReached,
+    NothingForKit,
+    OtherKit,
+    TooManyTries,
+)
 from firmware.limits import CUSTODY_HEARD_SECONDS
 from firmware.locker.home import KnownHead
 from firmware.peer import read_head
@@ -118,6 +127,9 @@ def _opened(shown: Iterable[z.KitShown], words: str) -> tuple[Newest, CirclePart
     if best is None:
         for each in answers:
             open_capsule(each.capsule, words)  # says what is wrong with it: damaged, or of a newer format
+        wait = max((each.seconds for each in shown), default=0)
+        if wait:
+            raise TooManyTries(seconds=wait)
         answered = sum(1 for each in shown if each.capsule or each.error == KitUnknown.code)
         raise NothingForKit(asked=answered) if answered else NoFriendReached(asked=len(shown))
     return best, _circle(best, words)

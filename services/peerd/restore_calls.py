@@ -176,7 +176,8 @@ def _shown(each: Shown) -> z.KitShown:
     card, given = each.card, each.given
     if given is None:
         code, sentence = _told(each.error)
-        return z.KitShown(card.box.hex(), card.label, error=code, sentence=sentence)
+        seconds = each.error.fields.get("seconds", 0) if each.error is not None else 0
+        return z.KitShown(card.box.hex(), card.label, error=code, sentence=sentence, seconds=int(seconds))
     capsule = base64.b64encode(each.capsule).decode()
     return z.KitShown(card.box.hex(), card.label, capsule, given.custody.hex(), given.heard_ms, given.now_ms)
 
