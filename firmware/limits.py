@@ -402,6 +402,9 @@ DRILL_BYTES, DRILL_PACKS = 64 * MIB, 64
 DRILL_SAMPLE, DRILL_FILES = 1000, 200
 """Files drawn for a rehearsal, and compared in it; guards the machine against hours of reading."""
 
+LIVE_CIRCLE_SECONDS = 5
+"""Between two looks at the circle for a browser that looks at the box; guards peerd against many of them."""
+
 KIT_CONTACT_CHARS = 1200
 """What the square on a kit's page says of friends; guards a phone's camera against a square too fine to read."""
 

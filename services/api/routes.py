@@ -20,6 +20,7 @@ from typing import Any
 
 from services.api import box_types as b
 from services.api import circle_types as c
+from services.api import cost_types as e
 from services.api import drill_types as d
 from services.api import find_types as s
 from services.api import folder_types as f
@@ -222,6 +223,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("kit_prove", _L, "POST", _KIT + "/prove", _T, p.KitWords, p.KitState, "Are these the kit's words?"),
     Operation("drill", _L, "GET", _DRILL, _T, t.Nothing, d.Drill, "When was a restore rehearsed, and how did it end?"),
     Operation("drill_now", _L, "POST", _DRILL, _T, t.Nothing, d.Drill, "Rehearse a restore from friends alone now."),
+    Operation("costs", _M, "GET", "/v1/costs", _T, t.Nothing, e.Costs, "What does the box use and cost?"),
+    Operation("set_costs", _M, "PUT", "/v1/costs", _HEAD, e.CostModel, e.Costs, "Set price, watts, endurance."),
     Operation("circle", _M, "GET", "/v1/circle", _T, t.Nothing, c.Circle, "Friends, and what is safe with them."),
     Operation("invite", _M, "POST", _INV, _OWNER, c.Invite, c.Pairing, "Make an invitation for a friend's box."),
     Operation("invite_end", _M, "DELETE", _INV + "/{id}", _HEAD, c.PairingId, c.Pairing, "Take it back."),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.place import default_data
-from services.cli import circle, drill, files, friends_key, keys, records, restore, shelf_restore
+from services.cli import circle, cost, drill, files, friends_key, keys, records, restore, shelf_restore
 from services.cli.shell import Shell
 
 Command = Callable[[Shell, argparse.Namespace], int]
@@ -186,6 +186,17 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
             _word("--name", default="Owner", help="restore: the member's name"),
             _word("--household", default="Home", help="restore: what the household calls itself"),
             _PASSPHRASE,
+            _JSON,
+        ),
+    ),
+    "cost": (
+        cost.cost,
+        (
+            _word("--price", type=float, metavar="N", help="owners: what a kWh costs"),
+            _word("--currency", metavar="WORD", help="owners: in what"),
+            _word("--watts-idle", type=float, metavar="W", help="owners: what a meter at the wall shows at rest"),
+            _word("--watts-core", type=float, metavar="W", help="owners: what one busy core adds"),
+            _word("--endurance-tb", type=float, metavar="TB", help="owners: what the disk's maker vouches for"),
             _JSON,
         ),
     ),

@@ -74,7 +74,7 @@ async def _live(args: argparse.Namespace, run: Path, spawner: Spawner, uids: fro
     await calls.start()
     server = Server(Where.MAIN, calls.handlers(), calls.authority, uids)
     serving = server.listen(sockets or [listen(run / "lockerd.sock")])
-    tasks = [loop.create_task(calls.care()), loop.create_task(_watchdog())]
+    tasks = [loop.create_task(each) for each in (calls.care(), calls.costs.live(), _watchdog())]
     notify("READY=1")
     if args.ready_fd >= 0:
         os.write(args.ready_fd, json.dumps({"ready": True, "socket": str(run / "lockerd.sock")}).encode() + b"\n")

@@ -7,12 +7,13 @@ People and roles are in ``household_calls``, programs and passkeys in ``door_cal
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from pathlib import Path
 
 from firmware import events, limits
-from firmware.errors import AlreadyClaimed, ClaimExpired, Refused, WrongClaimCode
+from firmware.errors import AlreadyClaimed, BoxError, ClaimExpired, Refused, WrongClaimCode
 from firmware.linux.clock import SystemEntropy
 from firmware.seal import offered_passphrase, same_bytes
 from services.api import household_types as h
@@ -20,6 +21,7 @@ from services.api import types as t
 from services.api.server import Call, Handler
 from services.lockerd.box_calls import BoxCalls
 from services.lockerd.circle_calls import CircleCalls
+from services.lockerd.costs import Costs
 from services.lockerd.desk import Desk
 from services.lockerd.door_calls import DoorCalls
 from services.lockerd.household_calls import HouseholdCalls
@@ -46,6 +48,7 @@ class MainCalls:
         self._circle = CircleCalls(run, desk)
         self._box = BoxCalls(run)
         self._keys = KeyCalls(run, desk, self._check_code)
+        self.costs = Costs(data, desk.clock)
         self._codes = Throttle("claim", limits.CLAIM_TRIES_PER_MINUTE, desk.clock, desk.journal)
         self._visits: dict[str, int] = {}
         self.authority = desk.authority
@@ -73,7 +76,7 @@ class MainCalls:
             "activity": self._activity,
         }
         others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
-        mine |= self._keys.handlers()
+        mine |= self._keys.handlers() | self.costs.handlers()
         mine |= ShelfRestoring(self._run, self._desk, self._house, self._check_code).handlers()
         return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
 
@@ -101,6 +104,8 @@ class MainCalls:
         """Lock everything."""
         await self._desk.workers.lock_all("the box stops")
         await self._desk.activities.close()
+        with contextlib.suppress(BoxError):  # a full disk keeps nobody from stopping
+            self.costs.close()
 
     # -------- nothing proven
 

@@ -15,6 +15,7 @@ from webui import circle_map
 from webui.circle_health import Health, Level, Standing, health, in_circle, is_there, needy_first
 from webui.language import Language
 from webui.pages.page import Page, tint
+from webui.rehearsal import rehearsal
 
 _WORDS = 12
 _COULD_GO = ("nothing", "going", "more-going")
@@ -82,6 +83,8 @@ class CircleHome(CirclePage):
             lines=self._lines(found),
             short_until=self.language.date(found.short_until_ms, now_ms) if found.short_until_ms else "",
             spare_places=max(0, 6 - len(in_circle(found))),
+            rehearsal=await rehearsal(self),
+            care=len(found.care),
             **self._balance(found),
             place="circle",
         )

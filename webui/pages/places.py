@@ -10,6 +10,7 @@ from webui.pages.activity import Line, line
 from webui.pages.page import Page
 from webui.pages.safety import standing
 from webui.pages.shown import shown
+from webui.rehearsal import rehearsal
 from webui.rings import ring
 
 _LATELY = 24
@@ -23,6 +24,7 @@ _WAYS = (
     ("/box/log-ins", "smartphone", "log-ins"),
     ("/box/apps", "folder-open", "apps"),
     ("/box/activity", "history", "activity"),
+    ("/box/cost", "zap", "cost"),
     ("/take-home", "download", "take-home"),
     ("/guide", "shield-check", "guide"),
 )
@@ -50,6 +52,7 @@ class Home(Page):
             size=self.language.size(counts.get("bytes", 0)),
             members=status.members,
             standing=await standing(self, counts),
+            rehearsal=await rehearsal(self),
             pictures=[item for item in items if item.is_picture][:_LATELY_PICTURES],
             items=[item for item in items if not item.is_picture][:_LATELY_OTHERS],
             happened=await self._happened(),

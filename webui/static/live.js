@@ -1,8 +1,8 @@
 // News of the locker as they happen: one line to the box per browser, whichever of its pages is looked at.
-// Dispatched on the document: locker:state, locker:stored, locker:changed, locker:preview, locker:upload, locker:locked;
+// Dispatched on the document: locker:state, locker:stored, locker:changed, locker:preview, locker:upload, locker:circle, locker:locked;
 // `detail` holds what the box said (ids, never names). After a gap "locker:state" comes again: look anew.
 
-const NEWS = ["state", "stored", "changed", "preview", "upload", "locked"];
+const NEWS = ["state", "stored", "changed", "preview", "upload", "circle", "locked"];
 const AGAIN_MS = 5000;
 const HIDDEN_MS = 10_000;
 
