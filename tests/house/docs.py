@@ -1,4 +1,4 @@
-"""Writes docs/errors.md, docs/events.md and docs/limits.md from the code: ``python -m tests.house.docs --write``."""
+"""Writes the pages below from code and tables: ``python -m tests.house.docs --write``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware import errors, events, limits
+from tests.house import compliance
 from tests.house.tree import ROOT
 
 NOTE = "<!-- Written by `python -m tests.house.docs --write`; change the code instead. -->\n"
@@ -96,7 +97,12 @@ def _value(value: object) -> str:
     return str(value)
 
 
-PAGES = {"docs/errors.md": errors_page, "docs/events.md": events_page, "docs/limits.md": limits_page}
+PAGES = {
+    "docs/errors.md": errors_page,
+    "docs/events.md": events_page,
+    "docs/limits.md": limits_page,
+    "docs/compliance.md": compliance.page,
+}
 
 
 def main() -> int:
