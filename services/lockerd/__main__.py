@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import json
 import os
+import pwd
 import resource
 import signal
 import sys
@@ -39,7 +40,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="the folder of the sockets (default: DATA/run)")
     parser.add_argument("--ready-fd", type=int, default=-1, help="where to write one JSON line when ready")
     parser.add_argument("--allow-uid", type=int, action="append", default=[], help="may connect too (webd's user)")
+    parser.add_argument("--allow-user", type=_uid, action="append", default=[], help="the same, by name")
     return parser.parse_args()
+
+
+def _uid(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"there is no user {name}") from None
 
 
 def main() -> int:
@@ -52,7 +61,7 @@ def main() -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     sockets = activated_sockets()
     run = args.run or args.data / "run"
-    uids = frozenset({os.geteuid(), 0, *args.allow_uid})
+    uids = frozenset({os.geteuid(), 0, *args.allow_uid, *args.allow_user})
     try:
         self_test()
         measured_suite()  # once for all workers, which are forked from here

@@ -196,7 +196,7 @@ class _Worker:
         drills = Rehearsing(self._home, self._folder, run, self._keys.locker_id.hex(), self._store, self._readers)
         handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
         handlers |= drills.handlers() | KitSheets(self._home, run).handlers()
-        Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path)])
+        Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path, group=True)])
         self._orders["ship"] = feeder.ship
         self._beside = [loop.create_task(each) for each in (feeder.live(), drills.live())]
         self._keys_changed = feeder.keys_changed
@@ -331,12 +331,17 @@ def _go_on(locker: Locker, secrets: LockerSecrets) -> None:
     locker.queue(Epoch(secrets.current_epoch))
 
 
-def listen(path: Path) -> socket.socket:
-    """Return a socket listening at ``path`` (0600; a stale one is replaced)."""
+def listen(path: Path, group: bool = False) -> socket.socket:
+    """Return a socket listening at ``path`` (0600; a stale one is replaced).
+
+    ``group``: our group may connect, as to the sockets systemd makes; whose uid is let in, the server says.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
+    if group:
+        path.parent.chmod(0o750)
+    mask = os.umask(0o117 if group else 0o177)
     try:
         found.bind(str(path))
     finally:

@@ -140,13 +140,13 @@ class Machine:
         return None
 
     def answers(self, port: int, tls: bool) -> bool:
-        """Whether an HTTP server says something at this port."""
+        """Whether a page comes, or another address, asked by the address QEMU gives to its first machine."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with context.wrap_socket(plain) if tls else plain as line:
-                line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-                return line.recv(12).startswith(b"HTTP/1.1 ")
+                line.sendall(b"GET / HTTP/1.1\r\nHost: 10.0.2.15\r\nConnection: close\r\n\r\n")
+                return line.recv(12).startswith((b"HTTP/1.1 2", b"HTTP/1.1 3"))
         return False
 
     def wait_for_findings(self, limit_s: float) -> dict[str, Any] | None:
