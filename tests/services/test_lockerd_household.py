@@ -304,15 +304,17 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     assert set(BY_NAME) >= WARD >= FILES
     free = {"status", "offer", "check_claim", "claim"}
     doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
-    doors |= {"restore_look", "restore", "shelf_restore"}
+    doors |= {"restore_look", "restore", "shelf_restore", "regain"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle", "shelves"}
     mine |= {"restore_status", "update"}
-    sure = {"kit", "drop_slot", "add_app_password", "drop_app_password"}
+    mine |= {"keys", "part_boxes", "key_no"}
+    sure = {"kit", "key_make", "key_drop", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
     owners = {"add_member", "set_role", "invite", "peer_leave", "restore_member", "let_go"}
     owners |= {"update_now", "power", "reset"}
-    heads = {"invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
+    owners |= {"key_theft", "key_heir"}
+    heads = {"key_ticket", "key_answer", "invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
     heads |= {"set_circle_caps", "circle_now", "shelf_add", "shelf_drop", "shelf_now", "shelf_carry", "shelf_take"}
     heads |= {"contact", "set_update"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}

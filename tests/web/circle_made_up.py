@@ -24,7 +24,7 @@ from webui.hosts import Hosts
 from webui.invitations import Invitations
 from webui.language import Languages
 from webui.route import Connection, Front
-from webui.session import COOKIE, Sessions
+from webui.session import COOKIE, Session, Sessions
 
 NOW_MS = 1_795_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -100,9 +100,22 @@ class MadeUpBox:
 class MadeUpFront:
     """A browser without a screen on a front with a made-up box."""
 
-    def __init__(self, box: MadeUpBox, port: int, cookie: str) -> None:
+    def __init__(self, box: MadeUpBox, port: int, cookie: str, session: Session) -> None:
         """Talk to ``port`` with the session of ``cookie``."""
-        self.box, self._port, self._cookie = box, port, cookie
+        self.box, self._port, self._cookie, self._session = box, port, cookie, session
+
+    @property
+    def cookie(self) -> tuple[str, str, str]:
+        """Where it is, the name and the value of its cookie."""
+        return f"http://127.0.0.1:{self._port}", COOKIE, self._cookie
+
+    def sure(self, proven: bool) -> None:
+        """The member typed her passphrase a moment ago, or long ago."""
+        self._session.sure_until_ms = NOW_MS + HOUR_MS if proven else 0
+
+    def forget_words(self) -> None:
+        """The words of a kit were proven."""
+        self._session.words, self._session.fresh_kit = "", False
 
     def ask(self, method: str, path: str, language: str = "en", **fields: str) -> tuple[int, str, str]:
         """Return status, body, Location."""
@@ -159,7 +172,7 @@ def front() -> Iterator[MadeUpFront]:
     thread.start()
     assert ready.wait(60)
     try:
-        yield MadeUpFront(box, sockets[0].getsockname()[1], cookie)
+        yield MadeUpFront(box, sockets[0].getsockname()[1], cookie, session)
     finally:
         loop, ended = loops[0]
         loop.call_soon_threadsafe(ended.set)

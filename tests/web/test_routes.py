@@ -32,6 +32,7 @@ _SAMPLES = {
     "/members/([0-9a-f]{16})/open": f"/members/{_NOBODY[:16]}/open",
     "/circle/peer/([0-9a-f]{64})": f"/circle/peer/{_NOBODY * 2}",
     "/circle/peer/([0-9a-f]{64})/leave": f"/circle/peer/{_NOBODY * 2}/leave",
+    "/circle/peer/([0-9a-f]{64})/stolen": f"/circle/peer/{_NOBODY * 2}/stolen",
     "/circle/pairing/([ij][0-9]{1,9})": "/circle/pairing/i999",
     "/uploads/([0-9a-f]{32})": f"/uploads/{_NOBODY}",
 }

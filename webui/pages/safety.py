@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware.errors import BoxError
 from services.api.circle_types import Circle, LockerSafety, PeerInfo, PeerIs
+from services.api.key_types import Keys
 from services.api.types import Role
 from webui.language import Language
 from webui.pages.copies import AWAY, circle_of, friends_of
@@ -73,7 +74,25 @@ async def standing(page: Page, counts: Mapping[str, int]) -> Standing | None:
         mine: LockerSafety = await page.ask("safety")
     except BoxError:
         return None
-    return said(circle, mine, counts, page.language, page.front.now_ms(), is_owner=await is_owner(page))
+    found = said(circle, mine, counts, page.language, page.front.now_ms(), is_owner=await is_owner(page))
+    return replace(found, need=await _asked(page) or found.need)
+
+
+async def _asked(page: Page) -> Need | None:
+    """Somebody asks friends for a key of this home: everybody in it hears that first, on every screen."""
+    if page.member().own is not None:
+        return None
+    try:
+        keys: Keys = await page.ask("keys")
+    except BoxError:
+        return None
+    waits = [each for own in keys.own for each in own.asks if each.state == "waiting" and not each.no]
+    if not waits:
+        return None
+    say, until = page.language.say, max(each.until_ms for each in waits)
+    when = page.language.date(until, page.front.now_ms())
+    title, text = say("keys.asked.title"), say("keys.asked.until", when=when)
+    return Need(title, text, say("keys.asked.look"), "/circle/keys")
 
 
 async def is_owner(page: Page) -> bool:
