@@ -168,7 +168,7 @@ class Remaking:
         return True
 
     async def _patiently(self, piece: Piece, source: Callable[[int, int], bytes]) -> None:
-        """Put it; while another delegate brings the same one, wait: then its receipt is ours. Raises PeerBusy at last."""
+        """Put it, waiting while another delegate brings the same one: then its receipt is ours. Raises PeerBusy."""
         for pause in _PAUSES:
             try:
                 await self._talk(piece.host, put_shard(piece, source))
