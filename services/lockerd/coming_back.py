@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from firmware import events
+from firmware import restore_events
 from firmware.backup.arriving import close_in_chain, take_in, those_here
 from firmware.backup.book import PackPlace
 from firmware.backup.restoring import Spot, in_order, lacking, rank
@@ -222,7 +222,7 @@ class ComingBack:
         store = await self._life.opened(locker)
         records = await store.run(lambda locker: locker.stats()["records"])
         self.order.names_ms = self._home.clock.now_ms()
-        self._home.tell(events.RESTORE_NAMES, member=self._home.member, records=records)
+        self._home.tell(restore_events.RESTORE_NAMES, member=self._home.member, records=records)
         return store
 
     async def _only_needed(self, store: Store) -> None:
@@ -296,7 +296,7 @@ class ComingBack:
         await self._keep()
         await asyncio.to_thread(sweep, self._home)
         received = sum(each.bytes for each in self.order.sources.values())
-        self._home.tell(events.RESTORE_DONE, member=self._home.member, packs=self.order.packs, bytes=received)
+        self._home.tell(restore_events.RESTORE_DONE, member=self._home.member, packs=self.order.packs, bytes=received)
         self._life.ended()
 
     # For people

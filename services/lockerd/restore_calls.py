@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from firmware import events
+from firmware import events, restore_events
 from firmware.errors import BoxError, Damaged, NewerFormat
 from firmware.seal import KeyFile
 from services.api import restore_types as z
@@ -62,7 +62,7 @@ class RestoreCalls:
             self._desk.household.found(args.household, member)
             (self._desk.data / "box" / "claim").unlink(missing_ok=True)
         self._desk.tell(events.BOX_CLAIMED, member=member.id)
-        self._desk.tell(events.RESTORE_BEGUN, member=member.id)
+        self._desk.tell(restore_events.RESTORE_BEGUN, member=member.id)
         token = await self._desk.mint(member, args.device, Terms(proven=True))
         return z.RestoreBegun(member.id, found, token)
 
@@ -74,7 +74,7 @@ class RestoreCalls:
             member, found = await self._come_back(self._new(args.name, args.role), args)
             self._desk.household.add(member)
         self._desk.tell(events.MEMBER_CREATED, member=member.id, role=member.role.value)
-        self._desk.tell(events.RESTORE_BEGUN, member=member.id)
+        self._desk.tell(restore_events.RESTORE_BEGUN, member=member.id)
         return z.RestoreBegun(member.id, found)
 
     async def _come_back(self, member: Member, args: Any) -> tuple[Member, z.RestoreFound]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from firmware import events
+from firmware import restore_events
 from firmware.backup.book import PackPlace
 from firmware.backup.restoring import Ask, Gathering, Paces, Spot, lacking
 from firmware.backup.states import layout_of
@@ -201,7 +201,7 @@ class Restoring:
         source.next_at = loop.time() + (_WAITING_SECONDS if waits else _GREET_SECONDS)
         if source.lets_in:
             source.error = None
-            self._circle.journal.tell(events.RESTORE_LET_IN, peer=source.card.box.hex()[:8])
+            self._circle.journal.tell(restore_events.RESTORE_LET_IN, peer=source.card.box.hex()[:8])
             await self._circle.greet_again(source.card.box)
 
     async def _shown_custody(self, joined: Join, source: Source, link: PeerLink) -> None:
@@ -295,7 +295,7 @@ class Restoring:
             joined.wrong.add((ask.shard, ask.peer))
             source.wrong += 1
             how = "wrong" if isinstance(error, BadShard) else "missing"
-            self._circle.journal.tell(events.RESTORE_SHARD_WRONG, peer=ask.peer.hex()[:8], how=how)
+            self._circle.journal.tell(restore_events.RESTORE_SHARD_WRONG, peer=ask.peer.hex()[:8], how=how)
             raise
         source.shards += 1
         return room
