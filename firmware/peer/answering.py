@@ -104,7 +104,7 @@ class Answering:
 
     def _begin(self, head: FrameHead, now_ms: int) -> None:
         op = head.fields.get("op")
-        if self._caller.box is None and op not in self._open(now_ms):
+        if self._caller.box is None and not (isinstance(op, str) and op in self._open(now_ms)):
             raise PeerUnpaired
         version = _V.read(head.fields.get("v"), "v")
         if not self._versions[0] <= version <= self._versions[1] and op != Hello.OP:

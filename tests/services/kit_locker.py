@@ -140,6 +140,6 @@ class Stranger:
         link = self._links[host.box]
         piece = Piece(locker, at.shard, at.size, host.box)
         await self._talker.talk(link, get_shard(piece, lambda _at, data: got.extend(data)))
-        check_shard(bytes(got), at.shard)
+        check_shard(at.shard, bytes(got))
         assert self.secrets is not None
         return open_page(bytes(got), self.secrets.inbox_seed, locker)
