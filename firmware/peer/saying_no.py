@@ -63,7 +63,19 @@ FAMILIES: Final[Mapping[str, type[BoxError]]] = {
 }
 
 _CODE, _NUMBER, _WORDS = Text(48, 1), Uint(), Text(PEER_SAY_BYTES)
-_NUMBERS: Final = ("offset", "low", "high", "left", "need_mib", "free_mib", "offered_mib", "asked_mib", "seconds", "days", "wanted")
+_NUMBERS: Final = (
+    "offset",
+    "low",
+    "high",
+    "left",
+    "need_mib",
+    "free_mib",
+    "offered_mib",
+    "asked_mib",
+    "seconds",
+    "days",
+    "wanted",
+)
 _TEXTS: Final = ("why", "what")
 
 

@@ -156,7 +156,7 @@ COMMANDS: dict[str, tuple[Command, Sequence[Word]]] = {
         friends_key.regain,
         (
             _word("--ticket", action="append", default=[], metavar="lbk1…|@FILE", help="a friend's ticket"),
-            _word("--part-file", action="append", type=Path, default=[], metavar="FILE", help="parts on paper, by line"),
+            _word("--part-file", action="append", type=Path, default=[], metavar="FILE", help="parts on paper, lines"),
             _word("--code", metavar="CODE", help="the claim code of a box that belongs to nobody yet"),
             _word("--handle", metavar="HANDLE", help="what the first call gave"),
             _WORDS_OUT,

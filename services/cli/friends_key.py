@@ -24,7 +24,7 @@ _STATES: Final = {
 
 
 def friends_key(shell: Shell, args: argparse.Namespace) -> int:
-    """A key split among friends: list, split, drop, no ASK, help NAME, answer ASK yes|no, stolen|found PEER, heir NAME"""
+    """A key split with friends: list, split, drop, no ASK, help NAME, answer ASK yes|no, stolen|found BOX, heir NAME"""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"friends-key knows {', '.join(_ACTIONS)}; “{do}” is none of them.")

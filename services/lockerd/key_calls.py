@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import events
-from firmware.errors import AlreadyClaimed, BoxError, Missing, WrongClaimCode
+from firmware.errors import AlreadyClaimed, BoxError, Missing, Misused, WrongClaimCode
 from firmware.linux.clock import SystemEntropy
 from services.api import key_types as y
 from services.api import types as t
@@ -134,7 +134,7 @@ class KeyCalls:
         """On a box that belongs to nobody the claim code is asked for at the beginning, a ticket always."""
         args: y.Regain = call.args
         if args.place is not None or (args.handle is None and not args.tickets):
-            raise Missing(what="ticket")
+            raise Misused(why="it takes the ticket of a friend.")
         if args.handle is None and not self._desk.household.claimed:
             if args.code is None:
                 raise WrongClaimCode(left=0)

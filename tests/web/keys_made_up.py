@@ -14,6 +14,8 @@ from services.api.key_types import (
     PaperPart,
     PartBox,
     PartBoxes,
+    RegainAt,
+    Regained,
 )
 from services.api.types import Counts, Records
 from tests.web.circle_made_up import DAY_MS, MEMBER, NAMES, NOW_MS
@@ -50,3 +52,4 @@ def kept(*asks: KeyAsk, heir: bool = False) -> KeptPart:
 
 NOTHING = Keys((), (), ())
 COUNTS, NO_RECORDS, NO_ACTIVITY = Counts({"records": 7, "bytes": 900}), Records(()), Activity((), None)
+UNDER_WAY = Regained("5a" * 32, "402816", "Marta", 2, 0, (RegainAt("Tom & Ana", "confirm"), RegainAt("", "peer-away")))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 
 import pytest
 
-from firmware.errors import StepUpNeeded, WordsDoNotMatch
+from firmware.errors import PartRefused, StepUpNeeded, WordsDoNotMatch
 from services.api.circle_types import LockerSafety
 from services.api.key_types import KeyMade, Keys, StolenBox, TheftHeard
 from services.api.types import Role
@@ -126,7 +127,10 @@ def test_a_friend_is_helped_back_with_a_ticket_and_six_digits(web: MadeUpFront) 
         web.box.answers["keys"] = Keys((), (made.kept(made.ask(state)),), ())
         assert words in web.page("/circle/keys/kept")
     web.box.answers["keys"] = Keys((), (made.kept(heir=True),), ())
-    assert "Your box is the heir." in web.page("/circle/keys/kept")
+    page = web.page("/circle/keys/kept")
+    assert "Your box is the heir." in page and "Ask as the heir" in page
+    web.box.answers["key_heir"] = made.UNDER_WAY
+    assert "0 of 2 parts are here." in web.ask("POST", "/circle/keys/kept", do="heir", place=made.PLACE)[1]
     web.box.role = Role.ADULT
     assert "Help Ilse back" not in web.page("/circle/keys/kept")
 
@@ -146,3 +150,17 @@ def test_a_stolen_box_is_reported_and_comes_back(web: MadeUpFront) -> None:
     assert ("key_theft", {"peer": "3" * 64, "stolen": False}) in web.box.asked
     web.box.role = Role.ADULT
     assert web.ask("GET", path)[0] == 303
+
+
+def test_who_lost_everything_sees_how_far_friends_are_and_then_the_words(web: MadeUpFront) -> None:
+    assert 'name="code"' not in web.page("/regain"), "this box belongs to somebody"
+    web.box.answers["regain"] = made.UNDER_WAY
+    _, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle="")
+    assert "Compare the digits with your friend: 402816" in page and made.UNDER_WAY.handle in page
+    assert ("regain", {"tickets": ("lbk1abc",), "parts": (), "code": None, "handle": None}) in web.box.asked
+    web.box.answers["regain"] = PartRefused()
+    status, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle="")
+    assert status == 403 and "lbk1abc" in page and "gives no part" in page
+    web.box.answers["regain"] = replace(made.UNDER_WAY, have=2, words="otter " * 23 + "maple")
+    _, page, _ = web.ask("POST", "/regain", "de", handle=made.UNDER_WAY.handle)
+    assert "<li>maple</li>" in page and 'href="/recover"' in page

@@ -17,6 +17,7 @@ from services.api.key_types import KeptPart, KeyAsk, KeyMade, Keys, KeyTicket, O
 from webui.language import Language
 from webui.pages.page import Page
 from webui.pages.peer import FriendPage
+from webui.pages.regain import show_regained
 from webui.pages.safety import is_owner
 from webui.pages.shown import readable
 
@@ -171,6 +172,8 @@ class Shown:
     name: str
     box: str
     lines: tuple[str, ...]
+    may_ask: bool
+    """As the heir, since the box was silent for so long."""
     asks: tuple[tuple[KeyAsk, str, str], ...]
     """An ask, what is said of it, what is said below."""
 
@@ -183,10 +186,13 @@ class KeptParts(Page):
         await self._show(None, "")
 
     async def post(self) -> None:
-        """Make a ticket, or answer an ask."""
+        """Make a ticket, answer an ask, or ask as the heir (which asks for the passphrase first)."""
         place = self.field("place")
         if self.field("do") == "ticket":
             await self._show(await self.ask("key_ticket", place=place), place)
+            return
+        if self.field("do") == "heir":
+            await show_regained(self, await self.ask("key_heir", place=place))
             return
         await self.ask("key_answer", place=place, ask=self.field("ask"), yes=self.field("do") == "yes")
         self.go("/circle/keys/kept")
@@ -217,7 +223,8 @@ def _kept(part: KeptPart, language: Language, now_ms: int) -> Shown:
     if part.heir:
         lines.append(say("keys.kept.heir", day=language.date(part.heir_after_ms, now_ms)))
     asks = tuple((each, *_said(each, name, language, now_ms)) for each in part.asks)
-    return Shown(part, name, box, tuple(lines), asks)
+    may_ask = part.heir and part.heir_after_ms <= now_ms
+    return Shown(part, name, box, tuple(lines), may_ask, asks)
 
 
 def _said(each: KeyAsk, name: str, language: Language, now_ms: int) -> tuple[str, str]:

@@ -43,24 +43,26 @@ class Regain(Page):
 
     async def _show(
         self, found: Regained | None, typed: dict[str, str] | None = None, error: BoxError | None = None
-    ) -> None:  # fmt: skip
-        claimed = (await self.status_of_box()).claimed
-        at = (
-            [_line(found, number, self.language, self.front.now_ms()) for number in range(len(found.at))]
-            if found
-            else []
-        )
-        self.show(
-            "regain.html",
-            answer=error.http if error else None,
-            trouble=self.said(error) if error else None,
-            typed=typed or {},
-            found=found,
-            at=at,
-            whose=readable(found.label) if found else "",
-            claimed=claimed,
-            step=0,
-        )
+    ) -> None:
+        await show_regained(self, found, typed, error)
+
+
+async def show_regained(
+    page: Page, found: Regained | None, typed: dict[str, str] | None = None, error: BoxError | None = None
+) -> None:
+    """Show how far it is, or ask for the first ticket."""
+    claimed, now_ms = (await page.status_of_box()).claimed, page.front.now_ms()
+    page.show(
+        "regain.html",
+        answer=error.http if error else None,
+        trouble=page.said(error) if error else None,
+        typed=typed or {},
+        found=found,
+        at=[_line(found, number, page.language, now_ms) for number in range(len(found.at))] if found else [],
+        whose=readable(found.label) if found else "",
+        claimed=claimed,
+        step=0,
+    )
 
 
 def _line(found: Regained, number: int, language: Language, now_ms: int) -> tuple[str, str, bool]:
