@@ -61,10 +61,10 @@ class KeyCalls:
         for each in found.news:
             for member in self._desk.household.members:
                 if each.state in ("open", "no"):
-                    fields = {"whose": self._name(each.member)}
+                    fields = {"name": self._name(each.member)}
                     self._desk.tell(events.KEY_ASK_OVER, fields, member=member.id, state=each.state)
                 else:
-                    self._desk.tell(events.KEY_ASKED, {"whose": self._name(each.member)}, member=member.id)
+                    self._desk.tell(events.KEY_ASKED, {"name": self._name(each.member)}, member=member.id)
 
     def _name(self, id: str) -> str:
         return next((each.name for each in self._desk.household.members if each.id == id), "")

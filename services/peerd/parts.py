@@ -173,7 +173,7 @@ class Parts:
         now = self._circle.clock.now_ms()
         if what.locker not in self._rows.view.lockers:
             if what.state != AskState.CONFIRM:
-                self._rows.add_notice(now, box, f"key-told-{what.state}", what.label)
+                self._rows.add_notice(now, box, f"key-{what.state}", what.label)
             return
         before = self._news(what.ask + box)
         news = News(

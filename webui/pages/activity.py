@@ -19,6 +19,8 @@ _LOOKS = {
     "verify_found": ("triangle-alert", "risk"),
     "worker": ("circle-alert", "need"),
     "kit": ("life-buoy", ""),
+    "key_ask": ("circle-alert", "need"),
+    "friends_key": ("users", ""),
     "locker_opened": ("lock-open", ""),
     "locker_locked": ("lock", ""),
     "locker_exported": ("download", ""),

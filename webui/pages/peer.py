@@ -18,6 +18,8 @@ SIZES = (1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200, 300, 400, 500, 750, 1000, 1
 """Room people give each other, in GB: round numbers, closer together where they are small."""
 _NOTICES = 6
 _NAME_CHARS = 63
+_NEEDS = {"alarm", "wrong", "suspended", "lost", "leaving", "key-waiting", "key-tried", "stolen", "reported"}
+"""Notices that somebody should read."""
 _LEAVE_DAYS = 30
 _WAYS = {Reach.HOME: "peer.way.home", Reach.DIRECT: "peer.way.direct", Reach.RELAY: "peer.way.relay"}
 
@@ -211,7 +213,7 @@ def _notices(peer: PeerInfo, circle: Circle, language: Language, now_ms: int) ->
     for each in circle.notices:
         key = f"peer.notice.{each.kind}"
         if each.peer == peer.peer and key in language.words:
-            needs = each.kind in ("alarm", "wrong", "suspended", "lost", "leaving")
+            needs = each.kind in _NEEDS
             when = language.time(each.time_ms, now_ms)
             icon = "circle-alert" if needs else "info"
             found.append(Told(icon, "need" if needs else "", language.words[key], when))
