@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from firmware import events
+from firmware import box_events, events, restore_events
 from firmware.linux.journal import Journal, encode
 
 
 def test_names_and_message_ids_are_unique_and_well_formed() -> None:
     assert len({event.name for event in events.ALL}) == len(events.ALL) > 20
     assert len({event.message_id for event in events.ALL}) == len(events.ALL)
+    homes = vars(box_events) | vars(restore_events) | vars(events)
     for event in events.ALL:
         assert len(event.message_id) == 32 and set(event.message_id) <= set("0123456789abcdef")
-        assert vars(events)[event.name.upper()] is event
+        assert homes[event.name.upper()] is event
 
 
 def test_a_sentence_names_only_fields_the_event_has() -> None:
