@@ -57,7 +57,9 @@ class PartKept:
 class HostedParts(HostedKeeping):
     """``firmware.peer.host.PartHost``, and what the owner of this box may ask and say."""
 
-    _wrong_ms: list[int]
+    _wrong_ms: tuple[int, ...] = ()
+    _given: frozenset[bytes] = frozenset()
+    """Asks whose part was given since this process began: told once."""
 
     # What peers ask
 
@@ -125,10 +127,10 @@ class HostedParts(HostedKeeping):
 
     def _wrong(self, now_ms: int) -> None:
         """Somebody asks who was given nothing: told, and after a few times an hour not even looked at."""
-        tries = [each for each in getattr(self, "_wrong_ms", []) if each > now_ms - _HOUR_MS]
+        tries = [each for each in self._wrong_ms if each > now_ms - _HOUR_MS]
         if len(tries) >= PART_TRIES:
             raise PeerBusy
-        self._wrong_ms = [*tries, now_ms]
+        self._wrong_ms = (*tries, now_ms)
         self._say(events.PART_REFUSED, count=len(self._wrong_ms))
 
     def _told(self, place: Place, put: PartPut, ask: AskedPart, now_ms: int) -> PartAsked:
@@ -136,7 +138,10 @@ class HostedParts(HostedKeeping):
         part = note = None
         if state is AskState.OPEN and put.part is not None:
             part, note = self._ears.part_for(ask.id, ask.public, put), put.note
-            self._say(events.PART_GIVEN, peer=place.box.hex()[:8])
+            if ask.id not in self._given:
+                self._given = self._given | {ask.id}
+                self._say(events.PART_GIVEN, peer=place.box.hex()[:8])
+                self._news(place, put, ask, now_ms)
         return PartAsked(state.value, until_ms, now_ms, put.k, put.n, put.label, part, note)
 
     def part_say(self, caller: Caller, said: PartSay, now_ms: int) -> None:

@@ -39,6 +39,8 @@ _OWN, _TOLD, _SAY, _NEWS, _KEY = "friends-key", "part-told", "part-say", "key-ne
 _NEWS_MS: Final = 40 * 86_400_000
 """What was said about an ask is shown so long."""
 _HASH: Final = 32
+_ASKS_OF_ONE: Final = 16
+"""Asks one friend's box is believed at a time; guards the database against a hostile one."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,8 @@ class Parts:
                 self._rows.add_notice(now, box, f"key-{what.state}", what.label)
             return
         before = self._news(what.ask + box)
+        if before is None and sum(about[_HASH:] == box for about in self._rows.papers(_NEWS)) >= _ASKS_OF_ONE:
+            return
         news = News(
             what.locker,
             what.state,

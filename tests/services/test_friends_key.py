@@ -133,6 +133,7 @@ def test_two_friends_in_person_give_the_key_back_after_three_days(village: Villa
     assert secret == SECRET
     note = bytes.fromhex(said[0].note or "")
     assert open_from(derive(secret, "slot/friends"), note, note_info(v.locker.id), "note") == WORDS
+    until(lambda: v.heard_by_ada(ask) == ["open", "open"])
 
 
 def test_a_member_at_home_says_no_and_nobody_gets_anything(village: Village) -> None:
