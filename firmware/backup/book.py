@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware.errors import Damaged, NewerFormat, PeerGarbled
-from firmware.limits import BOOK_PAGE_BYTES, BOOK_PAGE_PACKS, CIRCLE_FRIENDS, PEER_BODY_BYTES, PEER_SHARD_COUNT
+from firmware.limits import (
+    BOOK_PAGE_BYTES,
+    BOOK_PAGE_PACKS,
+    CIRCLE_FRIENDS,
+    HOST_DELETE_DAYS,
+    HOST_WAVE_SHARDS,
+    PEER_BODY_BYTES,
+    PEER_SHARD_COUNT,
+)
 from firmware.peer.asked import HASH, SHARD_BYTES
 from firmware.peer.cbor import dumps, loads
 from firmware.peer.fields import Flag, Many, Raw, Row, Uint, key
@@ -23,6 +31,7 @@ _USE: Final = b"book"
 _WHAT: Final = "A page of the book"
 _LENGTH: Final = 4
 _PAD: Final = 4096
+_DAY_MS: Final = 86_400_000
 _AT: Final = 2 + 32
 """Bytes of one shard: its number in the pack, the place of its box among the page's boxes, its id."""
 _ITEMS: Final = 10 * BOOK_PAGE_PACKS + CIRCLE_FRIENDS + 16
@@ -153,6 +162,19 @@ def open_page(sealed: bytes, inbox: Secret, locker: bytes) -> Page:
     if end > len(plain) or any(plain[end:]):
         raise Damaged(what=_WHAT)
     return read_page(plain[_LENGTH:end])
+
+
+def asked_lately(times: Iterable[int], now_ms: int) -> tuple[int, ...]:
+    """Return those of ``times`` (ms) at which a page was asked away whose page is still there: hosts wait 30 days."""
+    return tuple(each for each in times if now_ms - each < HOST_DELETE_DAYS * _DAY_MS)
+
+
+def may_ask(pending: int, held: int) -> bool:
+    """Whether one more old page may be asked away at a host that has ``held`` shards of the locker.
+
+    So few that no host takes rewritten pages for a wave of deletes, at which a person should look; what is left waits.
+    """
+    return pending < max(HOST_WAVE_SHARDS * 3 // 4, held // 10)
 
 
 def whole_book(pages: Iterable[Page]) -> dict[bytes, PackPlace]:

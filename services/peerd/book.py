@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from blake3 import blake3
 
 from firmware.backup import Peer, PeerState
-from firmware.backup.book import Page, page_bytes, seal_page
+from firmware.backup.book import Page, asked_lately, may_ask, page_bytes, seal_page
 from firmware.backup.states import IN_CIRCLE
 from firmware.errors import BadSeal, BoxError, Damaged, Missing, NewerFormat, PeerGarbled
 from firmware.limits import BOOK_PACKS, CIRCLE_PAGES, PEER_SHARDS_ASKED
@@ -42,6 +42,7 @@ _LATER_MS: Final = 600_000
 """After a friend took no page, until it is tried again."""
 _BLOCKS: Final = 4
 """Blocks of packs looked at in one step: each costs a tenth of a second."""
+_TIMES: Final = 8000
 _HASH: Final = Raw(32)
 _T = TypeVar("_T")
 
@@ -63,6 +64,13 @@ class _Old:
 
     number: int = key(Uint())
     peers: tuple[bytes, ...] = key(Many(_HASH, 255))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """When old pages were asked away at one peer."""
+
+    times: tuple[int, ...] = key(Many(Uint(), _TIMES))
 
 
 @dataclass(frozen=True)
@@ -274,12 +282,17 @@ class Book:
         standing = self._view.standings.get((peer.number, locker))
         if standing is None or standing.capsule < number:
             return False
+        asked = _read(_Asked, self._rows.paper("pages-asked", locker + box)) or _Asked(())
+        times = asked_lately(asked.times, self._clock.now_ms())
+        if not may_ask(len(times), self._view.held[peer.number, locker]):
+            return False
         try:
             await self._out.talker.ask(self._out.link(box), Call(m.DeleteAsk(locker, (shard,), 0)))
         except Missing:
             return True
         except BoxError:
             return False
+        self._rows.set_paper("pages-asked", locker + box, _written(_Asked((*times, self._clock.now_ms())[-_TIMES:])))
         return True
 
     # The circle part
@@ -352,7 +365,7 @@ def _digest(part: CirclePart) -> bytes:
     return blake3(dumps([_pages_digest(part), *(each.card + each.label.encode() for each in part.friends)])).digest()
 
 
-def _written(value: Kept | _Old | _Told) -> bytes:
+def _written(value: Kept | _Old | _Told | _Asked) -> bytes:
     return dumps(Row(type(value)).write(value))
 
 

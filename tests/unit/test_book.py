@@ -10,8 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.backup.book import PackPlace, Page, ShardAt, open_page, page_bytes, read_page, seal_page, whole_book
+from firmware.backup.book import (
+    PackPlace,
+    Page,
+    ShardAt,
+    asked_lately,
+    may_ask,
+    open_page,
+    page_bytes,
+    read_page,
+    seal_page,
+    whole_book,
+)
 from firmware.errors import BadSeal, Damaged, NewerFormat
+from firmware.hosting import is_wave
 from firmware.limits import CAPSULE_KEY_BYTES, CIRCLE_FRIENDS, CIRCLE_PAGES, PEER_CAPSULE_BYTES
 from firmware.peer import Card, Custody
 from firmware.peer.capsules import Filling, KitCard, open_capsule
@@ -127,6 +139,16 @@ def test_a_page_of_tomorrow_is_named_so() -> None:
     assert isinstance(values, list)
     with pytest.raises(NewerFormat):
         read_page(dumps(["book", 2, *values[2:]]))
+
+
+def test_pages_that_are_asked_away_look_like_no_wave_to_any_host() -> None:
+    for held in (1, 100, 5000):
+        asked = 0
+        while may_ask(asked, held):
+            asked += 1
+        assert asked >= 15 and not is_wave(asked, held + asked)
+    day = 86_400_000
+    assert asked_lately((0, 5 * day, 31 * day), 32 * day) == (5 * day, 31 * day)
 
 
 def test_where_two_pages_name_a_pack_the_later_one_counts() -> None:
