@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from playwright.sync_api import FilePayload, Page, expect
 
 from services.api.blocking import Blocking
+from tests.services.circle_peerds import Clock, PeerBox
 from tests.services.reader_files import pdf
 from tests.services.running import until
 from tests.web.front import PASSPHRASE, Visitor
@@ -38,6 +41,7 @@ STOPS: tuple[str, ...] = (
     "14-locked", "14-locked-wrong", "31-sure", "30-invite", "32-invited", "33-join", "34-members", "35-member",
     "36-leaving", "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
     "43-recover",
+    "48-circle-empty", "49-shelf", "50-caps", "51-friend-invited", "52-circle", "53-friend",
     "44-members-child", "45-child", "46-guarding", "47-away",
 )  # fmt: skip
 """Every stop, in order."""
@@ -281,6 +285,37 @@ def finding(walk: Walk) -> None:
     visitor.post("/bin/undelete", id=booking)
 
 
+def befriending(walk: Walk) -> None:
+    """The circle: empty, a friend's box that is invited and comes, what is said of it; disks and caps beside."""
+    page = walk.page
+    for name, path in (("48-circle-empty", "/circle"), ("49-shelf", "/circle/shelf"), ("50-caps", "/circle/caps")):
+        walk.go(path)
+        walk.snap(name)
+    walk.go("/sure?then=/circle/invite")
+    page.locator("#passphrase").fill(PASSPHRASE)
+    walk.press(".card .button")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Make the invitation").click()
+    page.locator(".spoken li").first.wait_for()
+    walk.snap("51-friend-invited")
+    link = str(page.locator(".link-text").text_content())
+    with tempfile.TemporaryDirectory() as folder:
+        friend = PeerBox(Path(folder) / "lindqvist", Clock(Path(folder) / "clock"))
+        try:
+            joined = friend.ask("at_peerd_join", invitation=link.partition("#")[2], label="Lindqvist family")
+            friend.ask("at_peerd_pairing_confirm", id=joined.id, yes=True, gets=1 << 40)
+            page.wait_for_url("**/circle/pairing/i*", timeout=60_000)
+            page.get_by_role("button", name="Yes, the same code").click()
+            welcome = page.get_by_role("heading", name="Lindqvist family is in your circle.")
+            expect(welcome).to_be_visible(timeout=60_000)
+            walk.go("/circle")
+            walk.snap("52-circle")
+            walk.go(f"/circle/peer/{friend.key}")
+            walk.snap("53-friend")
+        finally:
+            friend.stop()
+
+
 def guarding(walk: Walk) -> None:
     """A child's locker and the one who looks after it; the page of a box that is out of reach."""
     run = (walk.box.data / "run").resolve()
@@ -320,5 +355,15 @@ def _all_drawn(page: Page) -> None:
     until(lambda: page.evaluate("[...document.images].filter((one) => one.src).every((one) => one.complete)"))
 
 
-WALKS: list[Callable[[Walk], None]] = [first_run, arriving, pictures, adding, finding, inside, people, guarding]
+WALKS: list[Callable[[Walk], None]] = [
+    first_run,
+    arriving,
+    pictures,
+    adding,
+    finding,
+    inside,
+    people,
+    befriending,
+    guarding,
+]
 """In this order, on one box and in one browser."""
