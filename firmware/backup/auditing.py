@@ -1,8 +1,9 @@
 """Audits: what is asked of whom and when, and what an answer means.
 
-Judged in windows with grace: a peer that says nothing is away, not lying. Only a wrong answer is a strike, at most one
-a window. The first strike is probation, the second suspension; a suspended peer comes back by proving itself several
-times in a row. The figures (64, 459 leaves, 1/28 a day) stand in ``Rules``.
+Judged in windows with grace: a peer that says nothing is away, not lying. Only a wrong answer is a strike, or losing a
+shard again that was lost and brought anew; at most one a window. The first strike is probation, the second suspension;
+a suspended peer comes back by proving itself several times in a row. The figures (64, 459 leaves, 1/28 a day) stand in
+``Rules``.
 """
 
 from __future__ import annotations
@@ -29,14 +30,20 @@ AUDITS_A_STEP: Final = 2
 
 WHOLE_AT_ONCE: Final = 4
 
+DOUBLED: Final = 5
+"""How often the time between two audits of a proven liar is doubled; more than a day it never is."""
+
 _ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
 
 
 def audits(facts: Facts, chance: Chance) -> list[Action]:
     """Return the audits that are due now: one for each peer that is there, of one locker each."""
     out: list[Action] = []
+    unclear = _unclear(facts)
     for standing in list(facts.standings.values()):
         peer = facts.by_number[standing.number]
+        if standing.number in unclear:
+            continue
         holds = facts.held[standing.number, standing.locker]
         if not peer.online or peer.state not in _ASKED or standing.next_at > facts.awake_ms or holds <= 0:
             continue
@@ -44,8 +51,7 @@ def audits(facts: Facts, chance: Chance) -> list[Action]:
         flight = ("audit", standing.locker, peer.key, 0, 0)
         if locker is None or not locker.custody or flight in facts.flights:
             continue
-        count = facts.rules.deep_leaves if standing.deep else facts.rules.audit_leaves
-        picks = _picks(facts, chance, standing, count)
+        picks = _picks(facts, chance, standing, facts.leaves(standing))
         at = standing.number, standing.locker
         facts.empty[at] = 0 if picks else facts.empty.get(at, 0) + WALK
         if not picks:
@@ -59,6 +65,11 @@ def audits(facts: Facts, chance: Chance) -> list[Action]:
     return out
 
 
+def _unclear(facts: Facts) -> set[int]:
+    """Peers of whom single shards are doubted: until these were read whole, one rotten leaf would be wrong twice."""
+    return {each[3] for each in (*facts.doubts, *facts.confirming)}
+
+
 def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tuple[PickedShard, ...]:
     """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
@@ -67,7 +78,7 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
         found = None
         for _ in range(TRIES):
             found = _kept(facts, facts.order[chance.below(len(facts.order))], standing)
-            if found and (turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
+            if found and (not turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
         at = standing.number, standing.locker
         while found is None and walked < WALK:
@@ -119,7 +130,9 @@ def wholes(facts: Facts, chance: Chance) -> list[Action]:
         pack_id, k, index, number = facts.doubts.pop()
         pack = facts.packs.get(pack_id)
         if pack is not None and (index, number) in receipted(pack, k) and facts.by_number[number].online:
-            out += _whole(facts, chance, pack, k, [(index, number)])
+            asked = _whole(facts, chance, pack, k, [(index, number)])
+            facts.confirming |= {(pack_id, k, index, number)} if asked else set()
+            out += asked
     while facts.order and facts.whole_next <= facts.awake_ms and running + len(out) < WHOLE_AT_ONCE:
         facts.whole_next = max(facts.whole_next, facts.awake_ms - DAY)  # a box that slept catches up one day at most
         facts.whole_next += max(1, facts.rules.whole_days * DAY // len(facts.order))
@@ -170,8 +183,16 @@ def audited(facts: Facts, audit: Audit, answer: Answer, missing: Collection[Pick
             lose(facts, pick.pack, pick.k, pick.index, peer)
         if not gone:
             facts.doubts += [(pick.pack, pick.k, pick.index, peer.number) for pick in audit.picks]
-        if answer is Answer.WRONG:
+        again = [_missed_again(facts, pick.pack, pick.k, pick.index, peer) for pick in gone]
+        if answer is Answer.WRONG or any(again):
             _strike(facts, peer)
+
+
+def _missed_again(facts: Facts, pack: bytes, k: int, index: int, peer: Peer) -> bool:
+    """Remember that a peer lost a shard; True when it lost this very shard before: its receipts are worth nothing."""
+    known, this = facts.missed.get(pack, frozenset()), (k, index, peer.number)
+    facts.missed[pack] = known | {this}
+    return this in known
 
 
 def audited_whole(facts: Facts, action: AuditWhole, index: int, key: bytes, answer: Answer) -> None:
@@ -183,11 +204,16 @@ def audited_whole(facts: Facts, action: AuditWhole, index: int, key: bytes, answ
 def looked_at(facts: Facts, pack_id: bytes, k: int, index: int, key: bytes, answer: Answer) -> None:
     """Judge what one peer gave for one whole shard; a wrong or missing one is made again elsewhere."""
     peer, pack = facts.peers.get(key), facts.packs.get(pack_id)
+    at = pack_id, k, index, peer.number if peer is not None else 0
+    known = at in facts.confirming
+    facts.confirming.discard(at)
     if peer is None or pack is None or answer in (Answer.GOOD, Answer.SILENT):
         return
     _suspect(facts, facts.standing(peer.number, pack.locker))
     if answer is Answer.WRONG:
         facts.avoid[pack_id] = facts.avoid.get(pack_id, frozenset()) | {peer.number}
+    lost_again = answer is Answer.MISSING and _missed_again(facts, pack_id, k, index, peer)
+    if lost_again or (answer is Answer.WRONG and not known):
         _strike(facts, peer)
     lose(facts, pack_id, k, index, peer)
 
@@ -211,9 +237,13 @@ def _good(facts: Facts, peer: Peer, standing: Standing, *, deep: bool) -> None:
 
 
 def _suspect(facts: Facts, standing: Standing) -> None:
+    """Ask deeply in an hour; who goes on answering wrong is asked half as often each time, down to once a day."""
     standing.good = False
     standing.deep = True
-    standing.next_at = facts.awake_ms + facts.rules.audit_again_ms
+    again = max(0, facts.by_number[standing.number].strikes - facts.rules.strikes_suspend)
+    standing.next_at = facts.awake_ms + min(
+        facts.rules.audit_again_ms << min(again, DOUBLED), facts.rules.audit_every_ms
+    )
     facts.changes.standings.add((standing.number, standing.locker))
 
 

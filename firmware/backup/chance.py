@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import Final
+
 from firmware.ports import Entropy
+
+_BLOCK: Final = Struct(">64Q")
 
 
 class Chance:
@@ -11,13 +16,13 @@ class Chance:
     def __init__(self, entropy: Entropy) -> None:
         """Draw from ``entropy``."""
         self._entropy = entropy
-        self._block = b""
+        self._drawn: list[int] = []
 
     def below(self, bound: int) -> int:
         """Return a number from 0 to ``bound`` - 1 (bound below 2^40: the bias of 64 bits is nothing); 0 for bound 0."""
-        if len(self._block) < 8:
-            self._block = self._entropy.bytes(512)
-        number, self._block = int.from_bytes(self._block[:8], "big"), self._block[8:]
+        if not self._drawn:
+            self._drawn = list(_BLOCK.unpack(self._entropy.bytes(_BLOCK.size)))
+        number = self._drawn.pop()
         return number % bound if bound > 0 else 0
 
     def nonce(self) -> bytes:

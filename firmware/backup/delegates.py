@@ -172,7 +172,7 @@ def found(facts: Facts, pack_id: bytes, k: int, index: int, key: bytes) -> None:
     standing = facts.standing(peer.number, pack.locker)
     if standing.good_at < 0:
         standing.next_at = min(standing.next_at, facts.awake_ms)
-    if lay is None or index >= lay.n or _well_kept(facts, lay, index):
+    if lay is None or index >= lay.n or _well_kept(facts, lay, index) or peer.home in _roofs(facts, lay, index):
         facts.change(pack, formers=(*pack.formers, Former(k, index, peer.number)))
         return
     old = lay.hosts[index]
@@ -184,6 +184,12 @@ def found(facts: Facts, pack_id: bytes, k: int, index: int, key: bytes) -> None:
     put_mark(facts, pack, lay_of(pack, k) or lay, index, peer.number, Mark.HELD)
     take_over(facts, pack)
     line_up(facts, pack)
+
+
+def _roofs(facts: Facts, lay: Lay, index: int) -> set[str]:
+    """Households that have another shard of this layout: a second one there does not count as a place for it."""
+    held = (host for at, host in enumerate(lay.hosts) if at != index and lay.marks[at] == Mark.HELD)
+    return {facts.by_number[host].home for host in held}
 
 
 def _well_kept(facts: Facts, lay: Lay, index: int) -> bool:

@@ -7,6 +7,7 @@ same work, and if they do, only a shard too many results. Each day the work is n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ def delegate_work(packs: Iterable[ManifestPack], around: Around, rules: Rules = 
         if all(alive) or spare < 0 or not (around.lost_long or spare <= 1 or gone) or not _ours(pack.digest, around):
             continue
         wanted = _new_hosts(pack, alive, around.room)
+        if not wanted and pack.k > 1 and (around.lost_long or spare == 0):
+            wanted = _doubled(pack, alive, around)
         if wanted:
             found.append((spare, not pack.precious, pack.size, Rebuilding(pack, wanted)))
     return [each[3] for each in sorted(found, key=lambda each: (*each[:3], each[3].pack.digest))]
@@ -77,3 +80,17 @@ def _new_hosts(pack: ManifestPack, alive: Sequence[bool], room: Sequence[bytes])
     free = [host for host in room if host not in taken]
     lost = [index for index, there in enumerate(alive) if not there]
     return tuple(zip(lost, free, strict=False))
+
+
+def _doubled(pack: ManifestPack, alive: Sequence[bool], around: Around) -> tuple[tuple[int, bytes], ...]:
+    """Give each lost shard a host that has one already, where all of them have: better two under one roof than none.
+
+    The owner makes it again under a roof of its own when it is back (``delegates.found``).
+    """
+    count = Counter(host for shard in pack.shards for host in shard.hosts if host not in around.lost)
+    found: list[tuple[int, bytes]] = []
+    for index in [index for index, there in enumerate(alive) if not there] if around.room else ():
+        host = min(around.room, key=lambda each: count[each])
+        count[host] += 1
+        found.append((index, host))
+    return tuple(found)

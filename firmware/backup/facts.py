@@ -104,6 +104,8 @@ class Facts:
         self.short_next = 0
         self.parked: dict[bytes, list[bytes]] = {}
         self.avoid: dict[bytes, frozenset[int]] = {}
+        self.missed: dict[bytes, frozenset[tuple[int, int, int]]] = {}
+        """(k, number of the shard, peer) that this peer said once it does not keep, though it gave a receipt."""
         self.taken_back: dict[bytes, list[tuple[int, int, int]]] = {}
         self.untold: dict[tuple[str, bytes, bytes], int] = {}
         self.latest: dict[tuple[int, bytes], bytes] = {}
@@ -111,6 +113,8 @@ class Facts:
         self.empty: dict[tuple[int, bytes], int] = {}
         """Packs walked over in a row without finding one that a peer keeps and can be asked about."""
         self.doubts: list[tuple[bytes, int, int, int]] = []
+        self.confirming: set[tuple[bytes, int, int, int]] = set()
+        """Doubted shards that are being read whole: what that finds was a strike already."""
         self.sweep_at = -1
         self.ladder = 0
         self.ladder_at = 0
@@ -143,6 +147,10 @@ class Facts:
         """Return how a peer stands with a locker, to be changed; begins with nothing proven and nothing told."""
         self.changes.standings.add((number, locker))
         return self.standings.setdefault((number, locker), Standing(number, locker))
+
+    def leaves(self, standing: Standing) -> int:
+        """Return how many leaves the next audit of a peer asks for."""
+        return self.rules.deep_leaves if standing.deep else self.rules.audit_leaves
 
     def touched(self, peer: Peer) -> None:
         """Remember that this peer changed."""
@@ -186,7 +194,7 @@ class Facts:
         """The pack is no longer anywhere."""
         self._weigh(pack, -1)
         self._group(pack, -1)
-        for table in (self.packs, self.dropped, self.with_formers, self.short, self.avoid, self.to_cancel):
+        for table in (self.packs, self.dropped, self.with_formers, self.short, self.avoid, self.missed, self.to_cancel):
             table.pop(pack.id, None)
         self.changes.packs.discard(pack.id)
         self.changes.gone.add(pack.id)

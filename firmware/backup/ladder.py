@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from firmware.backup.facts import Facts, Order
-from firmware.backup.states import IN_CIRCLE, Lay, Mark, Pack, PeerState
+from firmware.backup.states import IN_CIRCLE, Lay, Mark, Pack, Peer, PeerState
 from firmware.shard import LAYOUTS, Layout, layout_for
 
 URGENT: Final = 0
@@ -19,6 +19,9 @@ URGENT: Final = 0
 PRECIOUS: Final = 1
 KINDS: Final = 1
 RELAY: Final = 10
+
+_DEAD: Final = frozenset({PeerState.LOST, PeerState.LEFT, PeerState.LEAVING})
+_WEAK: Final = _DEAD | {PeerState.SUSPENDED}
 
 
 class Goal(NamedTuple):
@@ -88,20 +91,19 @@ def lost_slots(facts: Facts, lay: Lay) -> frozenset[int]:
     Those of peers that are lost, left or leaving; those of suspended ones too once no more than k + 1 others are there;
     planned ones whose peer takes no shards now.
     """
-    dead = facts.numbers(PeerState.LOST, PeerState.LEFT, PeerState.LEAVING)
-    weak = facts.numbers(PeerState.SUSPENDED)
-    there = sum(1 for host in lay.hosts if host and host not in dead and host not in weak)
-    gone = dead | weak if there <= lay.k + 1 else dead
-    idle = {
-        each.number
-        for each in facts.by_number.values()
-        if each.state is not PeerState.ACTIVE or each.silent_ms >= facts.rules.stale_ms
-    }
+    peers = [facts.by_number[host] if host else None for host in lay.hosts]
+    there = sum(1 for each in peers if each is not None and each.state not in _WEAK)
+    gone = _WEAK if there <= lay.k + 1 else _DEAD
     return frozenset(
         index
-        for index, (host, mark) in enumerate(zip(lay.hosts, lay.marks, strict=True))
-        if host in gone or (mark == Mark.PLANNED and host in idle)
+        for index, (peer, mark) in enumerate(zip(peers, lay.marks, strict=True))
+        if peer is not None and (peer.state in gone or (mark == Mark.PLANNED and _is_idle(facts, peer)))
     )
+
+
+def _is_idle(facts: Facts, peer: Peer) -> bool:
+    """Whether what is only planned for this peer had better go to another one."""
+    return peer.state is not PeerState.ACTIVE or peer.silent_ms >= facts.rules.stale_ms
 
 
 def rank(facts: Facts, pack: Pack) -> int | None:

@@ -20,7 +20,7 @@ def plan(view: CircleView, now_ms: int, entropy: Entropy) -> list[Action]:
     counts as no time at all. The actions of one step may be carried out in any order and at once.
     """
     chance = Chance(entropy)
-    _pass_time(view, now_ms)
+    pass_time(view, now_ms)
     for action in view.overdue():
         view.gave_up(action)
     shipping.check_ladder(view)
@@ -41,7 +41,8 @@ def plan(view: CircleView, now_ms: int, entropy: Entropy) -> list[Action]:
     return out + alarms
 
 
-def _pass_time(view: CircleView, now_ms: int) -> None:
+def pass_time(view: CircleView, now_ms: int) -> None:
+    """Count the time since the last step; ``plan`` does so first, and nothing is asked for here."""
     passed = max(0, min(now_ms - view.now_ms, view.rules.step_ms)) if view.now_ms else 0
     view.now_ms = now_ms
     hour, day = view.awake_ms // HOUR, view.awake_ms // view.rules.audit_every_ms

@@ -32,7 +32,9 @@ def deletes(facts: Facts) -> list[Action]:
         if _may_go(facts, pack):
             _collect(facts, wanted, pack, receipted_all(pack))
     for pack in _turns(facts, facts.with_formers):
-        if pack.dropped_at < 0 and safety(facts, pack).state is SafetyState.SAFE and _whole_without(facts, pack):
+        if pack.dropped_at >= 0 or not _hears(facts, pack):
+            continue
+        if _whole_without(facts, pack) and safety(facts, pack).state is SafetyState.SAFE:
             _collect(facts, wanted, pack, [(each.k, each.shard, each.peer) for each in pack.formers])
     out: list[Action] = []
     for (locker, key), shards in wanted.items():
@@ -40,6 +42,12 @@ def deletes(facts: Facts) -> list[Action]:
         if facts.fly(("delete", locker, key, 0, 0), ask):
             out.append(ask)
     return out
+
+
+def _hears(facts: Facts, pack: Pack) -> bool:
+    """Whether anybody who has a shard that is not wanted can be told so now."""
+    peers = (facts.by_number[each.peer] for each in pack.formers)
+    return any(each.online or each.state is PeerState.LEFT for each in peers)
 
 
 def _turns(facts: Facts, table: dict[bytes, None]) -> list[Pack]:

@@ -146,10 +146,18 @@ def retry(facts: Facts) -> None:
     if not facts.short or facts.awake_ms < facts.short_next:
         return
     for each in list(facts.short)[:TRIED_A_STEP]:
-        del facts.short[each]
-        if each in facts.packs:
-            line_up(facts, facts.packs[each])
+        by_room, pack = facts.short.pop(each), facts.packs.get(each)
+        if pack is not None and _has_somebody(facts, pack):
+            line_up(facts, pack)
+        elif pack is not None:
+            facts.short[each] = by_room  # whoever comes, or comes back, starts a sweep
     facts.short_next = facts.awake_ms + facts.rules.later_ms
+
+
+def _has_somebody(facts: Facts, pack: Pack) -> bool:
+    """Whether a household that takes shards has none of this pack, so that room is all that was wanting."""
+    homes = {facts.by_number[host].home for host in (pack.next or pack.lay).hosts if host}
+    return any(each.state in TAKES and each.home not in homes for each in facts.by_number.values())
 
 
 # Households for packs

@@ -7,7 +7,7 @@ from typing import Final
 
 from firmware.backup.actions import Action, Capsule, Head, Manifest, Renew, Vouch
 from firmware.backup.facts import Facts
-from firmware.backup.states import Locker, Peer, PeerState
+from firmware.backup.states import Locker, Peer, PeerState, Standing
 from firmware.limits import PEER_LOCKERS, PEER_MANIFEST_ROWS
 
 _NEWS: Final[dict[str, type[Head | Capsule | Manifest]]] = {
@@ -32,6 +32,8 @@ def news(facts: Facts) -> list[Action]:
 
 def _to(facts: Facts, peer: Peer, locker: Locker) -> list[Action]:
     known = facts.standings.get((peer.number, locker.id))
+    if known is not None and _is_told(known, peer, locker):
+        return []
     out: list[Action] = []
     for kind in _NEWS:
         number = int(getattr(locker, kind))
@@ -43,6 +45,12 @@ def _to(facts: Facts, peer: Peer, locker: Locker) -> list[Action]:
         if facts.fly((kind, locker.id, peer.key, 0, 0), action):
             out.append(action)
     return out
+
+
+def _is_told(known: Standing, peer: Peer, locker: Locker) -> bool:
+    """Whether there is nothing new for this peer: so it is nearly always."""
+    told = known.head >= locker.head and known.capsule >= locker.capsule
+    return told and (not peer.delegate or known.manifest >= locker.manifest)
 
 
 def told(facts: Facts, action: Head | Capsule | Manifest) -> None:

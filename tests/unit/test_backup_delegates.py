@@ -67,6 +67,18 @@ def test_what_is_lost_goes_to_a_box_that_has_none_of_the_pack() -> None:
     assert not care.work(packs, [], room, LONG) and not care.lacking(packs)
 
 
+def test_where_every_box_left_has_a_shard_one_gets_a_second_rather_than_nobody_when_a_week_is_over() -> None:
+    care = caring(1, *range(1, 7))
+    packs = [pack(1, 4, 1, 2, 3, 4, 5, 6)]
+    room = [key(each) for each in (3, 2, 1, 4)]
+    days(care, 4, 1, 2, 3, 4, 5)
+    assert not care.work(packs, [], room, LONG), "one spare shard is left, and six may come back"
+    days(care, 6, 1, 2, 3, 4)
+    (job,) = care.work(packs, [], room, LONG)
+    assert dict(job.wanted) == {4: key(3), 5: key(2)}
+    assert not care.work([pack(1, 1, 5, 6)], [], [], LONG)
+
+
 def test_with_many_spare_shards_nobody_hurries() -> None:
     care = caring(1, *range(1, 9))
     packs = [pack(1, 4, 1, 2, 3, 4, 5, 6, 7, 8)]
@@ -216,6 +228,23 @@ def test_a_repair_that_was_not_needed_is_asked_away_again() -> None:
     assert [ask.peer for _, ask in world.asked] == [other]
     world.view.found(b"?" * 32, 2, 0, other)
     world.view.found(at, 2, 0, b"?" * 32)
+
+
+def test_a_second_shard_under_one_roof_is_no_place_for_it_and_is_made_again_elsewhere() -> None:
+    world = World(4)
+    at = world.cut(precious=True)
+    world.hours(3)
+    lay = world.view.packs[at].lay
+    gone, other = (world.view.by_number[lay.hosts[index]].key for index in (0, 1))
+    world.hosts[gone].there = False
+    world.view.left(gone)
+    world.hosts[other].kept[at, 2, 0] = 1 << 19
+    world.view.found(at, 2, 0, other)
+    assert world.view.packs[at].lay.hosts[1] == lay.hosts[1]
+    assert world.view.health(at) == 3
+    world.join()
+    world.hours(48)
+    assert world.view.safety(at).of == 4 and len(set(world.view.packs[at].lay.hosts)) == 4
 
 
 def test_what_was_planned_for_the_box_that_has_it_now_is_planned_no_more() -> None:
