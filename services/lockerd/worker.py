@@ -196,7 +196,8 @@ class _Worker:
         drills = Rehearsing(self._home, self._folder, run, self._keys.locker_id.hex(), self._store, self._readers)
         handlers = calls.handlers() | CopyCalls(run, self._keys.locker_id, self._readers).handlers()
         handlers |= drills.handlers() | KitSheets(self._home, run).handlers()
-        Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path, group=True)])
+        others = self._uids > {0, os.geteuid()}
+        Server(Where.LOCKER, handlers, self._authority, self._uids).listen([listen(self._path, group=others)])
         self._orders["ship"] = feeder.ship
         self._beside = [loop.create_task(each) for each in (feeder.live(), drills.live())]
         self._keys_changed = feeder.keys_changed

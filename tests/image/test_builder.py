@@ -230,6 +230,14 @@ def test_the_firewall_lets_in_what_the_units_listen_on() -> None:
     assert opened == {("tcp", "{ 80, 443 }"), ("udp", "5353"), ("udp", "4919"), ("udp", "68"), ("udp", "546")}
 
 
+def test_the_names_of_partitions_are_asked_of_the_right_disk() -> None:
+    rule = (HOUSE / "image/root/usr/lib/udev/rules.d/61-locker-box.rules").read_text()
+    program = re.search(r'PROGRAM=="([^"]*)"', rule)
+    assert program
+    assert "/$$disk/" in program[1]  # udev's own substitutions begin with one $; a rule it cannot read is ignored
+    assert "$" not in program[1].replace("$$", "")
+
+
 def test_every_kernel_counts_memory_and_finds_no_root_by_itself() -> None:
     assert {"cgroup_enable=memory", "psi=1", "panic=5", "systemd.gpt_auto=0"} <= set(boot.COMMON.split())
     assert "root=" not in boot.COMMON

@@ -114,6 +114,8 @@ def units() -> None:
         found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told)
         exposure[each] = float(found[1]) if found else None
     notes["exposure"] = exposure
+    told = said("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "systemd-udevd", "-t", "(udev-worker)")
+    check("every_rule_is_understood", "61-locker-box" not in told, told)
     check(
         "caps_are_enforced",
         all(
