@@ -1,0 +1,54 @@
+"""What wrong and missing answers cost a peer: one strike for one fault, and fewer and fewer questions to a liar."""
+
+from __future__ import annotations
+
+from firmware.backup import Answer, Audit, PeerState
+from tests.sim.circle_world import HOUR, LOCKER, World
+
+
+def test_a_proven_liar_is_asked_less_and_less_often_down_to_once_a_day() -> None:
+    world = World(5)
+    for _ in range(6):
+        world.cut(precious=True)
+    world.hour()
+    key = next(iter(world.hosts))
+    view, peer = world.view, world.view.peers[key]
+    standing = view.standing(peer.number, LOCKER)
+    waits = []
+    for _ in range(10):
+        ask = Audit(LOCKER, key, bytes(32), (), deep=True)
+        view.audited(ask, Answer.WRONG)
+        waits.append((standing.next_at - view.awake_ms) // HOUR)
+        view.awake_ms = standing.next_at
+    assert waits == sorted(waits) and waits[-1] == 24
+
+
+def test_one_rotten_leaf_is_one_strike_though_many_packs_are_doubted_for_it() -> None:
+    world = World(4)
+    for _ in range(14):
+        world.cut(precious=True)
+    world.hours(25)
+    key = next(iter(world.hosts))
+    world.hosts[key].rotten = {world.held_by(key)[0]}
+    while not world.view.peers[key].strikes:
+        world.now_ms += HOUR
+        world.view.heard(key, world.now_ms)
+        world.step()
+    for _ in range(4):  # a box that plans but once an hour
+        world.now_ms += HOUR
+        world.step()
+    world.hours(3)
+    assert world.view.peers[key].strikes == 1 and world.state(key) is PeerState.PROBATION
+
+
+def test_a_host_that_loses_again_what_it_was_brought_anew_is_no_better_than_a_liar() -> None:
+    world = World(4)
+    for _ in range(3):
+        world.cut(precious=True)
+    world.hour()
+    key = next(iter(world.hosts))
+    for strikes in (0, 1):
+        world.hosts[key].kept.clear()
+        world.hours(26)
+        assert world.view.peers[key].strikes >= strikes
+    assert world.state(key) is not PeerState.ACTIVE
