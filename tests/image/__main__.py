@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from tests.image.cuts import pull
 from tests.image.judging import judge
-from tests.image.qemu import Card, Machine, scratch
+from tests.image.qemu import MACHINES, Card, Machine, scratch
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _BOOT_S, _LOOK_S = 600.0, 1500.0
@@ -29,10 +28,6 @@ def main(words: list[str]) -> int:
     with scratch() as name:
         folder = Path(name)
         told = look(args.board, image, folder, args.talk)
-        if args.cuts:
-            told |= (found := pull(args.board, image, folder / "cuts", args.cuts))
-            kept = found.get("bootable_after_every_cut") and not found.get("acked_uploads_lost")
-            told["ok"] = bool(told["ok"] and kept)
         if args.keep:
             shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.img"))
     told["seconds"] = round(time.monotonic() - began, 1)
@@ -69,12 +64,11 @@ def occurrences(path: Path, wanted: bytes) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./box image-test", description="Boot an image and look at it.")
-    parser.add_argument("--board", required=True, choices=("x86-64", "virt-arm64"))
+    parser.add_argument("--board", required=True, choices=MACHINES)
     parser.add_argument(
         "--images", type=Path, default=HOUSE / "build" / "image", metavar="DIR", help="default: build/image"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
-    parser.add_argument("--cuts", type=int, default=20, metavar="N", help="pull the plug N times (default: 20)")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser

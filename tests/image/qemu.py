@@ -36,12 +36,14 @@ _WANT: Final = "[Unit]\nWants=inside.service\n"
 _TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
 _FIRMWARE: Final = {
     "x86-64": ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-    "virt-arm64": ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
 }
 _MACHINE: Final = {
     "x86-64": ("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-device", "i6300esb"),
-    "virt-arm64": ("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"),
 }
+
+
+MACHINES: Final = tuple(_MACHINE)
+"""The boards there is a virtual machine for."""
 
 
 class Card:
@@ -50,16 +52,9 @@ class Card:
     def __init__(self, image: Path, folder: Path, board: str) -> None:
         """Copy ``image`` into ``folder``."""
         self.path, self.vars = folder / "card.img", folder / "firmware.fd"
-        self._board = board
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(image), str(self.path)], check=True)
         os.truncate(self.path, _CARD_MIB << 20)
         shutil.copyfile(_FIRMWARE[board][1], self.vars)
-
-    def copied(self, folder: Path) -> Card:
-        """Return a copy of this card and of what the firmware remembers."""
-        copy = Card(self.path, folder, self._board)
-        shutil.copyfile(self.vars, copy.vars)
-        return copy
 
 
 class Machine:
@@ -106,26 +101,9 @@ class Machine:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def frozen(self, card: Card, folder: Path) -> Card:
-        """Hold it for a moment and return a copy of its card as a pulled plug would leave it."""
-        folder.mkdir()
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            return card.copied(folder)
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
     def said(self) -> str:
         """All that the script inside has said."""
         return self.told.read_text(errors="replace") if self.told.exists() else ""
-
-    def wait_for_line(self, line: str, limit_s: float) -> bool:
-        """Whether the script inside said ``line`` in time."""
-        while self.running() and time.monotonic() - self.began < limit_s:
-            if line in self.said().splitlines():
-                return True
-            time.sleep(0.5)
-        return False
 
     def running(self) -> bool:
         """Whether it has not ended."""
