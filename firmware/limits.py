@@ -84,7 +84,7 @@ PART_WAIT_SECONDS, HEIR_DAYS, PART_TICKET_SECONDS = 72 * 3600, 30, 72 * 3600
 a friend's ticket is good; guards an owner whose friends were talked round, against an heir in a hurry."""
 
 PART_ASKS, PART_TRIES = 4, 5
-"""Boxes that may ask for one part at a time, wrong askers an hour; guards a friend's box against an impostor's tries."""
+"""Boxes that may ask for one part at a time, wrong askers an hour; guards a friend's box against impostors."""
 
 KIT_TEXT_CHARS = 4096
 """Longest text parsed as 24 words; guards the lock page against pasted books."""
@@ -329,8 +329,8 @@ CIRCLE_FRIENDS, CIRCLE_PAGES = 64, 256
 """Friends' cards and pages of the book in the circle part of a capsule; guards whoever reads one against a long one."""
 
 KIT_TRIES, KIT_TRIES_SECONDS, KIT_ADDRESSES = 5, 3600, 256
-"""Kits that may be tried wrongly at one box from one address in an hour (once so many were in all, every further address
-has one), and addresses remembered. Guards against guessing, and whoever comes back against somebody who only guesses."""
+"""Kits that may be tried wrongly at one box from one address in an hour (once so many were in all, every further
+address has one), and addresses remembered. Guards against guessing, and whoever comes back against whoever guesses."""
 
 KIT_LOCKERS = 64
 """Lockers one host may find for one kit; only a peer that copies another's kit makes more than one."""

@@ -105,7 +105,11 @@ EXAMPLES: list[tuple[m.Request[Any], bytes, Any, bytes]] = [
         m.Hello(OWNER_CARD, (1, 1), (CUSTODY,)),
         b"",
         m.Greeted(
-            HOST_CARD, (1, 1), 1, NOW, (m.CustodyState(LOCKER, 1, "older", 0),),
+            HOST_CARD,
+            (1, 1),
+            1,
+            NOW,
+            (m.CustodyState(LOCKER, 1, "older", 0),),
             (m.NewerCustody(MOVED, waits=False, until_ms=0),),
         ),
         b"",
