@@ -249,9 +249,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "contact", _M, "GET", "/v1/circle/contact", _HEAD, t.Nothing, z.RestoreContact, "Help someone restore: a code."
     ),
-    Operation(
-        "let_go", _M, "POST", "/v1/circle/let-go", _OWNER, t.Nothing, c.Circle, "Friends may delete what waits for a yes."
-    ),
+    Operation("let_go", _M, "POST", "/v1/circle/let-go", _OWNER, t.Nothing, c.Circle, "Friends may let go what waits."),
     Operation("shelves", _M, "GET", _SHELF, _T, t.Nothing, w.Shelves, "Disks with a second copy."),
     Operation("shelf_add", _M, "POST", _SHELF, _HEAD, w.ShelfAdd, w.Shelf, "Take a disk as a shelf."),
     Operation("shelf_drop", _M, "DELETE", _SHELF + "/{id}", _HEAD, w.ShelfId, w.Shelf, "Forget a shelf."),

@@ -19,7 +19,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, let-go, caps, peer|leave PEER, copies NAME ..."""
+    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, let-go, caps, peer|leave PEER, copies NAME."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")
