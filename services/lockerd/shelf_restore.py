@@ -68,7 +68,8 @@ class ShelfRestoring:
         found = await self._desk.workers.once(
             _NOBODY, "shelf_look", keys=keys, words=args.words, passphrase=args.passphrase
         )
-        return shelf.lockers[found["which"]]
+        which: int = found["which"]
+        return shelf.lockers[which]
 
     async def _open(self, member: Member, box: str, found: w.ShelfLocker, args: w.ShelfRestore) -> dict[str, Any]:
         head = found.head

@@ -390,7 +390,8 @@ class Circle(Welcoming):
     async def _plan(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), _STEP_SECONDS)
+                async with asyncio.timeout(_STEP_SECONDS):  # wait_for may swallow the end when woken just then
+                    await self.wake.wait()
             self.wake.clear()
             now = self.clock.now_ms()
             view = self.rows.view
@@ -433,8 +434,9 @@ class Circle(Welcoming):
                 await carry(action)
         except (BoxError, OSError) as error:
             say(f"{type(action).__name__} came to nothing: {error}")
-            self.rows.view.gave_up(action)
-        self.wake.set()
+            self.rows.view.gave_up(action)  # what is asked again at once would come to nothing again at once
+        else:
+            self.wake.set()
 
     async def _tidy(self) -> None:
         while True:
