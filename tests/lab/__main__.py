@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _ended)
     began, ended = time.monotonic(), True
-    wish = Wish(args.boxes, args.data, args.keep, args.seed, args.mib, args.isolation)
+    wish = Wish(args.boxes, args.data, args.keep, args.seed, args.mib, args.isolation, args.members)
     try:
         found: Findings = story.tell(wish)
     except LabTrouble as trouble:
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mib", type=int, metavar="N", help="size of the generated phones together")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep data folders and logs below DIR")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--members", type=int, default=1, choices=(1, 2), help="members of the household (burn)")
     parser.add_argument("--isolation", choices=("systemd-nspawn", "namespaces"), help="default: what runs here")
     return parser
 

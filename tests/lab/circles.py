@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,13 @@ def badges(box: LabBox, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 def names_below(folder: Path) -> dict[str, Path]:
     """The names files of a folder have once it is put, and where they are here."""
     return {f"{folder.name}/{path.relative_to(folder)}": path for path in plain_files(folder)}
+
+
+def came_back(box: LabBox, names: Mapping[str, Path], out: Path, *who: str) -> int:
+    """Write everything of a locker below ``out``; how many files of ``names`` are there, bit for bit."""
+    box.ok(*who, "get", "--all", out)
+    there = {name: out / name for name in names if (out / name).is_file()}
+    return sum(path.read_bytes() == names[name].read_bytes() for name, path in there.items())
 
 
 def is_safe(badge: dict[str, Any]) -> bool:

@@ -141,9 +141,10 @@ class LabBox:
     # Its owner
 
     def shell(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run `./box locker ...` at the box."""
+        """Run `./box locker ...` at the box, as its first member unless ``words`` begin with another."""
         enter = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--pid", "--uts", "--ipc", "--root"]
-        command = [self.interpreter, "-m", "services.cli", "--data", str(self.data), *map(str, words)]
+        who = ["--member", self.member] if self.member and words[0] != "--member" else []
+        command = [self.interpreter, "-m", "services.cli", "--data", str(self.data), *who, *map(str, words)]
         return subprocess.run(
             [*enter, "env", "-C", self._isolation.house, *command],
             env=self._isolation.environment | {"TZ": "UTC"},
@@ -171,6 +172,10 @@ class LabBox:
     def own(self) -> None:
         """Claim it and make the first member, whose kit makes it able to have friends."""
         self.ok("init", "--passphrase-file", self.passphrase, "--words-out", self.words)
+        self.know()
+
+    def know(self) -> None:
+        """Learn who lives there: its first member, and the key it has among friends."""
         self.member = self._client().call("status").members[0].id
         self.key = self.circle().box
 

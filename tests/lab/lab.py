@@ -34,6 +34,8 @@ class Wish:
     seed: int = 1
     mib: int | None = None
     isolation: str | None = None
+    members: int = 1
+    """People of the household the story is about."""
 
 
 @dataclass

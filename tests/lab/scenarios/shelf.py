@@ -106,13 +106,10 @@ def _burnt(lab: Lab, owner: LabBox, disk: Path, names: dict[str, Path]) -> None:
     done = owner.said("shelf", "restore", disk, *told)
     lab.found.figure("minutes_to_all", round((time.monotonic() - began) / 60, 2))
     lab.found.check("nothing_left_on_the_disk", not done["left"], str(done))
-    out = lab.folder / "came back"
-    owner.ok("get", "--all", out)
-    there = {name: out / name for name in names if (out / name).is_file()}
-    good = [name for name, path in there.items() if digest(path.read_bytes()) == digest(names[name].read_bytes())]
+    good = circles.came_back(owner, names, lab.folder / "came back")
     lab.found.figure("files_compared", len(names))
     lab.found.figure("bytes_compared", sum(path.stat().st_size for path in names.values()))
-    lab.found.check("files_restored_identical", len(good) == len(names), f"{len(good)} of {len(names)}")
+    lab.found.check("files_restored_identical", good == len(names), f"{good} of {len(names)}")
 
 
 def _carried(lab: Lab, owner: LabBox, friend: LabBox, disk: Path) -> None:
