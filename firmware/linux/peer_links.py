@@ -89,6 +89,14 @@ class PeerLinks:
         """True when the peer was reached last time and did not take us."""
         return peer in self._kept and self._kept[peer].refused
 
+    def turned_away(self, peer: bytes) -> None:
+        """The peer took the link and then said that it does not know us."""
+        kept = self._kept.get(peer)
+        if kept is not None:
+            kept.refused = True
+            for link in kept.links:
+                link.close()
+
     async def reach(self, peer: bytes, within_seconds: float) -> PeerLink:
         """Return a live link, waiting for one if need be; raises PeerAway."""
         kept = self._kept.get(peer)

@@ -10,6 +10,7 @@ from firmware.hosting.asking import AskedPart
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock
 from firmware.linux.hosted_state import Ears
+from firmware.linux.peer_links import PeerLinks
 from firmware.peer import Card, read_card
 from firmware.peer.parts import AskState, PartKeyed, PartPut, PartSay
 from services.peerd.identity import Identity
@@ -25,6 +26,7 @@ class PartEars(Ears):
     rows: CircleRows
     clock: SystemClock
     identity: Identity
+    links: PeerLinks
     parts: Parts
     sealing: Sealing
 
@@ -50,7 +52,12 @@ class PartEars(Ears):
     def not_greeted(self, box: bytes, error: BoxError) -> None:
         """A friend's box does not take us; our people hear it once when it was told that this box was stolen."""
         say(f"{box.hex()[:8]} was not greeted: {error}")
-        if isinstance(error, ReportedStolen) and self.rows.paper(_REPORTED, box) is None:
+        if not isinstance(error, ReportedStolen):
+            return
+        card = self.rows.paper("card", box)
+        if card is not None:
+            self.links.turned_away(read_card(card).endpoint)
+        if self.rows.paper(_REPORTED, box) is None:
             self.rows.set_paper(_REPORTED, box, b"\1")
             self.rows.add_notice(self.clock.now_ms(), box, _REPORTED, "")
 

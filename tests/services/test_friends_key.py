@@ -19,6 +19,7 @@ from firmware.peer.parts import FriendsKey, Holder, PartTicket, note_info, part_
 from firmware.peer.signed import Report
 from firmware.seal import Secret, SlotKind, derive, open_from, public_key, seal_to, secret_public
 from firmware.seal.split import join_key, split_key
+from services.api.circle_types import Reach
 from services.api.key_types import KeptPart, KeyAsk, KeyAsked
 from tests.services.circle_locker import FakeLocker
 from tests.services.circle_peerds import HOUR, LIBRARY, Clock, PeerBox, end
@@ -215,7 +216,7 @@ def test_a_stolen_box_is_nobody_any_more_until_it_is_back(village: Village) -> N
     report = Report(v.locker.id, bytes.fromhex(v.ada.key), 1, 1).signed(v.locker.custody)
     heard = v.ben.ask("at_peerd_key_theft", peer=v.ada.key, stolen=True, reports=[report.hex()])
     assert heard.friends == 0 and v.ben.ask("at_peerd_keys").stolen
-    until(lambda: not v.ada.sees(v.ben))
+    until(lambda: v.ada.peer(v.ben).reach is Reach.REFUSED)
     until(lambda: any(each.kind == "reported" for each in v.ada.show().notices))
     with pytest.raises(BoxError):  # somebody else's key says nothing about this box
         v.nia.ask("at_peerd_key_theft", peer=v.ada.key, stolen=True, reports=[report.hex()])
