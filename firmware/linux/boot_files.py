@@ -10,9 +10,12 @@ import os
 import struct
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 from firmware.errors import SlotsUnclear
 from firmware.update.autoboot import SECTOR
+from firmware.update.slots import Slot
+from firmware.update.uefi import loader
 
 EFIVARS = Path("/sys/firmware/efi/efivars")
 _GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -110,3 +113,40 @@ class EfiVariables:
                     fcntl.ioctl(fd, _SETFLAGS, struct.pack("I", flags & ~_IMMUTABLE))
             finally:
                 os.close(fd)
+
+
+def boot_paths(
+    disk: str,
+    path: str,
+    sysfs: Path = Path("/sys/class/block"),
+    udev: Path = Path("/run/udev/data"),
+) -> dict[Slot, bytes]:
+    """Return where UEFI finds the file ``path`` on each boot partition of ``disk`` (``vda``), as udev knows them.
+
+    Raises SlotsUnclear when one of the two is not there, or udev does not know it (yet).
+    """
+    found = {}
+    for part in sorted((sysfs / disk).glob(f"{disk}*")):
+        told = _told(part / "uevent", "")
+        slot = {f"boot-{each.value.lower()}": each for each in Slot}.get(told.get("PARTNAME", ""))
+        if slot is None:
+            continue
+        known = _told(udev / f"b{told.get('MAJOR')}:{told.get('MINOR')}", "E:")
+        try:
+            number, start, size = (int(known[f"ID_PART_ENTRY_{each}"]) for each in ("NUMBER", "OFFSET", "SIZE"))
+            found[slot] = loader(number, start, size, UUID(known["ID_PART_ENTRY_UUID"]), path)
+        except (KeyError, ValueError):
+            raise SlotsUnclear(why=f"nobody knows where {told['PARTNAME']} begins.") from None
+    if len(found) != len(Slot):
+        raise SlotsUnclear(why=f"{disk} does not have both boot partitions.")
+    return found
+
+
+def _told(path: Path, before: str) -> dict[str, str]:
+    """Return the lines NAME=VALUE of a file that begin with ``before``; none when there is no such file."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.removeprefix(before).partition("=") for line in lines if line.startswith(before))
+    return {name: value for name, _, value in pairs}

@@ -54,9 +54,9 @@ def loader(number: int, start: int, size: int, identifier: UUID, path: str) -> b
     return disk + struct.pack("<BBH", 4, 4, 4 + len(name)) + name + struct.pack("<BBH", 0x7F, 0xFF, 4)
 
 
-def missing_entries(variables: Variables, paths: Mapping[Slot, bytes]) -> dict[str, bytes]:
+def missing_entries(variables: Variables, paths: Mapping[Slot, bytes], running: Slot) -> dict[str, bytes]:
     """Return the entries, by the name they get, that the firmware of a new box lacks; and BootOrder, as the last one,
-    if it names neither half. Nothing that is there changes otherwise.
+    if it names neither half: then ``running`` comes first. Nothing that is there changes otherwise.
     """
     known = Uefi(variables).numbers()
     order = variables.get(ORDER) or b""
@@ -70,7 +70,7 @@ def missing_entries(variables: Variables, paths: Mapping[Slot, bytes]) -> dict[s
             made[f"Boot{numbers[slot]:04X}"] = entry(slot.value, path)
     if not set(there) & set(numbers.values()):
         made[ORDER] = (
-            b"".join(_WORD.pack(each) for each in (numbers[slot] for slot in sorted(numbers, key=str))) + order
+            b"".join(_WORD.pack(each) for each in (numbers[slot] for slot in (running, running.other))) + order
         )
     return made
 

@@ -43,6 +43,9 @@ def main(words: list[str]) -> int:
         found = facts.read_facts(args.system)
         disk = LinuxDisk(args.own)
         clock.begin(disk, found.made, clock.put_system, int(time.time_ns() // 10**9), journal.tell)
+        slot = facts.booted(args.slot)
+        if found.boot == "uefi":
+            facts.introduce(slot)
         machine = LinuxMachine(args.run, disk, args.name, args.ask, args.https_port)
         updater = Updater(
             found,
@@ -51,10 +54,10 @@ def main(words: list[str]) -> int:
             machine,
             disk=disk,
             where=Places(args.news, args.sticks, args.own),
-            start=(facts.booted(args.slot), facts.boot_id()),
+            start=(slot, facts.boot_id()),
             tell=journal.tell,
         )
-        control = Control(updater, machine, disk, args.box, journal.tell)
+        control = Control(updater, machine, disk, args.name, journal.tell)
         asyncio.run(_live(args, control, updater, disk))
     except (BoxError, OSError, ValueError, KeyError) as error:
         print(f"boxd: {error}", file=sys.stderr)

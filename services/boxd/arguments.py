@@ -17,7 +17,6 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of boxd's command line."""
     made = argparse.ArgumentParser(prog="boxd")
     made.add_argument("--run", type=Path, required=True, help="folder of the sockets")
-    made.add_argument("--box", type=Path, required=True, help="box.json")
     made.add_argument("--own", type=Path, required=True, help="boxd's own folder; only root writes there")
     made.add_argument("--news", type=Path, required=True, help="what the fetcher brought")
     made.add_argument("--ask", type=Path, required=True, help="the file whose change starts the fetcher")

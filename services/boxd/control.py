@@ -39,13 +39,13 @@ def authority(operation: Operation, token: str | None, uid: int) -> None:  # noq
 
 
 class Control:
-    """Handlers over the updater and the machine; ``box`` is box.json, with the name to be typed for a reset."""
+    """Handlers over the updater and the machine; ``name`` is the file with the name to be typed for a reset."""
 
     def __init__(
-        self, updater: Updater, machine: LinuxMachine, disk: LinuxDisk, box: Path, tell: Callable[..., None]
+        self, updater: Updater, machine: LinuxMachine, disk: LinuxDisk, name: Path, tell: Callable[..., None]
     ) -> None:
         """Take the owner's wishes from ``disk``."""
-        self._updater, self._machine, self._disk, self._box, self._tell = updater, machine, disk, box, tell
+        self._updater, self._machine, self._disk, self._name, self._tell = updater, machine, disk, name, tell
         self.poked = asyncio.Event()
         self.asked_ms = 0
         self.busy = asyncio.Lock()
@@ -106,11 +106,14 @@ class Control:
         return cap(call.args, os.cpu_count() or 1)
 
     def _host(self) -> str:
-        """What this box is called; lockerd's first start gave it the name."""
+        """What this box is called, as peerd announces it."""
         try:
-            return str(json.loads(self._box.read_bytes())["host"]).casefold().removesuffix(".local")
-        except (OSError, ValueError, KeyError) as error:
-            raise Unreachable(what="the name of this box") from error
+            said = self._name.read_text().strip()
+        except (OSError, ValueError):
+            said = ""
+        if not said:
+            raise Unreachable(what="the name of this box")
+        return said.casefold().removesuffix(".local")
 
     def _not_while_writing(self) -> None:
         """A restart while a slot is written costs nothing but the time; the page says so instead of doing it."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import platform
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from firmware.errors import BoxError, SlotsUnclear
-from firmware.linux.boot_files import EfiVariables, SectorFile
+from firmware.linux.boot_files import EfiVariables, SectorFile, boot_paths
 from firmware.update.attempts import Attempts
 from firmware.update.release import Version
 from firmware.update.slots import Backend, Slot
 from firmware.update.tryboot import Tryboot
-from firmware.update.uefi import Uefi
+from firmware.update.uefi import Uefi, missing_entries
 
 SYSTEM: Final = Path("/usr/lib/locker-box/system.toml")
 SLOT: Final = Path("/run/locker-box-image/slot")
 AUTOBOOT: Final = Path("/boot/settings/autoboot.txt")
+DISK: Final = Path("/run/locker-box-image/disk")
+_LOADERS: Final = {"x86_64": r"\EFI\BOOT\BOOTX64.EFI", "aarch64": r"\EFI\BOOT\BOOTAA64.EFI"}
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -61,6 +64,20 @@ def backend(name: str, autoboot: Path = AUTOBOOT) -> Backend:
             return Attempts(SectorFile(autoboot))
         case _:
             raise SlotsUnclear(why=f"nothing starts a box by “{name}”.")
+
+
+def introduce(running: Slot, disk: Path = DISK) -> None:
+    """Tell the UEFI firmware of a new box about its two halves; one that knows them is left alone.
+
+    Raises SlotsUnclear.
+    """
+    variables = EfiVariables()
+    try:
+        where = boot_paths(disk.read_text().strip(), _LOADERS[platform.machine()])
+    except (OSError, KeyError) as error:
+        raise SlotsUnclear(why="nobody said which disk this start came from.") from error
+    for name, value in missing_entries(variables, where, running).items():
+        variables.set(name, value)
 
 
 def booted(path: Path = SLOT) -> Slot:

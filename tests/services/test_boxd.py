@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import time
@@ -20,8 +20,7 @@ from typing import Any
 import pytest
 
 from firmware.errors import BoxError, Misused, NothingNew, Refused, Unreachable, UpdateBusy
-from firmware.event import Event
-from firmware.linux.boot_files import EfiVariables, SectorFile
+from firmware.linux.boot_files import EfiVariables, SectorFile, boot_paths
 from firmware.linux.disk import LinuxDisk
 from firmware.update.attempts import Attempts
 from firmware.update.autoboot import SECTOR, Autoboot
@@ -31,12 +30,9 @@ from firmware.update.slots import Backend, Slot
 from firmware.update.tryboot import Tryboot
 from firmware.update.uefi import Uefi, loader, missing_entries
 from services.api.blocking import Blocking
-from services.api.box_types import GuestCaps
-from services.boxd import clock, fetcher, slots
-from services.boxd.capping import cap, lines
+from services.boxd import fetcher, slots
 from services.boxd.facts import Facts
-from services.boxd.resetting import carry_out, wish, wished
-from services.boxd.resetting import main as reset
+from services.boxd.resetting import wished
 from services.boxd.updating import Places, Updater
 from tests.services.running import DEADLINE_SECONDS, HOUSE, until
 from tests.vectors.make_release_v1 import KEYS, NOW, SIGNERS, STRANGER, release_of, signed
@@ -252,16 +248,14 @@ def test_a_file_that_is_no_sector_is_never_written(metal: Metal) -> None:
 
 
 def test_entries_are_made_once_in_a_new_box(tmp_path: Path) -> None:
-    import uuid
-
     variables = EfiVariables(tmp_path)
     paths = {
         s: loader(n, 2048 * n, 4096, uuid.UUID(int=n), r"\EFI\BOOT\BOOTX64.EFI") for n, s in ((2, Slot.A), (3, Slot.B))
     }
     variables.set("BootOrder", b"\0\0")
-    for name, value in missing_entries(variables, paths).items():
+    for name, value in missing_entries(variables, paths, Slot.A).items():
         variables.set(name, value)
-    assert missing_entries(variables, paths) == {}
+    assert missing_entries(variables, paths, Slot.B) == {}
     boot = Uefi(variables)
     assert boot.committed() is Slot.A and boot.good(Slot.B)
     assert (variables.get("BootOrder") or b"").endswith(b"\0\0")  # what the firmware had stays behind
@@ -270,6 +264,28 @@ def test_entries_are_made_once_in_a_new_box(tmp_path: Path) -> None:
     assert boot.armed() is Slot.B and not boot.good(Slot.B)
     boot.commit(Slot.B)
     assert boot.committed() is Slot.B
+
+
+def test_udev_says_where_the_boot_partitions_are(tmp_path: Path) -> None:
+    sysfs, udev = tmp_path / "block", tmp_path / "udev"
+    udev.mkdir()
+    for number, name in ((1, "settings"), (2, "boot-a"), (3, "boot-b")):
+        part = sysfs / "vda" / f"vda{number}"
+        part.mkdir(parents=True)
+        (part / "uevent").write_text(f"MAJOR=254\nMINOR={number}\nPARTN={number}\nPARTNAME={name}\n")
+        told = {"NUMBER": number, "OFFSET": 2048 * number, "SIZE": 131072, "UUID": uuid.UUID(int=number)}
+        lines = [f"E:ID_PART_ENTRY_{key}={value}\n" for key, value in told.items()]
+        (udev / f"b254:{number}").write_text("I:1\n" + "".join(lines))
+    found = boot_paths("vda", r"\EFI\BOOT\BOOTX64.EFI", sysfs, udev)
+    assert found == {
+        slot: loader(n, 2048 * n, 131072, uuid.UUID(int=n), r"\EFI\BOOT\BOOTX64.EFI")
+        for n, slot in ((2, Slot.A), (3, Slot.B))
+    }
+    (udev / "b254:3").unlink()
+    with pytest.raises(BoxError):
+        boot_paths("vda", "x", sysfs, udev)
+    with pytest.raises(BoxError):
+        boot_paths("vdb", "x", sysfs, udev)
 
 
 # The fetcher
@@ -318,144 +334,34 @@ def test_the_fetcher_reads_no_further_than_it_was_promised(mirror: tuple[str, Pa
         fetcher.index("file:///etc", "virt")
 
 
-# The clock, caps, resets
-
-
-def test_the_clock_never_begins_before_the_system_was_made(tmp_path: Path) -> None:
-    disk = LinuxDisk(tmp_path)
-    put: list[int] = []
-    told: list[str] = []
-
-    def tell(event: Event, **_values: int) -> None:
-        told.append(event.name)
-
-    assert clock.begin(disk, 1000, put.append, 5, tell) == 1000
-    clock.keep(disk, 1000, 2000)
-    clock.keep(disk, 1000, 1500)
-    assert clock.begin(disk, 1000, put.append, 5, tell) == 2000
-    clock.keep(disk, 1000, 1 << 40)  # a wrong answer from far off
-    assert clock.begin(disk, 1000, put.append, 3000, tell) == 3000
-    assert put == [1000, 2000] and told == ["clock_moved", "clock_moved"]
-
-
-def test_caps_are_read_back(tmp_path: Path) -> None:
-    caps = GuestCaps(50, 128, 32)
-    for name in lines(caps, 4):
-        (tmp_path / name).write_text("max\n")
-    assert cap(caps, 4, tmp_path) == caps
-    assert (tmp_path / "cpu.max").read_text() == "200000 100000"
-    (tmp_path / "memory.max").unlink()
-    (tmp_path / "memory.max").symlink_to("/dev/null")  # takes everything, keeps nothing
-    with pytest.raises(Unreachable):
-        cap(caps, 4, tmp_path)
-
-
-def box_of(root: Path) -> dict[str, bytes]:
-    """A data partition with one locker, one that left, and settings."""
-    made = {
-        "locker-box/box.json": b"{}",
-        "locker-box/household.json": b"{}",
-        "locker-box/settings.toml": b"http_port = 8080\n",
-        "locker-box/lockers/aa/key": b"KEY-AA" * 9,
-        "locker-box/lockers/aa/key.copy": b"KEY-AA" * 9,
-        "locker-box/lockers/aa/doors": b"DOORS",
-        "locker-box/lockers/aa/packs/data-1": b"sealed",
-        "locker-box/left/bb/key": b"KEY-BB" * 9,
-        "locker-box-circle/peer.seed": b"SEED",
-        "locker-box-settings/network.json": b"home",
-        "locker-box-update/wishes.json": b"{}",
-    }
-    for name, data in made.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return made
-
-
-def left_in(root: Path) -> set[str]:
-    """The names of what is there."""
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 4])
-def test_no_step_of_a_reset_opens_anything(tmp_path: Path, step: int) -> None:
-    made = box_of(tmp_path)
-    disk = LinuxDisk(tmp_path / "locker-box-update")
-    wish(disk, step)
-    assert wished(disk) == step
-    assert reset(["--root", str(tmp_path), "--own", str(tmp_path / "locker-box-update")]) == 0
-    assert wished(disk) == 0
-    gone = set(made) - left_in(tmp_path)
-    new_names = left_in(tmp_path) - set(made)
-    if step == 4:
-        assert left_in(tmp_path) == set()
-    else:
-        keys = {hashlib.sha256(data).digest() for name, data in made.items() if name.endswith(("/key", "packs/data-1"))}
-        kept = {hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in left_in(tmp_path)}
-        assert keys <= kept  # every locker is there as it was: sealed under its own key
-        assert (
-            gone
-            == {
-                1: {"locker-box-settings/network.json"},
-                2: {name for name in made if "lockers/aa" in name} | {"locker-box/household.json"},
-                3: {"locker-box-settings/network.json", "locker-box/settings.toml", "locker-box-update/wishes.json"},
-            }[step]
-        )
-        assert new_names == (
-            {f"locker-box/left/aa/{name}" for name in ("key", "key.copy", "packs/data-1")} if step == 2 else set()
-        )
-
-
-@pytest.mark.parametrize("step", [2, 4])
-def test_a_reset_goes_on_after_a_cut(tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever call the current goes in, the wish is still there and ends where it would have; keys go first."""
-    whole = tmp_path / "whole"
-    box_of(whole)
-    carry_out(whole, step)
-    for cut in range(1, 40):
-        root, calls = tmp_path / f"cut{cut}", 0
-        box_of(root)
-
-        def counted(real: Any, *args: Any, _cut: int = cut, **kwargs: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == _cut:
-                raise KeyboardInterrupt
-            return real(*args, **kwargs)
-
-        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-            for name in ("rename", "unlink", "rmdir", "fsync"):
-                patch.setattr(os, name, partial(counted, getattr(os, name)))
-            carry_out(root, step)
-        if step == 4 and any(name.endswith("/key") for name in left_in(root)):
-            assert "locker-box/lockers/aa/packs/data-1" in left_in(root)
-        carry_out(root, step)
-        assert left_in(root) == left_in(whole)
-        if calls < cut:
-            break
-    else:
-        raise AssertionError("more calls than were tried")
-
-
 # The process itself
 
 
-def test_the_process_answers_lockerd_alone(tmp_path: Path) -> None:
+@pytest.fixture
+def reached() -> Iterator[Path]:
+    """A folder everybody may pass through (those of pytest are closed)."""
+    with tempfile.TemporaryDirectory(prefix="boxd-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_the_process_answers_lockerd_alone(tmp_path: Path, reached: Path) -> None:
     metal = Metal(tmp_path)
     files = {
         "system.toml": 'board="virt"\nversion="2.0.0"\nboot="tryboot"\nmade=1\nsupported_until="2032-01-31"\n',
         "slot": "a\n",
-        "box.json": json.dumps({"host": "locker-1a2b"}),
+        "name": "locker-1a2b.local\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "keys").write_bytes(KEYS.to_bytes())
-    run = tmp_path / "run"
-    run.mkdir()
-    words = {"system": "system.toml", "slot": "slot", "box": "box.json", "keys": "keys", "run": "run", "own": "own"}
+    run = reached
+    words = {"system": "system.toml", "slot": "slot", "keys": "keys", "own": "own"}
     words |= {"news": "news", "sticks": "sticks", "ask": "ask", "autoboot": "autoboot.txt", "name": "name"}
     command = [sys.executable, "-m", "services.boxd"]
     for word, name in words.items():
         command += [f"--{word}", str(tmp_path / name)]
+    command += ["--run", str(run)]
     process = subprocess.Popen([*command, "--https-port", "9"], cwd=HOUSE, stderr=subprocess.PIPE)
     try:
         until(lambda: (run / "boxd.sock").exists() or process.poll() is not None)
@@ -480,10 +386,6 @@ def test_the_process_answers_lockerd_alone(tmp_path: Path) -> None:
 
 def _as_nobody(run: Path) -> str:
     """What another user hears, even one the modes would let in."""
-    for path in (run, *run.parents):
-        with contextlib.suppress(OSError):
-            if path.stat().st_uid == os.geteuid() and str(path) not in ("/", "/tmp"):
-                path.chmod(path.stat().st_mode | 0o011)
     (run / "boxd.sock").chmod(0o666)
     script = (
         "import os, encodings.idna\nfrom pathlib import Path\nfrom services.api.blocking import Blocking\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import subprocess
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
@@ -69,6 +71,30 @@ def test_the_initrd_turns_back_after_two_starts() -> None:
         starts += 1
     assert (starts, now.first) == (2, Slot.A)
     assert starting(now, Slot.A) == (now, True)
+
+
+def test_the_shell_of_the_initrd_counts_as_the_product_does(tmp_path: Path) -> None:
+    """``image/init`` has no Python: its own functions, on a file that stands in for the card."""
+    text = (ROOT / "image/init").read_text()
+    functions = text[text.index("# digit PLACE") : text.index("slot=$(came_from)")]
+    card, counted = tmp_path / "autoboot.txt", tmp_path / "counted"
+    counted.write_text(" ".join(str(places()[each]) for each in ("first", "good", "left")) + "\n")
+    script = functions.replace("/run/card/autoboot.txt", str(card)).replace("</counted", f"<{counted}")
+    script = script.replace("mkdir -p /run/card", ":").replace("/run/card", str(tmp_path))
+    stubs = "partition() { echo x; }\nmount() { :; }\numount() { :; }\nagain() { echo again; exit; }\n"
+    for booted, first, good in itertools.product(Slot, Slot, Slot):
+        for left in range(3):
+            before = Autoboot(first, first.other, good, left)
+            card.write_bytes(before.to_bytes())
+            command = ["sh", "-c", f"{stubs}{script}\ncount {booted.value.lower()}\n"]
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            after, goes_on = starting(before, booted)
+            assert (Autoboot.parse(card.read_bytes()), not said) == (after, goes_on), (booted, before)
+
+
+def test_a_start_is_counted_before_its_root_is_looked_for() -> None:
+    text = (ROOT / "image/init").read_text()
+    assert 0 < text.index('count "$slot"') < text.index("root=$(partition")
 
 
 def test_entries_of_uefi() -> None:
