@@ -47,8 +47,6 @@ def _restore(shell: Shell, args: argparse.Namespace) -> int:
         print(f"The locker of {args.name} is back and open: {counted(last['records'], 'record')}.")
     if last["left"]:
         if not args.json:
-            print(
-                f"{counted(last['left'], 'pack')} changed on the disk; `./box locker verify` names what is missing."
-            )
+            print(f"{counted(last['left'], 'pack')} changed on the disk; `./box locker verify` names what is missing.")
         return _LEFT_OUT
     return 0

@@ -16,7 +16,16 @@ from tests.house.tree import ROOT, files
 _KINDS = (".service", ".socket", ".slice", ".timer", ".target", ".path", ".mount")
 UNITS = [path for path in files() if path.suffix in _KINDS]
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
-EXPOSURE_TENTHS_MAX = {"lockerd": 5, "webd": 11, "peerd": 15, "certifier": 11, "console": 11, "firstboot": 15, "boxd": 25, "fetcher": 15}
+EXPOSURE_TENTHS_MAX = {
+    "lockerd": 5,
+    "webd": 11,
+    "peerd": 15,
+    "certifier": 11,
+    "console": 11,
+    "firstboot": 15,
+    "boxd": 25,
+    "fetcher": 15,
+}
 """systemd's own score, 0 (safe) to 100 (unsafe), in tenths; a bare unit has 96."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not on this machine")

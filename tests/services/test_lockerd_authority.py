@@ -41,8 +41,15 @@ def _sample(shape: dict[str, Any]) -> object:
     if shape["type"] == "string":
         known = {ID: RECORD, MEMBERS: MEMBER, PEER: RECORD * 2, PAIRING: "i1", PATH: "/media", "[0-9a-f]+": MEMBER}
         known[CLOCK] = "02:00"
+        known |= {"([0-9a-f]{2})*": MEMBER, "([0-9a-f]{2}){1216}": "00" * 1216}
         return known.get(shape.get("pattern", ""), "kit" if "kit" in shape.get("pattern", "") else "p!")
-    made: dict[str, object] = {"integer": max(1, shape.get("minimum", 1)), "boolean": False, "array": [], "object": {}}
+    made: dict[str, object] = {
+        "integer": max(1, shape.get("minimum", 1)),
+        "boolean": False,
+        "array": [],
+        "object": {},
+        "number": 1.0,
+    }
     return made[shape["type"]]
 
 

@@ -307,7 +307,7 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     doors |= {"restore_look", "restore", "shelf_restore", "regain"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle", "shelves"}
-    mine |= {"restore_status", "update"}
+    mine |= {"restore_status", "update", "costs"}
     mine |= {"keys", "part_boxes", "key_no"}
     sure = {"kit", "key_make", "key_drop", "drop_slot", "add_app_password", "drop_app_password"}
     sure |= {"passkey_options", "passkey_add", "passkey_drop"}
@@ -316,7 +316,7 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     owners |= {"key_theft", "key_heir"}
     heads = {"key_ticket", "key_answer", "invite_end", "join", "pairing", "pairing_confirm", "peer_set", "circle_caps"}
     heads |= {"set_circle_caps", "circle_now", "shelf_add", "shelf_drop", "shelf_now", "shelf_carry", "shelf_take"}
-    heads |= {"contact", "set_update"}
+    heads |= {"contact", "set_update", "set_costs"}
     main = {one.name: one.needs for one in OPERATIONS if one.where is Where.MAIN}
     assert set(main) == free | doors | anybody | mine | sure | owners | heads
     assert {name for name, needs in main.items() if needs is Needs.STEP_UP} == sure
