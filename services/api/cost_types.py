@@ -35,13 +35,15 @@ class Costs:
     seconds: int = arg("Of that, how long the box was running.")
     services: tuple[ServiceUse, ...] = arg("Measured: each service.")
     written: int = arg("Measured: bytes of all of them.")
-    disk_written: int | None = arg("Measured: bytes the whole disk took, everything on this machine; absent: unknown.")
     model: CostModel = arg("Assumed.")
     kwh_year: float = arg("Estimated: the box left on for a year.")
     own_kwh_year: float = arg("Estimated: of that, what its programs' CPU time adds.")
+    disk_written: int | None = arg(
+        "Measured: bytes the whole disk took, everything on this machine; absent: unknown.", default=None
+    )
     money_year: float | None = arg("Estimated: kWh by price; absent while nobody said the price.", default=None)
     written_year: int | None = arg(
-        "Estimated: bytes of its programs a year; absent before a day was measured.", default=None
+        "Estimated: bytes of its programs in a year; absent before a day was measured.", default=None
     )
     disk_written_year: int | None = arg("Estimated: bytes of the whole disk in a year.", default=None)
     disk_years: float | None = arg("Estimated: years until the disk took what its maker vouches for.", default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from firmware.errors import BoxError, Missing
+from firmware.errors import BoxError, Missing, OtherKit
+from firmware.peer.contacts import read_contact
 from services.api.drill_types import Drill, DrillDoes, DrillIs
+from services.api.kit_types import KitNeeds
+from services.api.kit_words import listed
 from services.cli.__main__ import main
 from tests.services.lockerd_box import PASSPHRASE
 from tests.services.running import until
@@ -83,6 +87,27 @@ def test_everything_comes_back_from_friends_alone(
     assert main(["open", "--data", str(trio.ada.data), "--passphrase-file", str(secret)]) == 0
     assert main(["drill", "--data", str(trio.ada.data)]) == 0
     assert f"{len(trio.files)} files" in capsys.readouterr().out
+
+
+def test_the_kit_on_paper_and_the_cost_are_told_in_the_shell(
+    trio: Trio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, words = ["--data", str(trio.ada.data)], tmp_path / "words"
+    words.write_text(trio.ada.words)
+    sheet = trio.ada.mine.call("kit_sheet")
+    named = {each.box for each in read_contact(sheet.contact)}
+    assert named == {bytes.fromhex(each.show().box) for each in (trio.ben, trio.cem)} and len(sheet.friends) == 2
+    assert trio.ada.mine.call("kit_state").needs == (KitNeeds.UNPROVEN,)
+    with pytest.raises(OtherKit):
+        trio.ada.mine.call("kit_prove", words=" ".join(listed()[:1] * 23) + " art")
+    assert main(["kit", "--prove", str(words), *data]) == 0
+    assert "nothing has to be printed" in capsys.readouterr().out
+    assert main(["cost", "--price", "0.5", "--json", *data]) == 0
+    found = json.loads(capsys.readouterr().out)
+    used = {each["name"]: each["cpu_seconds"] for each in found["services"]}
+    assert used.keys() == {"lockerd", "webd", "peerd", "supervisor"} and all(used.values())
+    assert found["written"] > 0 and found["money_year"] == pytest.approx(found["kwh_year"] / 2)
+    assert "written_year" not in found or found["written_year"] is None
 
 
 def test_a_shard_that_rotted_is_named_and_made_again(trio: Trio) -> None:

@@ -16,7 +16,7 @@ MODEL = CostModel(1.6, 0.85, 0.31, "€", 150.0)
 FOUND = Costs(
     NOW_MS - 30 * DAY_MS, 30 * 86_400,
     (ServiceUse("lockerd", 5210.5, 12 * GB), ServiceUse("webd", 812.0, 0), ServiceUse("supervisor", 3.0)),
-    12 * GB, 31 * GB, MODEL, 14.4, 0.21, 4.47, 146 * GB, 377 * GB, 398.2,
+    12 * GB, MODEL, 14.4, 0.21, 31 * GB, 4.47, 146 * GB, 377 * GB, 398.2,
 )  # fmt: skip
 EARLY = replace(FOUND, seconds=3600, written_year=None, disk_written_year=None, disk_years=None, money_year=None)
 
