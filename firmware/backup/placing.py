@@ -122,7 +122,7 @@ def choose(facts: Facts, pack: Pack, lay: Lay, formers: Collection[Former], inde
     others = [facts.by_number[host] for at, host in enumerate(lay.hosts) if host and at != index]
     taken = {each.home for each in others}
     taken |= {facts.by_number[each.peer].home for each in formers if each.k == lay.k}
-    if lay.hosts[index]:
+    if lay.hosts[index] and not is_gone(facts.by_number[lay.hosts[index]]):
         taken.add(facts.by_number[lay.hosts[index]].home)
     networks = {each.network for each in others} - {""}
     places = {each.place for each in others} - {""}
@@ -137,6 +137,11 @@ def choose(facts: Facts, pack: Pack, lay: Lay, formers: Collection[Former], inde
         if best is None or weight < best[0]:
             best = weight, peer
     return best[1] if best else None
+
+
+def is_gone(peer: Peer) -> bool:
+    """Whether the box is no more, so that another box of its household may take its place: it burnt, or it left."""
+    return peer.state is PeerState.LEFT or (peer.state is PeerState.LOST and not peer.strikes)
 
 
 def takes(facts: Facts, peer: Peer, pack: Pack, size: int) -> bool:

@@ -16,7 +16,7 @@ from firmware.backup.caps import MINUTES_A_DAY, Way
 from firmware.backup.chance import Chance
 from firmware.backup.facts import Facts, Flight, Order
 from firmware.backup.health import receipted
-from firmware.backup.placing import fill, formers_of
+from firmware.backup.placing import fill, formers_of, is_gone
 from firmware.backup.states import DAY, MINUTE, TAKES, Former, Lay, Mark, Pack, Peer, PeerState
 from firmware.shard import layout_for
 
@@ -156,7 +156,8 @@ def retry(facts: Facts) -> None:
 
 def _has_somebody(facts: Facts, pack: Pack) -> bool:
     """Whether a household that takes shards has none of this pack, so that room is all that was wanting."""
-    homes = {facts.by_number[host].home for host in (pack.next or pack.lay).hosts if host}
+    hosts = (facts.by_number[host] for host in (pack.next or pack.lay).hosts if host)
+    homes = {each.home for each in hosts if not is_gone(each)}
     return any(each.state in TAKES and each.home not in homes for each in facts.by_number.values())
 
 

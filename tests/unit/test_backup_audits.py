@@ -1,4 +1,4 @@
-"""What wrong and missing answers cost a peer: one strike for one fault, and fewer and fewer questions to a liar."""
+"""What wrong and missing answers cost a peer, and what the new box of a household that burnt down takes over."""
 
 from __future__ import annotations
 
@@ -52,3 +52,19 @@ def test_a_host_that_loses_again_what_it_was_brought_anew_is_no_better_than_a_li
         world.hours(26)
         assert world.view.peers[key].strikes >= strikes
     assert world.state(key) is not PeerState.ACTIVE
+
+
+def test_the_new_box_of_a_household_that_burnt_down_takes_the_place_of_the_old_one() -> None:
+    world = World(4)
+    for key in world.hosts:
+        world.view.set_peer(key, label="", household=key.hex()[:4], place="", delegate=False)
+    packs = [world.cut(precious=True) for _ in range(3)]
+    world.hours(26)
+    burnt = next(iter(world.hosts))
+    world.hosts[burnt].there = False
+    world.hours(15 * 24)
+    world.view.left(burnt)
+    new = world.join()
+    world.view.set_peer(new, label="", household=burnt.hex()[:4], place="", delegate=False)
+    world.hours(26)
+    assert {world.view.safety(each).of for each in packs} == {4} and len(world.held_by(new)) == 3
