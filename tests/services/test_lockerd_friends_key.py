@@ -14,6 +14,8 @@ import pytest
 from firmware.errors import Misused, PartRefused, StepUpNeeded
 from services.api.blocking import Blocking
 from services.api.key_types import KeptPart, Regained
+from services.cli.__main__ import main
+from services.cli.secrets_io import Tokens
 from tests.services.circle_peerds import HOUR, LIBRARY, Clock, PeerBox, end
 from tests.services.hasty import python
 from tests.services.running import Running, until
@@ -32,7 +34,7 @@ class Home(PeerBox):
         code = json.loads((data / "box" / "claim").read_bytes())["code"]
         made = self.free.call("claim", code=code, household="Elm", name="Ada", passphrase=PASSPHRASE, device="a test")
         self.words, self.mine = made.words, self.free.as_session(made.token, made.member)
-        self.member = made.member
+        self.member, self.token = made.member, made.token or ""
         until(self.answers)
         self.key = self.show().box
 
@@ -72,7 +74,7 @@ def lived(clock: Clock, hours: int, *boxes: PeerBox) -> None:
 
 
 def test_two_friends_give_the_words_back_and_a_new_kit_changes_what_they_give(
-    homes: tuple[Home, PeerBox, PeerBox, Clock],
+    homes: tuple[Home, PeerBox, PeerBox, Clock], capsys: pytest.CaptureFixture[str]
 ) -> None:
     ada, ben, cem, clock = homes
     until(lambda: all(each.public for each in ada.mine.call("part_boxes").boxes))
@@ -102,6 +104,12 @@ def test_two_friends_give_the_words_back_and_a_new_kit_changes_what_they_give(
         return said
 
     assert (again().have, again().words) == (2, ada.words)
+    Tokens(ada.run).keep(ada.member, ada.token)
+    assert main(["friends-key", "list", "--data", str(ada.data)]) == 0
+    assert "any 2 of 3 parts; 2 boxes have theirs" in capsys.readouterr().out
+    back = ada.data / "words"
+    assert main(["regain", "--handle", found.handle, "--words-out", str(back), "--data", str(ada.data)]) == 0
+    assert back.read_text().strip() == ada.words and "2 of 2 parts are here" in capsys.readouterr().out
     fresh = ada.mine.call("kit").words
     until(lambda: again().words == fresh)
     until(lambda: ada.sees(ben) and ada.sees(cem))
