@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,8 @@ RECORD, MEMBER = "0" * 32, "0" * 16
 
 def plainest(operation: Operation) -> dict[str, Any]:
     """Return arguments that are well formed and mean nothing."""
-    return {name: _sample(field_schema(operation.request, name)) for name in required(operation.request)}
+    names = [*required(operation.request), *re.findall(r"{(\w+)}", operation.path)]
+    return {name: _sample(field_schema(operation.request, name)) for name in names}
 
 
 def _sample(shape: dict[str, Any]) -> object:
