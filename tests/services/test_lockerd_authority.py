@@ -45,6 +45,8 @@ def _sample(shape: dict[str, Any]) -> object:
         known[CLOCK] = "02:00"
         known |= {"([0-9a-f]{2})*": MEMBER, "([0-9a-f]{2}){1216}": "00" * 1216}
         return known.get(shape.get("pattern", ""), "kit" if "kit" in shape.get("pattern", "") else "p!")
+    if shape["type"] == "object":
+        return {name: _sample(shape["properties"][name]) for name in shape.get("required", ())}
     made: dict[str, object] = {
         "integer": max(1, shape.get("minimum", 1)),
         "boolean": False,
