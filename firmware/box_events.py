@@ -8,8 +8,8 @@ UPDATE_REFUSED = Event(
     "update_refused",
     "5c1c3f0b8a5b4f0aa1f8c0d3b7f4a961",
     Severity.WARNING,
-    "A new version was offered and refused: {code}.",
-    ("code",),
+    "A new version was offered and refused: {why}.",
+    ("why",),
 )
 UPDATE_WRITTEN = Event(
     "update_written",

@@ -486,8 +486,5 @@ UPDATE_STARTS = 2
 UPDATE_CHECKS, UPDATE_CHECK_SECONDS = 15, 60
 """Looks at a new system until it counts as unhealthy, and the time between them; guards against waiting for ever."""
 
-UPDATE_ASK_SECONDS = 24 * 3600
-"""How often the box asks for news; guards whoever answers."""
-
 UPDATE_MEMORY_BYTES = 16 * KIB
 """Largest file the box reads as its memory of updates; guards against a disk that returns anything."""

@@ -127,7 +127,7 @@ class Updater:
         folders = tuple(places(self._where.news, self._where.sticks))
         found, refused = look(folders, self.facts, self._keys, judged)
         if refused is not None and (self.refused is None or refused.code != self.refused.code):
-            self._tell(UPDATE_REFUSED, code=refused.code)
+            self._tell(UPDATE_REFUSED, why=refused.code)
         if found != self.offered:
             self._bundle = None
         self.offered, self.refused = found, refused
