@@ -49,6 +49,8 @@ def plain(hint: type, meta: Any) -> st.SearchStrategy[Any]:
         return st.booleans()
     if hint is int:
         return st.integers(meta.get("low"), meta.get("high"))
+    if hint is float:
+        return st.floats(meta.get("low"), meta.get("high"), allow_nan=False, allow_infinity=False)
     if meta.get("pattern"):
         return st.from_regex(rf"\A(?:{meta['pattern']})\Z").filter(lambda text: fits(text, meta))
     alphabet = st.characters(codec="utf-8", exclude_characters="\0")

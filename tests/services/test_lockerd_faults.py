@@ -28,8 +28,10 @@ from services.api.server import Server
 from services.lockerd.analysis import Analyst
 from services.lockerd.copies import CopyCalls
 from services.lockerd.keys import Keys
+from services.lockerd.kit_sheet import KitSheets
 from services.lockerd.locker_calls import LockerCalls
 from services.lockerd.readers import Readers
+from services.lockerd.rehearsing import Rehearsing
 from services.lockerd.store import Store
 from services.lockerd.telling import TellingJournal
 from services.lockerd.watching import Watch
@@ -96,7 +98,9 @@ async def served(folder: Path, story: Callable[[Client, FaultyDisk, Store], Awai
     journal = TellingJournal("test", lambda *_: None)
     readers, analyst = Readers(store.locker.reader), Analyst(store, journal)
     calls = LockerCalls(MEMBER, store, readers, analyst, Keys(home), journal, Watch(lambda _: True))
+    drills = Rehearsing(home, folder, folder, file.locker_id, store, readers)
     handlers = calls.handlers() | CopyCalls(folder, bytes(16), readers).handlers()
+    handlers |= drills.handlers() | KitSheets(home, folder).handlers()
     server = Server(Where.LOCKER, handlers, lambda *_: "session", frozenset({os.getuid()}))
     http = server.listen([listen(folder / "lockers" / f"{MEMBER}.sock")])
     store.start()

@@ -34,6 +34,7 @@ class World:
         self.heard: list[Answer] = []
         self.said: list[str] = []
         self.rows = SimpleNamespace(view=self)
+        self.packs: dict[bytes, object] = {}
         self.talker = self
 
     async def shard_id(self, *_named: object) -> bytes:

@@ -73,8 +73,11 @@ def test_a_tag_stays_in_its_field_until_the_box_has_it(page: Page) -> None:
 
 def test_what_was_chosen_stays_chosen(page: Page, member: Visitor) -> None:
     page.goto(f"{member.box.hello['https']}/photos")
+    expect(page.locator(".tile img")).to_be_visible()  # the wall is drawn and stays as it is
     page.get_by_role("button", name="Select", exact=True).click()
+    expect(page.locator("[data-select-bar]")).to_be_visible()
     page.locator(".tile").first.click()
+    expect(page.locator("[data-select-bar] [data-count]")).to_have_text("1 chosen")
     page.context.clear_cookies()
     page.get_by_role("button", name="Delete").click()
     _open_in_place(page)

@@ -133,7 +133,7 @@ def test_from_the_label_to_the_bin_and_back(phone: Phone, tmp_path: Path) -> Non
     words = _claim(phone)
     expect(page.locator("h1")).to_have_text("Your locker is ready.")
     page.goto(phone.url("/kit"))
-    expect(page.locator("h1")).to_have_text("Your spare key")
+    expect(page.locator("h1")).to_have_text("Your spare key is in order.")
     assert not any(f">{word}<" in page.content() for word in words), "the words are shown once"
     page.goto(phone.url("/home"))
     phone.fits()
