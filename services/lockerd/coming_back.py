@@ -162,8 +162,10 @@ class ComingBack:
         self.sources = sources
         for each in sources:
             friend, before = each.friend, self._base.get(each.friend.peer, From(each.friend.label))
+            # peerd counts anew when this process was killed, but remembers which shards were wrong
+            wrong = max(before.wrong + friend.wrong, len(each.wrong))
             self.order.sources[friend.peer] = From(
-                friend.label, before.shards + friend.shards, before.bytes + friend.bytes, before.wrong + friend.wrong
+                friend.label, before.shards + friend.shards, before.bytes + friend.bytes, wrong
             )
 
     def _is_beaten(self, sources: Sequence[z.RestoreSource]) -> bool:
