@@ -258,5 +258,5 @@ def _opens(owner: LabBox, mine: _Person, other: _Person) -> bool:
     told = ("--words-file", mine.words, "--passphrase-file", mine.passphrase)
     recovered = owner.shell("--member", other.name, "recover", *told)
     listed = owner.ok("--member", mine.name, "ls", "--json")
-    seen = any(name.split("/")[-1] in listed for name in set(other.names) - set(mine.names))
+    seen = any(name.split("/")[0] in listed for name in set(other.names) - set(mine.names))
     return not opened.returncode or not recovered.returncode or seen
