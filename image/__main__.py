@@ -28,10 +28,10 @@ def main(words: list[str]) -> int:
         board = read_board(args.board)
         where = sources(backports=board.kernel_suite.endswith("-backports"))
         keys = Keys(*args.sign) if args.sign else None
-        built = build(board, where, args.out / board.name, args.fresh, keys)
+        built = build(board, where, args.out / board.name, args.fresh, keys, args.news)
         told: dict[str, Any] = {"board": board.name, **_measured(built), "image": str(built.image)}
         if args.twice:
-            again = build(board, where, args.out / f"{board.name}-again", fresh=True, keys=keys)
+            again = build(board, where, args.out / f"{board.name}-again", True, keys, args.news)
             differ = sorted(name for name, digest in again.digests().items() if built.digests().get(name) != digest)
             told |= {"reproducible": not differ, "differ": differ, "seconds_again": again.seconds}
     except ImageTrouble as trouble:
@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs=3,
         metavar=("CERTIFICATE", "KEY", "RELEASE-KEYS"),
         help="who signs the bundle (PEM), and whose releases the box takes; without it, keys for trying",
+    )
+    parser.add_argument(
+        "--news", default="", metavar="ADDRESS", help="where boxes ask for new versions (https://…); none: sticks alone"
     )
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser

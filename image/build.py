@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import time
 import tomllib
@@ -13,12 +14,13 @@ from typing import Final
 from image import boot, bundle, disk, foreign, sbom
 from image.board import Board
 from image.furnish import HOUSE, PACKAGES, PLACE, furnish
-from image.programs import Tools, call
+from image.programs import ImageTrouble, Tools, call
 from image.rootfs import Bare, bare, cache, tools_root
 from image.sources import Sources
 
 _SUPPORTED_DAYS: Final = 730
 """New versions come at least so long after this one was made."""
+_ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%-]+)*/?", re.ASCII)
 _EROFS: Final = ("-zzstd,5", "-C65536", "--all-root", "-Enosbcrc")
 
 
@@ -54,10 +56,13 @@ def version() -> str:
     return f"{number}+{call(['git', '-C', str(HOUSE), 'rev-parse', '--short=12', 'HEAD']).strip()}"
 
 
-def build(board: Board, sources: Sources, target: Path, fresh: bool = False, keys: bundle.Keys | None = None) -> Built:
+def build(
+    board: Board, sources: Sources, target: Path, fresh: bool = False, keys: bundle.Keys | None = None, news: str = ""
+) -> Built:
     """Build the image of ``board`` into the folder ``target`` (emptied); ``fresh``: Debian's part too.
 
     ``keys`` sign the bundle, and are the only ones the image takes bundles of; without them, keys for trying are made.
+    ``news``: the address (https://…) a box asks for new versions; without one it takes them from a stick alone.
     Raises ImageTrouble.
     """
     began, date = time.monotonic(), epoch()
@@ -72,7 +77,8 @@ def build(board: Board, sources: Sources, target: Path, fresh: bool = False, key
     try:
         tools = Tools(tools_root(sources, state, date), work, date)
         keys = keys or bundle.keys_for_trying(tools, cache() / "keys-for-trying")
-        built = _build(board, debian, tools, target, date, keys)
+        told = system(board, version(), date, news)
+        built = _build(board, debian, tools, target, date, keys, told)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     with built.bundle.open("rb") as file:
@@ -81,7 +87,7 @@ def build(board: Board, sources: Sources, target: Path, fresh: bool = False, key
     return replace(built, seconds=round(time.monotonic() - began, 1))
 
 
-def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, keys: bundle.Keys) -> Built:
+def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, keys: bundle.Keys, told: str) -> Built:
     work, root, beside = tools.work, tools.work / "root", debian.beside
     call(["cp", "-a", "--reflink=auto", str(debian.root), str(root)])
     packages = (root / "var/lib/dpkg/status").read_text()
@@ -91,7 +97,7 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     tools.call("depmod", "-b", kernel.beside, next(kernel.modules.iterdir()).name)
     name = version()
     release = _os_release(root, board, name)
-    (root / PLACE / "system.toml").write_text(system(board, name, date))
+    (root / PLACE / "system.toml").write_text(told)
     (root / "etc/rauc").mkdir(exist_ok=True)
     (root / "etc/rauc/system.conf").write_text(bundle.system_conf(board))
     (root / "etc/rauc/keyring.pem").write_bytes(keys.certificate.read_bytes())
@@ -130,11 +136,17 @@ def _parts(board: Board, kernel: boot.Kernel, tools: Tools, root: Path, release:
     return made
 
 
-def system(board: Board, name: str, date: int) -> str:
-    """Return what the image says of itself to the box (``services/boxd/facts.py``)."""
+def system(board: Board, name: str, date: int, news: str = "") -> str:
+    """Return what the image says of itself to the box (``services/boxd/facts.py``).
+
+    Raises ImageTrouble when ``news`` is no address a box could ask.
+    """
+    if news and not _ADDRESS.fullmatch(news):
+        raise ImageTrouble(f"“{news}” is no address like https://updates.example/locker-box")
     numbers = [*name.partition("+")[0].split("."), "0", "0"][:3]
     until = time.strftime("%Y-%m-%d", time.gmtime(date + _SUPPORTED_DAYS * 86_400))
     told = {"board": board.name, "version": ".".join(numbers), "boot": board.tries, "supported_until": until}
+    told |= {"source": news} if news else {}
     return "".join(f'{key} = "{value}"\n' for key, value in told.items()) + f"made = {date}\n"
 
 

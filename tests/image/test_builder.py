@@ -112,6 +112,19 @@ def test_what_the_image_says_of_itself_is_understood_by_the_box(tmp_path: Path) 
         found = facts.read_facts(path)
         assert (found.board, str(found.version), found.made) == (name, "1.2.0", 1_700_000_000)
         assert found.boot == read_board(name).tries
+        assert not found.source
+        path.write_text(system(read_board(name), "1.2+abc", 1_700_000_000, "https://updates.example/box"))
+        assert facts.read_facts(path).source == "https://updates.example/box"
+    for wrong in ("http://updates.example", 'https://x"\ny = 1', "updates.example"):
+        with pytest.raises(ImageTrouble, match="address"):
+            system(read_board("x86-64"), "1.2", 0, wrong)
+
+
+def test_a_stick_is_mounted_for_reading_and_only_if_it_is_not_the_box_s_own_disk() -> None:
+    rule = (HOUSE / "image/root/usr/lib/udev/rules.d/61-locker-box.rules").read_text().splitlines()[-1]
+    assert {'ENV{LOCKER_BOX_OWN}!="1"', 'ENV{ID_BUS}=="usb"'} <= set(rule.split(", "))
+    assert "--options=ro,nosuid,nodev,noexec," in rule
+    assert "/media/locker-box/$kernel" in rule
 
 
 def test_rauc_is_told_of_pairs_and_takes_one_format_alone() -> None:
