@@ -107,6 +107,12 @@ class Paces:
     speeds: dict[bytes, float] = field(default_factory=dict)
     """Bytes a ms."""
     busy: Counter[bytes] = field(default_factory=Counter)
+    spoilt: set[bytes] = field(default_factory=set)
+    """Who sent a shard that was not what it should be: what one disk spoilt is seldom one shard alone."""
+
+    def turn(self, peer: bytes, size: int) -> tuple[bool, float]:
+        """Return what puts boxes in the order they are asked: those with wrong shards last, then by speed."""
+        return peer in self.spoilt, self.cost(peer, size)
 
     def cost(self, peer: bytes, size: int) -> float:
         """Return in how many ms so many bytes are expected; nobody measured yet is worth a try before the others."""
@@ -170,14 +176,14 @@ class Gathering:
         return bool(self._slowest_ms) and took_ms > max(_SLOW_LEAST_MS, _SLOW_TIMES * self._slowest_ms)
 
     def _best(self, there: Collection[bytes]) -> Ask | None:
-        """The fastest box; among equals data before parity, which needs no arithmetic."""
+        """The fastest honest box; among equals data before parity, which needs no arithmetic."""
         flying = {ask.index for ask in self._flying}
         open_ = [
-            (self._paces.cost(each.peer, self._size), _index(self.pack, each), each)
+            (self._paces.turn(each.peer, self._size), _index(self.pack, each), each)
             for each in self.pack.shards
             if each.peer in there and (each.shard, each.peer) not in self._wrong
         ]
-        free = [(cost, index, each) for cost, index, each in open_ if index not in flying | self.have]
+        free = [(turn, index, each) for turn, index, each in open_ if index not in flying | self.have]
         if not free:
             return None
         _, index, best = min(free, key=lambda one: (one[0], one[1] >= self.pack.k, one[1], one[2].peer))
@@ -190,9 +196,11 @@ class Gathering:
         self._paces.came(ask.peer, ask.size, took)
         self.have.add(ask.index)
 
-    def failed(self, ask: Ask, now_ms: int) -> None:
-        """It did not come, or is not what it should be: this box is not asked for it again."""
+    def failed(self, ask: Ask, now_ms: int, *, wrong: bool = False) -> None:
+        """It did not come, or is ``wrong``: this box is not asked for it again, and for others last once it lied."""
         self._landed(ask, now_ms)
+        if wrong:
+            self._paces.spoilt.add(ask.peer)
         self._paces.failed(ask.peer)
         self._wrong.add((ask.shard, ask.peer))
 

@@ -220,7 +220,7 @@ class Restoring:
     async def page(self, joined: Join, shard: bytes, size: int, peers: Sequence[bytes]) -> bytes:
         """Return a page of the book from any of ``peers``; raises TooFewFriends, PeerAway."""
         problem: BoxError = PeerAway()
-        for peer in sorted(peers, key=lambda each: self._paces.cost(each, size)):
+        for peer in sorted(peers, key=lambda each: self._paces.turn(each, size)):
             if peer in self.there(joined) and (shard, peer) not in joined.wrong:
                 try:
                     return bytes(await self._shard(joined, Ask(0, shard, peer, size)))
@@ -259,7 +259,7 @@ class Restoring:
             held[ask.index] = task.result()
         except BoxError as error:
             say(f"{ask.peer.hex()[:8]} did not bring a piece back: {error}")
-            going.failed(ask, self._now())
+            going.failed(ask, self._now(), wrong=isinstance(error, BadShard))
         else:
             going.came(ask, self._now())
 

@@ -40,6 +40,15 @@ def test_the_fastest_boxes_are_asked_side_by_side_and_a_wrong_shard_is_replaced(
     assert not any(paces.busy.values())
 
 
+def test_who_sent_one_wrong_shard_is_asked_last_for_all_others() -> None:
+    paces = Paces({A: 100.0, B: 1.0, C: 50.0})
+    going = Gathering(pack(1, 2, [A, B, C]), paces)
+    (lie, _) = going.next({A, B, C}, 0)
+    going.failed(lie, 5, wrong=True)
+    assert lie.peer == A and [ask.peer for ask in Gathering(pack(2, 2, [A, B, C]), paces).next({A, B, C}, 5)] == [C, B]
+    assert [ask.peer for ask in Gathering(pack(3, 2, [A, B, C]), paces).next({A, B}, 5)] == [B, A]
+
+
 def test_one_that_drips_is_overtaken() -> None:
     going = Gathering(pack(1, 2, [A, B, C]), Paces())
     one, other = going.next({A, B, C}, 0)
