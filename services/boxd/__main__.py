@@ -22,10 +22,11 @@ from firmware.linux.disk import LinuxDisk
 from firmware.linux.journal import Journal
 from firmware.linux.notify import activated_sockets, notify, watchdog_seconds
 from firmware.update.release import read_keys
+from services.api.door import listen, uids
 from services.api.routes import Where
 from services.api.server import Server
 from services.boxd import clock, facts
-from services.boxd.arguments import allowed, listen, parser
+from services.boxd.arguments import parser
 from services.boxd.control import Control, authority
 from services.boxd.machine import LinuxMachine
 from services.boxd.updating import Places, Updater, clock_of
@@ -70,7 +71,7 @@ async def _live(args: argparse.Namespace, control: Control, updater: Updater, di
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     doors: list[socket.socket] = activated_sockets() or [listen(args.run / "boxd.sock")]
-    serving = Server(Where.BOX, control.handlers(), authority, allowed(args.allow_user)).listen(doors)
+    serving = Server(Where.BOX, control.handlers(), authority, uids(args.allow_user)).listen(doors)
     tasks = [loop.create_task(_updates(control, updater)), loop.create_task(_hours(updater, disk))]
     tasks.append(loop.create_task(_watchdog()))
     for task in tasks:

@@ -1,13 +1,8 @@
-"""The words boxd is started with, its socket, and who may come in."""
+"""The words boxd is started with."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import pwd
-import socket
-from collections.abc import Sequence
 from pathlib import Path
 
 from services.boxd import facts
@@ -28,23 +23,4 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--name", type=Path, default=Path("/run/locker-box-name/name"), help="what peerd announces")
     made.add_argument("--https-port", type=int, default=443)
     made.add_argument("--allow-user", action="append", default=[], help="may connect too (lockerd's user)")
-    return made
-
-
-def allowed(names: Sequence[str]) -> frozenset[int]:
-    """Return our own uid and those of users by name; one that is not there yet cannot be let in."""
-    found = {os.geteuid()}
-    for name in names:
-        with contextlib.suppress(KeyError):
-            found.add(pwd.getpwnam(name).pw_uid)
-    return frozenset(found)
-
-
-def listen(path: Path) -> socket.socket:
-    """A socket in the file system that only this user may connect to."""
-    path.unlink(missing_ok=True)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    made.bind(str(path))
-    path.chmod(0o600)
-    made.listen(16)
     return made

@@ -27,8 +27,8 @@ from firmware.linux.memory import settle
 from firmware.linux.neighbours import Neighbour, Neighbours
 from firmware.linux.netlink import AddressWatch
 from firmware.linux.notify import activated_sockets, notify
+from services.api.door import listen
 from services.peerd.arguments import parser
-from services.peerd.door import listen
 from services.peerd.naming import Reports, announce, noticed, renamer, say
 from services.peerd.waking import asked, has_circle
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from firmware.limits import FEED_BYTES
 from firmware.linux.mdns import Announcer
 from firmware.linux.neighbours import Neighbours, Sign
+from services.api.door import uids
 from services.api.routes import Where
 from services.api.server import Server
 from services.peerd.circle import Circle, Places
 from services.peerd.control import Control, authority
-from services.peerd.door import uids
 
 
 async def open_circle(args: argparse.Namespace, state: Path, label: str, neighbours: Neighbours) -> Circle:

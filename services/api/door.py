@@ -1,4 +1,4 @@
-"""The door of peerd: a socket in the file system, and whose uid may come in."""
+"""The door of a service that only others on this box talk to: its socket, and whose uid may come in."""
 
 from __future__ import annotations
 
