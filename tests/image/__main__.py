@@ -7,11 +7,14 @@ import json
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from tests.image.cuts import pull
 from tests.image.judging import judge
-from tests.image.qemu import MACHINES, Card, Machine, scratch
+from tests.image.matrix import matrix
+from tests.image.qemu import BUSY, MACHINES, TALK, Card, Machine, scratch
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _BOOT_S, _LOOK_S = 600.0, 1500.0
@@ -27,9 +30,12 @@ def main(words: list[str]) -> int:
     began = time.monotonic()
     with scratch() as name:
         folder = Path(name)
-        told = look(args.board, image, folder, args.talk)
-        if args.keep:
-            shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.img"))
+        try:
+            told = everything(args, image, folder, " ".join([TALK] * args.talk + [BUSY] * args.busy))
+        finally:
+            if args.keep:
+                kept = shutil.ignore_patterns("*.img", "*.vfat", "*.raucb", "monitor", "writes.log")
+                shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=kept)
     told["seconds"] = round(time.monotonic() - began, 1)
     if args.json:
         print(json.dumps(told), flush=True)
@@ -38,10 +44,28 @@ def main(words: list[str]) -> int:
     return 0 if told["ok"] else 1
 
 
-def look(board: str, image: Path, folder: Path, talk: bool = False) -> dict[str, Any]:
+def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) -> dict[str, Any]:
+    """Look around; then, two machines at a time, updates and power cuts on copies of the card that was looked at."""
+    card = Card(image, folder, args.board)
+    told = look(args.board, card, folder, words)
+    if not told["ok"] or not (args.updates or args.cuts):
+        return told
+    with ThreadPoolExecutor(2) as others:
+        updates = others.submit(_updates, card, image, folder, words) if args.updates else None
+        told |= pull(card, folder / "cuts", args.cuts, others, words) if args.cuts else {}
+        told |= updates.result() if updates else {}
+    cuts_ok = not args.cuts or (told["bootable_after_every_cut"] and told["acked_uploads_lost"] == 0)
+    told["ok"] = bool(told["ok"] and cuts_ok and told.get("ab_matrix_ok", True))
+    return told
+
+
+def _updates(card: Card, image: Path, folder: Path, words: str) -> dict[str, Any]:
+    return matrix(card.copied(folder / "ab"), image.parent, folder / "sticks", words)
+
+
+def look(board: str, card: Card, folder: Path, words: str) -> dict[str, Any]:
     """Boot once, see the pages from outside and everything else from inside, then search the card."""
-    card = Card(image, folder, board)
-    with Machine(board, card, folder, script="selftest", talk=talk) as machine:
+    with Machine(board, card, folder, script="selftest", words=words) as machine:
         up = machine.wait_for_pages(_BOOT_S)
         found = machine.wait_for_findings(_LOOK_S)
         ports = {port: machine.answers(port, tls) for port, tls in ((machine.http, False), (machine.https, True))}
@@ -69,7 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         "--images", type=Path, default=HOUSE / "build" / "image", metavar="DIR", help="default: build/image"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
+    parser.add_argument("--cuts", type=int, default=20, metavar="N", help="pull the plug N times (default: 20)")
+    parser.add_argument("--no-updates", dest="updates", action="store_false", help="leave the updates out")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
+    parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
     return parser
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from tests.image.monitor import Monitor
+
 INSIDE: Final = Path(__file__).with_name("inside")
 _CARD_MIB: Final = 4096
 _UNIT: Final = """\
@@ -25,21 +27,27 @@ _UNIT: Final = """\
 Description=the test looks around from inside
 After=lockerd.service webd.service peerd.service
 [Service]
-Type=oneshot
+Type=exec
 StandardOutput=journal
-ExecStart=/usr/bin/mkdir /run/inside
-ExecStart=/usr/bin/tar -C /run/inside -xf /dev/vdb
-ExecStart=/bin/sh -c 'exec /usr/lib/locker-box/.venv/bin/python /run/inside/{script}.py >/dev/ttyS1 2>&1'
+ExecStartPre=/usr/bin/mkdir /run/inside
+ExecStartPre=/usr/bin/tar -C /run/inside -xf /dev/vdb
+ExecStart=/bin/sh -c 'exec /usr/lib/locker-box/.venv/bin/python /run/inside/{script}.py >/dev/{line} 2>&1'
 WorkingDirectory=/usr/lib/locker-box
 """
 _WANT: Final = "[Unit]\nWants=inside.service\n"
-_TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
+TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
+BUSY: Final = "systemd.service_watchdogs=no"
+"""For a host that is so busy that a machine may stand still for minutes."""
 _FIRMWARE: Final = {
     "x86-64": ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    "virt-arm64": ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
 }
 _MACHINE: Final = {
     "x86-64": ("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-device", "i6300esb"),
+    "virt-arm64": ("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-device", "i6300esb"),
 }
+_LINE: Final = {"x86-64": "ttyS1", "virt-arm64": "ttyS0"}
+"""How the machine calls the serial line on which the script inside speaks."""
 
 
 MACHINES: Final = tuple(_MACHINE)
@@ -51,39 +59,68 @@ class Card:
 
     def __init__(self, image: Path, folder: Path, board: str) -> None:
         """Copy ``image`` into ``folder``."""
-        self.path, self.vars = folder / "card.img", folder / "firmware.fd"
+        self.board, self.path, self.vars = board, folder / "card.img", folder / "firmware.fd"
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(image), str(self.path)], check=True)
         os.truncate(self.path, _CARD_MIB << 20)
         shutil.copyfile(_FIRMWARE[board][1], self.vars)
+
+    def copied(self, folder: Path) -> Card:
+        """Return a copy of this card and of what the firmware remembers, in a new folder."""
+        folder.mkdir(parents=True)
+        copy = Card(self.path, folder, self.board)
+        shutil.copyfile(self.vars, copy.vars)
+        return copy
+
+    def drive(self, log: Path | None) -> list[str]:
+        """QEMU's words for it; with every write and flush also in ``log``."""
+        if log is None:
+            return ["-drive", f"if=virtio,format=raw,cache=writeback,file={self.path}"]
+        log.touch()
+        parts = f"file.driver=file,file.filename={self.path},log.driver=file,log.filename={log}"
+        return ["-blockdev", f"driver=blklogwrites,node-name=card,{parts}", "-device", "virtio-blk-pci,drive=card"]
 
 
 class Machine:
     """A running machine; ended with ``with``."""
 
-    def __init__(self, board: str, card: Card, folder: Path, script: str = "", talk: bool = False) -> None:
+    def __init__(
+        self,
+        board: str,
+        card: Card,
+        folder: Path,
+        script: str = "",
+        words: str = "",
+        *,
+        log: Path | None = None,
+        again: bool = False,
+    ) -> None:
         """Start it; ``script``: a file of ``tests/image/inside`` that runs when the system is up.
 
-        ``talk``: it says all it does on its console.
+        ``words``: what its kernel is told beside its own; ``log``: keeps every write; ``again``: it may start again.
         """
-        self.console, self.told = folder / "console.log", folder / "told.log"
+        self.console, self.told, self._asked = folder / "console.log", folder / "told.log", folder / "monitor"
         self.http, self.https = _free_port(), _free_port()
         self.began = time.monotonic()
         forward = ",".join(
             f"hostfwd=tcp:127.0.0.1:{ours}-:{port}" for ours, port in ((self.http, 80), (self.https, 443))
         )
-        words = [
+        flash = [
+            f"if=pflash,format=raw,readonly=on,file={_FIRMWARE[board][0]}",
+            f"if=pflash,format=raw,file={card.vars}",
+        ]
+        line = [
             *_MACHINE[board], "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none",
-            "-monitor", "none", "-drive", f"if=pflash,format=raw,readonly=on,file={_FIRMWARE[board][0]}",
-            "-drive", f"if=pflash,format=raw,file={card.vars}",
-            "-drive", f"if=virtio,format=raw,cache=writeback,file={card.path}",
-            "-nic", f"user,model=virtio-net-pci,{forward}",
-            "-serial", f"file:{self.console}", "-serial", f"file:{self.told}", "-no-reboot",
+            "-monitor", "none", "-qmp", f"unix:{self._asked},server=on,wait=off", "-device", "qemu-xhci",
+            "-drive", flash[0], "-drive", flash[1], *card.drive(log), "-nic", f"user,model=virtio-net-pci,{forward}",
+            "-serial", f"file:{self.console}", *_second_line(board, self.told), *([] if again else ["-no-reboot"]),
         ]  # fmt: skip
         if script:
-            words += ["-drive", f"if=virtio,format=raw,readonly=on,file={_packed(folder)}", *_injected(script)]
-        if talk:
-            words += ["-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={_TALK}"]
-        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            line += ["-drive", f"if=virtio,format=raw,readonly=on,file={_packed(folder)}", *_injected(board, script)]
+        if words:
+            line += ["-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={words}"]
+        if BUSY in words:
+            line += ["-action", "watchdog=none"]
+        self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def __enter__(self) -> Machine:
         """Return the machine."""
@@ -100,6 +137,22 @@ class Machine:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def wait(self) -> None:
+        """Wait until it ended by itself."""
+        self._process.wait(60)
+
+    def wait_for_line(self, line: str, limit_s: float) -> bool:
+        """Whether the script inside said ``line`` in time."""
+        while self.running() and time.monotonic() - self.began < limit_s:
+            if line in self.said().splitlines():
+                return True
+            time.sleep(0.5)
+        return False
+
+    def monitor(self) -> Monitor:
+        """A line to QEMU itself; one at a time."""
+        return Monitor(self._asked)
 
     def said(self) -> str:
         """All that the script inside has said."""
@@ -148,9 +201,19 @@ def _packed(folder: Path) -> Path:
     return path
 
 
-def _injected(script: str) -> list[str]:
+def _second_line(board: str, told: Path) -> list[str]:
+    """The serial line of the script: this machine's own second one, or one on a card where it has but one."""
+    if board == "x86-64":
+        return ["-serial", f"file:{told}"]
+    return ["-chardev", f"file,id=told,path={told}", "-device", "pci-serial,chardev=told"]
+
+
+def _injected(board: str, script: str) -> list[str]:
     """Have systemd run the script, without a change to the image: units as credentials of the (virtual) firmware."""
-    units = {"extra-unit.inside.service": _UNIT.format(script=script), "unit-dropin.multi-user.target": _WANT}
+    units = {
+        "extra-unit.inside.service": _UNIT.format(script=script, line=_LINE[board]),
+        "unit-dropin.multi-user.target": _WANT,
+    }
     words = []
     for name, text in units.items():
         value = base64.b64encode(text.encode()).decode()
