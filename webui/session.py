@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware import limits
+from services.api.restore_types import RestoreFound
 
 COOKIE = "__Host-locker"
 """The prefix makes browsers insist on Secure, Path=/ and this very host."""
@@ -22,6 +23,15 @@ KIT_ASKED = 3
 
 OUTCOMES = 16
 """Answers remembered per browser, so that a form sent twice acts once."""
+
+
+@dataclass(slots=True)
+class Kit:
+    """A kit on its way to a new box: its words, codes of friends' boxes, what they opened when friends were asked."""
+
+    words: str = field(repr=False)
+    contacts: tuple[str, ...] = ()
+    found: RestoreFound | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +46,8 @@ class Session:
     code: str = field(default="", repr=False)
     """The claim code, checked, until the box is claimed."""
     household: str = ""
+    kit: Kit | None = field(default=None, repr=False)
+    """What was typed to bring a locker back, until it is on its way."""
     words: str = field(default="", repr=False)
     """The 24 words of a new kit until she has proven that they are on paper."""
     words_seen: float = 0.0
@@ -127,6 +139,7 @@ class Sessions:
         """Forget a browser and everything it was trusted with."""
         self._by_hash.pop(session.key, None)
         session.token = session.code = session.words = ""
+        session.kit = None
         session.kept.clear()
 
     def by_key(self, key: str) -> Session | None:

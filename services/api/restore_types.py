@@ -74,6 +74,28 @@ class RestoreMember:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreCode:
+    """Which boxes on the same network could help?"""
+
+    code: str = arg("The claim code on the label of this box.", longest=64)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreBox:
+    """A box on the same network whose owner opened *Help someone restore*."""
+
+    label: str = arg("What it says that it is called. Whoever it is gains nothing: a false one has no kit's locker.")
+    contact: str = arg("Its code (lbh1…): one of the contacts of a restore.")
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreNear:
+    """Boxes on the same network that help; a restore without any contact asks all of them."""
+
+    boxes: tuple[RestoreBox, ...] = arg("Each of them; new ones appear within seconds.", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreAsked:
     """What one friend's box answered to the kit."""
 
@@ -152,6 +174,7 @@ class RestoreStatus:
     now_bytes: int = arg("Bytes of what is still to come that can be had with the friends who are there.", default=0)
     lost_bytes: int = arg("Bytes that too few friends ever had.", default=0)
     friends: tuple[RestoreFriend, ...] = arg("Where it comes from.", default=())
+    asked: tuple[RestoreAsked, ...] = arg("What each friend's box answered to the kit when it began.", default=())
     needs: tuple[RestoreNeed, ...] = arg("Who must come back for the rest, the hardest first.", default=())
     waits_until_ms: int | None = arg("Until when friends wait for the old box at most.", default=None)
     error: str | None = arg("Code of what keeps it from going on, in docs/errors.md.", default=None)

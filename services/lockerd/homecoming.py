@@ -104,6 +104,7 @@ class Homecoming:
             head.seq if head is not None else 0,
             head.hash.hex() if head is not None else "",
         )
+        order.asked = [encode(each) for each in found.shown_to_people().asked]
         keep(home, secrets, order.to_bytes())
         return secrets
 

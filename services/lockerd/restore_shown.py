@@ -10,6 +10,7 @@ from firmware.backup.book import PackPlace
 from firmware.backup.restoring import Outlook, outlook, rank
 from firmware.errors import BoxError, CustodyWaits, Full, KitReplaced, TooFewFriends
 from services.api import restore_types as z
+from services.api.decode import decode
 from services.lockerd.returning import From, Order
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def done(order: Order) -> z.RestoreStatus:
         here_bytes=order.size,
         received_bytes=sum(each.bytes for each in order.sources.values()),
         friends=friends,
+        asked=_asked(order),
     )
 
 
@@ -70,6 +72,7 @@ def under_way(back: ComingBack) -> z.RestoreStatus:
         now_bytes=ahead.now,
         lost_bytes=ahead.lost,
         friends=tuple(_now(each.friend, order) for each in back.sources),
+        asked=_asked(order),
         needs=tuple(_need(each.wanted, each.peers, back) for each in ahead.needed),
         waits_until_ms=max(waits, default=None),
         error=_text(told.get("code")),
@@ -121,6 +124,10 @@ def _now(friend: z.RestoreFriend, order: Order) -> z.RestoreFriend:
     """With what came from it before a restart."""
     whole = order.sources.get(friend.peer, From(friend.label))
     return replace(friend, shards=whole.shards, bytes=whole.bytes, wrong=whole.wrong)
+
+
+def _asked(order: Order) -> tuple[z.RestoreAsked, ...]:
+    return tuple(decode(z.RestoreAsked, each) for each in order.asked)
 
 
 def _friend(peer: str, each: From) -> z.RestoreFriend:

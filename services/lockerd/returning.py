@@ -53,6 +53,8 @@ class Order:
     packs: int = 0
     size: int = 0
     sources: dict[str, From] = field(default_factory=dict)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """What each friend's box answered to the kit (``RestoreAsked``)."""
 
     @property
     def head(self) -> KnownHead | None:
