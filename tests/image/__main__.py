@@ -65,7 +65,7 @@ def _updates(card: Card, image: Path, folder: Path, words: str) -> dict[str, Any
 
 def look(board: str, card: Card, folder: Path, words: str) -> dict[str, Any]:
     """Boot once, see the pages from outside and everything else from inside, then search the card."""
-    with Machine(board, card, folder, script="selftest", words=words) as machine:
+    with Machine(board, card, folder, script="selftest", words=words, cores=2) as machine:
         up = machine.wait_for_pages(_BOOT_S)
         found = machine.wait_for_findings(_LOOK_S)
         ports = {port: machine.answers(port, tls) for port, tls in ((machine.http, False), (machine.https, True))}

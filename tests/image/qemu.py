@@ -18,10 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from tests.image.monitor import Monitor
+from tests.image.monitor import Monitor, MonitorTrouble
 
 INSIDE: Final = Path(__file__).with_name("inside")
 _CARD_MIB: Final = 4096
+_SCRIPTS_KIB: Final = 256
+_GO: Final = _SCRIPTS_KIB * 2 - 1
+"""The sector of the disk with the scripts that says whether a held start goes on."""
 _UNIT: Final = """\
 [Unit]
 Description=the test looks around from inside
@@ -34,6 +37,18 @@ ExecStartPre=/usr/bin/tar -C /run/inside -xf /dev/vdb
 ExecStart=/bin/sh -c 'exec /usr/lib/locker-box/.venv/bin/python /run/inside/{script}.py >/dev/{line} 2>&1'
 WorkingDirectory=/usr/lib/locker-box
 """
+_HOLD: Final = """\
+[Unit]
+Description=the test holds the start before any file system that is written is looked at
+DefaultDependencies=no
+Before=local-fs-pre.target shutdown.target
+Conflicts=shutdown.target
+[Service]
+Type=oneshot
+ExecStartPre=/bin/sh -c 'echo HELD >/dev/{line}'
+ExecStart=/bin/sh -c 'until dd if=/dev/vdb bs=512 skip={sector} count=1 iflag=direct | grep -q GO; do sleep 0.2; done'
+"""
+_WANT_HOLD: Final = "[Unit]\nWants=hold.service\n"
 _WANT: Final = "[Unit]\nWants=inside.service\n"
 TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
 BUSY: Final = "systemd.service_watchdogs=no"
@@ -93,10 +108,15 @@ class Machine:
         *,
         log: Path | None = None,
         again: bool = False,
+        hold: bool = False,
+        held: Path | None = None,
+        cores: int = 1,
     ) -> None:
         """Start it; ``script``: a file of ``tests/image/inside`` that runs when the system is up.
 
         ``words``: what its kernel is told beside its own; ``log``: keeps every write; ``again``: it may start again.
+        ``hold``: its start waits before it looks at what is written, and says HELD; ``held``: where ``keep`` put the
+        memory of such a machine, which goes on here, with a card that differs in nothing it has looked at.
         """
         self.console, self.told, self._asked = folder / "console.log", folder / "told.log", folder / "monitor"
         self.http, self.https = _free_port(), _free_port()
@@ -109,13 +129,17 @@ class Machine:
             f"if=pflash,format=raw,file={card.vars}",
         ]
         line = [
-            *_MACHINE[board], "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none",
+            *_MACHINE[board], "-accel", "tcg,thread=multi", "-smp", str(cores), "-m", "1024", "-display", "none",
             "-monitor", "none", "-qmp", f"unix:{self._asked},server=on,wait=off", "-device", "qemu-xhci",
             "-drive", flash[0], "-drive", flash[1], *card.drive(log), "-nic", f"user,model=virtio-net-pci,{forward}",
             "-serial", f"file:{self.console}", *_second_line(board, self.told), *([] if again else ["-no-reboot"]),
         ]  # fmt: skip
         if script:
-            line += ["-drive", f"if=virtio,format=raw,readonly=on,file={_packed(folder)}", *_injected(board, script)]
+            packed = _packed(folder, go=not hold)
+            line += ["-drive", f"if=virtio,format=raw,readonly=on,file={packed}"]
+            line += _injected(board, script, hold or held is not None)
+        if held is not None:
+            line += ["-incoming", f"exec:cat {held}"]
         if words:
             line += ["-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={words}"]
         if BUSY in words:
@@ -137,6 +161,17 @@ class Machine:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def keep(self, target: Path) -> None:
+        """Write its memory to ``target`` and end it; raises MonitorTrouble."""
+        monitor = self.monitor()
+        monitor.ask("migrate_set_parameters", max_bandwidth=1 << 33)
+        monitor.ask("migrate", uri=f"exec:cat >{target}")
+        while (now := monitor.ask("query_migrate").get("status")) != "completed":
+            if now in ("failed", "cancelled"):
+                raise MonitorTrouble("its memory could not be kept")
+            time.sleep(0.2)
+        self.pull()
 
     def wait(self) -> None:
         """Wait until it ended by itself."""
@@ -191,13 +226,18 @@ class Machine:
         return None
 
 
-def _packed(folder: Path) -> Path:
-    """The scripts, as a disk that holds a tar archive."""
+def _packed(folder: Path, go: bool) -> Path:
+    """The scripts, as a disk that holds a tar archive, and in its last sector a word for a start that is held."""
     path = folder / "inside.tar"
     with tarfile.open(path, "w") as out:
         for each in sorted(INSIDE.glob("*.py")):
             out.add(each, each.name)
-    os.truncate(path, (path.stat().st_size + 0xFFFF) & ~0xFFFF)
+    if path.stat().st_size > _GO * 512:
+        raise ValueError("the scripts need a larger disk")
+    os.truncate(path, _SCRIPTS_KIB << 10)
+    with path.open("r+b") as file:
+        file.seek(_GO * 512)
+        file.write(b"GO" if go else b"")
     return path
 
 
@@ -208,12 +248,15 @@ def _second_line(board: str, told: Path) -> list[str]:
     return ["-chardev", f"file,id=told,path={told}", "-device", "pci-serial,chardev=told"]
 
 
-def _injected(board: str, script: str) -> list[str]:
+def _injected(board: str, script: str, hold: bool) -> list[str]:
     """Have systemd run the script, without a change to the image: units as credentials of the (virtual) firmware."""
     units = {
         "extra-unit.inside.service": _UNIT.format(script=script, line=_LINE[board]),
         "unit-dropin.multi-user.target": _WANT,
     }
+    if hold:
+        units["extra-unit.hold.service"] = _HOLD.format(line=_LINE[board], sector=_GO)
+        units["unit-dropin.local-fs-pre.target"] = _WANT_HOLD
     words = []
     for name, text in units.items():
         value = base64.b64encode(text.encode()).decode()

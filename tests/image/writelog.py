@@ -60,6 +60,20 @@ def last_flush(written: list[Write], before: int) -> int:
     return next((at + 1 for at in range(before - 1, -1, -1) if written[at].flush), 0)
 
 
+def data_begins(card: Path) -> int:
+    """Return where the data partition begins, in bytes; raises ValueError when there is none."""
+    with card.open("rb") as file:
+        file.seek(SECTOR)
+        head = file.read(SECTOR)
+        table, count, size = struct.unpack_from("<QII", head, 72)
+        file.seek(table * SECTOR)
+        found = file.read(count * size)
+    for at in range(0, len(found), size):
+        if found[at + 56 : at + size].decode("utf-16-le").rstrip("\0") == "data":
+            return int(struct.unpack_from("<Q", found, at + 32)[0]) * SECTOR
+    raise ValueError("this card has no data partition")
+
+
 class Rewriter:
     """A card that follows a log: ``sure`` entries of it are on the card, in their order."""
 
