@@ -51,6 +51,7 @@ from webui.pages import (
     sure,
     taking,
     tus,
+    updates,
 )
 from webui.pages import bin as thrown
 from webui.pages.page import Page
@@ -130,6 +131,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/find", find.Find, _TLS, _MEMBER, _READ),
     Route("/box", places.ThisBox, _TLS, _MEMBER, _READ),
     Route("/box/cost", cost.CostPage, _TLS, _MEMBER, _FORM),
+    Route("/box/update", updates.UpdatePage, _TLS, _MEMBER, _FORM),
     Route("/box/passphrase", doors.NewPassphrase, _TLS, _MEMBER, _FORM),
     Route("/box/passkeys", doors.Passkeys, _TLS, _MEMBER, _FORM),
     Route("/box/passkeys/options", doors.PasskeyOptions, _TLS, _MEMBER, _ACT, json=True),

@@ -37,7 +37,8 @@ STOPS: tuple[str, ...] = (
     "08-guide-firefox", "09-home-empty", "11-photos-empty", "12-find-empty", "13-files-empty", "15-home-safe",
     "16-photos", "17-photos-selecting", "18-viewer", "19-viewer-details", "22-video", "23-upload-sheet",
     "24-upload-bar", "25-upload-offline", "26-find-away", "find", "find-words", "find-days", "find-nothing",
-    "record", "files", "bin-empty", "bin", "bin-gone", "record-bin", "20-box", "21-kit-again", "27-cost", "29-error",
+    "record", "files", "bin-empty", "bin", "bin-gone", "record-bin", "20-box", "21-kit-again", "27-cost", "28-update",
+    "29-error",
     "14-locked", "14-locked-wrong", "31-sure", "30-invite", "32-invited", "33-join", "34-members", "35-member",
     "36-leaving", "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
     "43-recover",
@@ -190,6 +191,8 @@ def inside(walk: Walk) -> None:
     walk.snap("21-kit-again")
     walk.go("/box/cost")
     walk.snap("27-cost")
+    walk.go("/box/update")
+    walk.snap("28-update")
     walk.go("/nowhere")
     walk.snap("29-error")
     walk.go("/home")

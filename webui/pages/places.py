@@ -24,6 +24,7 @@ _WAYS = (
     ("/box/log-ins", "smartphone", "log-ins"),
     ("/box/apps", "folder-open", "apps"),
     ("/box/activity", "history", "activity"),
+    ("/box/update", "refresh-cw", "update"),
     ("/box/cost", "zap", "cost"),
     ("/take-home", "download", "take-home"),
     ("/guide", "shield-check", "guide"),
