@@ -6,6 +6,7 @@ They are made of the image under test with the builder's own tools. Its next ver
 from __future__ import annotations
 
 import mmap
+import os
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -64,16 +65,16 @@ class Workshop:
         return self._stick("good", version, self._bundle(self.board, root, self._boot(), self._keys))
 
     def broken(self, version: Version) -> Stick:
-        """Signed by everybody, and its root is nothing but zeros: it never starts."""
-        return self._stick("broken", version, self._bundle(self.board, self._zeros(), self._boot(), self._keys))
+        """Signed by everybody, and its root is nothing but noise: it never starts."""
+        return self._stick("broken", version, self._bundle(self.board, self._noise(), self._boot(), self._keys))
 
     def refused(self) -> list[Stick]:
         """Everything a box must leave alone."""
-        small = self._bundle(self.board, self._zeros(), self._zeros(), self._keys)
+        small = self._bundle(self.board, self._noise(), self._noise(), self._keys)
         stranger = bundle.keys_for_trying(self._tools, self._work("stranger"))
-        theirs = self._bundle(self.board, self._zeros(), self._zeros(), stranger)
+        theirs = self._bundle(self.board, self._noise(), self._noise(), stranger)
         other = replace(self.board, name="rpi4")
-        foreign = self._bundle(other, self._zeros(), self._zeros(), self._keys)
+        foreign = self._bundle(other, self._noise(), self._noise(), self._keys)
         bent = self._work("bent") / "bundle.raucb"
         bent.write_bytes(_flipped(small.read_bytes()))
         keys = [self._work("forged") / f"key-{number}" for number in (1, 2)]
@@ -135,9 +136,9 @@ class Workshop:
         shutil.copyfile(self._images / "boot.vfat", target)
         return target
 
-    def _zeros(self) -> Path:
-        target = self._work("zeros") / "zeros.img"
-        target.write_bytes(bytes(_PLENTY * 64))
+    def _noise(self) -> Path:
+        target = self._work("noise") / "noise.img"
+        target.write_bytes(os.urandom(_PLENTY * 64))
         return target
 
     def _work(self, name: str) -> Path:
