@@ -463,6 +463,10 @@ CONTACT_CARDS, CONTACT_CHARS = 8, 16 * KIB
 RESTORE_CONTACTS = 16
 """Contacts one restore is given; guards against a browser that sends a book."""
 
+CONTACT_SHOWN_SECONDS, CONTACT_SHOWN_BYTES = 1800, 800
+"""How long a box shows its card at home after *Help someone restore* was opened, and how long a card may be that is
+shown so: guards the home network's packets, and an owner who forgot the page."""
+
 RESTORE_PACKS = 2
 """Packs of a restore on their way at a time, each from as many friends as it takes; each is held in memory once or
 twice: guards the memory of both services."""

@@ -1,7 +1,8 @@
 """Other boxes on the home network: what this one tells them (multicast DNS, ``_lockerbox._udp``) and where they are.
 
 An endpoint id is the same in every network and for years, so it is announced only while an invitation is open (whoever
-types the six words must be able to dial). Otherwise a box announces a number it draws at every start, and the hash of
+types the six words must be able to dial), and with its whole signed card for a while after *Help someone restore* was
+opened (a box that comes back knows nobody). Otherwise a box announces a number it draws at every start, and the hash of
 that number with its id: who knows the id recognises the box, everybody else sees something new each time. What is heard
 here is a hint where to knock; the key proves who opens.
 """
@@ -16,13 +17,15 @@ from blake3 import blake3
 from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from firmware.limits import NEIGHBOURS, PEER_ADDRESSES
+from firmware.limits import CONTACT_SHOWN_BYTES, NEIGHBOURS, PEER_ADDRESSES
 
 KIND = "_lockerbox._udp.local."
 
 _CONTEXT = b"lockerbox/1/neighbour\n"
 _NUMBER_BYTES, _MARK_BYTES, _KEY_BYTES = 8, 16, 32
 _RESOLVE_MS = 3000
+_PIECE_BYTES = 200
+"""Of a card, in one string of the TXT record: 255 bytes with its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Sign:
     key: bytes
     number: bytes
     inviting: bool = False
+    card: bytes = b""
+    """Shown to whoever comes back with a kit, while the owner helps; empty: she does not."""
 
     @property
     def name(self) -> str:
@@ -42,6 +47,9 @@ class Sign:
     def words(self) -> dict[str | bytes, str | bytes | None]:
         """The TXT record."""
         told: dict[str | bytes, str | bytes | None] = {"n": self.number.hex(), "m": mark(self.key, self.number).hex()}
+        card = self.card if len(self.card) <= CONTACT_SHOWN_BYTES else b""
+        for at in range(0, len(card), _PIECE_BYTES):
+            told[f"c{at // _PIECE_BYTES}"] = card[at : at + _PIECE_BYTES]
         return told | ({"k": self.key.hex()} if self.inviting else {})
 
     def invite(self, inviting: bool) -> Sign:
@@ -57,6 +65,8 @@ class Neighbour:
     mark: bytes
     addresses: tuple[str, ...]
     key: bytes | None = None
+    card: bytes = b""
+    """As it was heard: nobody checked it yet."""
 
     def has(self, key: bytes) -> bool:
         """True when this is the box with that endpoint id, as far as it says itself."""
@@ -75,7 +85,8 @@ def understood(words: Mapping[bytes, bytes | None], addresses: list[str], port: 
     if len(number) != _NUMBER_BYTES or len(shown) != _MARK_BYTES or not where or not port:
         return None
     named = key if len(key) == _KEY_BYTES and mark(key, number) == shown else None
-    return Neighbour(number, shown, where[:PEER_ADDRESSES], named)
+    pieces = (words.get(f"c{at}".encode()) or b"" for at in range(CONTACT_SHOWN_BYTES // _PIECE_BYTES))
+    return Neighbour(number, shown, where[:PEER_ADDRESSES], named, b"".join(pieces))
 
 
 class Neighbours:
@@ -95,6 +106,10 @@ class Neighbours:
     def inviting(self) -> tuple[Neighbour, ...]:
         """Boxes with an open invitation by words."""
         return tuple(each for each in self._seen.values() if each.key is not None)
+
+    def helping(self) -> tuple[Neighbour, ...]:
+        """Boxes whose owners help somebody to restore just now, as far as they say themselves."""
+        return tuple(each for each in self._seen.values() if each.card)
 
     def attach(self, at: AsyncZeroconf) -> None:
         """Begin to listen on these sockets."""

@@ -124,6 +124,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "restore_look", _M, "POST", _BACK + "/look", _SLOW, z.RestoreLook, z.RestoreFound, "What do the words open?"
     ),
+    Operation(
+        "restore_near", _M, "POST", _BACK + "/near", _SLOW, z.RestoreCode, z.RestoreNear, "Which boxes near us help?"
+    ),
     Operation("restore", _M, "POST", _BACK, _SLOW, z.Restore, z.RestoreBegun, "Take ownership, bring a locker back."),
     Operation(
         "restore_member", _M, "POST", _BACK + "/member", _OWNER, z.RestoreMember, z.RestoreBegun, "Bring one more back."
@@ -307,6 +310,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "at_peerd_contact", _P, "GET", "/v1/circle/contact", _US, t.Nothing, z.RestoreContact, "Where this box is."
     ),
+    Operation("at_peerd_restore_near", _P, "GET", _BACK + "/near", _US, t.Nothing, z.RestoreNear, "Who helps near us?"),
     Operation("restore_find", _P, "POST", _BACK + "/find", _US, z.KitFind, z.KitsFound, "Ask friends with a kit."),
     Operation("restore_join", _P, "POST", _BACK, _US, z.RestoreJoin, z.RestoreSources, "Act for a locker."),
     Operation("restore_sources", _P, "GET", _BACK, _US, z.RestoreOf, z.RestoreSources, "How do friends stand?"),

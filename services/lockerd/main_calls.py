@@ -78,7 +78,7 @@ class MainCalls:
         others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
         mine |= self._keys.handlers() | self.costs.handlers()
         mine |= ShelfRestoring(self._run, self._desk, self._house, self._check_code).handlers()
-        return mine | others | RestoreCalls(self._desk, self._house, self._check_code).handlers()
+        return mine | others | RestoreCalls(self._run, self._desk, self._house, self._check_code).handlers()
 
     async def start(self) -> None:
         """Finish what a power cut left undone."""

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from firmware import events, restore_events
@@ -16,6 +17,7 @@ from firmware.errors import BoxError, Damaged, NewerFormat
 from firmware.seal import KeyFile
 from services.api import restore_types as z
 from services.api import types as t
+from services.api.client import Client
 from services.api.decode import decode
 from services.api.server import Call, Handler
 from services.api.tint import distinct
@@ -28,18 +30,25 @@ from services.lockerd.sessions import Terms
 class RestoreCalls:
     """Handlers over members who come back."""
 
-    def __init__(self, desk: Desk, house: HouseholdCalls, check_code: Callable[[str], None]) -> None:
-        """``check_code`` raises what a wrong claim code raises."""
+    def __init__(self, run: Path, desk: Desk, house: HouseholdCalls, check_code: Callable[[str], None]) -> None:
+        """``run`` is the folder of the sockets; ``check_code`` raises what a wrong claim code raises."""
         self._desk, self._house, self._check_code = desk, house, check_code
+        self._peerd = Client(run)
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
         return {
+            "restore_near": self._near,
             "restore_look": self._look,
             "restore": self._restore,
             "restore_member": self._restore_member,
             "restore_status": self._status,
         }
+
+    async def _near(self, call: Call) -> z.RestoreNear:
+        self._check_code(call.args.code)
+        found: z.RestoreNear = await self._peerd.call("at_peerd_restore_near")
+        return found
 
     async def _look(self, call: Call) -> z.RestoreFound:
         args: z.RestoreLook = call.args

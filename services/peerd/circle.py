@@ -53,6 +53,7 @@ from services.peerd.guests import Guests
 from services.peerd.identity import Identity, next_card, own_box
 from services.peerd.moving import Moving
 from services.peerd.naming import say
+from services.peerd.nearby import Nearby
 from services.peerd.pairing import Pairing, Target
 from services.peerd.restorers import Restorers
 from services.peerd.serving import Serving
@@ -89,6 +90,7 @@ class Circle(Welcoming):
         self.identity = Identity.of(places.seed)
         self.box = self.identity.key.public
         self._neighbours, self._places = neighbours, places
+        self.nearby = Nearby(neighbours, self.box)
         for each in (places.state / "circle", places.state / "hosted"):
             each.mkdir(mode=0o700, exist_ok=True)
         self.rows = CircleRows(places.state / "circle" / "circle.db")

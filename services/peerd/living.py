@@ -33,10 +33,11 @@ def serve(circle: Circle, doors: Sequence[socket.socket], users: Sequence[str]) 
 
 
 async def show(circle: Circle, announcer: Announcer, number: bytes) -> None:
-    """Let other boxes at home see this one: who it is only while six words are open."""
+    """Let other boxes at home see this one: who it is only while six words are open, or while the owner helps."""
 
     def sign() -> Sign:
-        return Sign(circle.transport.port, circle.transport.key, number, circle.pairing.open_words())
+        card = circle.card() if circle.nearby.helps else b""
+        return Sign(circle.transport.port, circle.transport.key, number, circle.pairing.open_words(), card)
 
-    circle.pairing.changed = lambda: circle.spawn(announcer.show(sign()))
+    circle.pairing.changed = circle.nearby.changed = lambda: circle.spawn(announcer.show(sign()))
     await announcer.show(sign())

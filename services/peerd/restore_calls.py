@@ -33,6 +33,7 @@ class RestoreCalls:
         """Return the handler of every operation."""
         return {
             "at_peerd_contact": self._contact,
+            "at_peerd_restore_near": self._near,
             "restore_find": self._find,
             "restore_join": self._join,
             "restore_sources": self._sources,
@@ -42,9 +43,15 @@ class RestoreCalls:
         }
 
     async def _contact(self, call: Call) -> z.RestoreContact:  # noqa: ARG002
+        self._circle.nearby.help_somebody()
         data = self._circle.card()
         card = read_card(data)
         return z.RestoreContact(contact_text([data]), card.label, card.not_after_ms)
+
+    async def _near(self, call: Call) -> z.RestoreNear:  # noqa: ARG002
+        return z.RestoreNear(
+            tuple(z.RestoreBox(card.label, contact_text([data])) for card, data in self._circle.nearby.helping())
+        )
 
     # With a kit
 
@@ -52,6 +59,8 @@ class RestoreCalls:
         args: z.KitFind = call.args
         signed = [data for each in args.contacts for data in contact_cards(each)]
         cards = [self._restoring.freshest(_card(data), data)[0] for data in (*signed, *map(bytes.fromhex, args.cards))]
+        if not cards:
+            cards = [card for card, _ in self._circle.nearby.helping()]
         if not cards:
             raise NoContact
         request = SigningKey.from_seed(Secret(bytes.fromhex(args.request)))

@@ -123,7 +123,8 @@ class Restoring:
         own: PeerLink | None = None
         try:
             if link is None:
-                link = own = await self._circle.transport.dial(card.endpoint, card.addresses, card.relay)
+                where = self._circle.nearby.where(card)
+                link = own = await self._circle.transport.dial(card.endpoint, where, card.relay)
             first = await self._show(link, lookup, request, card, 0)
             count = min(first.given.count, _LOCKERS) if first.given is not None else 1
             return [first, *[await self._show(link, lookup, request, card, at) for at in range(1, count)]]

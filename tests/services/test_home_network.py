@@ -17,10 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from firmware.errors import NoContact, NothingForKit
+from services.api.blocking import Blocking
 from tests.services.running import DEADLINE_SECONDS, HOUSE, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
+OTHER_KIT = "abandon " * 23 + "art"
 _QUERY = Path(__file__).with_name("mdns_query.py")
 _ASK = """
 import http.client, json, socket, ssl, sys
@@ -97,6 +100,7 @@ class Box:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], DEADLINE_SECONDS)
         self.hello = json.loads(self.process.stdout.readline() if ready else "null")
+        self.data, self.api = data, Blocking((data / "run").resolve())
         self.ca = data / "box" / "ca.pem"
         self.covers = data / "box" / "leaf.covers"
 
@@ -135,8 +139,21 @@ def test_a_box_whose_name_is_taken_is_reached_by_its_next_name_privately(
         assert home.ask("10.77.0.1", "locker-7f3a.local", "/status", ca=first.ca)["status"] == 200
         assert "refused" in home.ask("10.77.0.1", name, "/status", ca=first.ca)
         assert home.ask("10.77.0.1", name, "/status")["status"] == 421
+        a_box_near_us_is_found_while_its_owner_helps(first, second)
     finally:
         second.stop()
+
+
+def a_box_near_us_is_found_while_its_owner_helps(friend: Box, new: Box) -> None:
+    """A box that comes back with a kit needs no code of a friend's box that is at home with it."""
+    code = json.loads((new.data / "box" / "claim").read_bytes())["code"]
+    assert new.api.call("restore_near", code=code).boxes == ()
+    with pytest.raises(NoContact):
+        new.api.call("restore_look", code=code, words=OTHER_KIT, contacts=())
+    label = friend.api.call("at_peerd_contact").label
+    until(lambda: [each.label for each in new.api.call("restore_near", code=code).boxes] == [label])
+    with pytest.raises(NothingForKit):  # it was reached, and has nothing for these words
+        new.api.call("restore_look", code=code, words=OTHER_KIT, contacts=())
 
 
 def test_a_new_address_is_in_the_certificate_and_no_connection_is_dropped(home: Home, first: Box) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from firmware.limits import PEER_ADDRESSES
+from firmware.limits import CONTACT_SHOWN_BYTES, PEER_ADDRESSES
 from firmware.linux.neighbours import Neighbour, Neighbours, Sign, mark, understood
+from firmware.peer import Card
+from firmware.seal import Secret, SigningKey
+from services.peerd.nearby import Nearby
 
 KEY, OTHER, NUMBER = b"k" * 32, b"o" * 32, b"12345678"
 SIGN = Sign(4433, KEY, NUMBER)
@@ -36,6 +39,32 @@ def test_the_key_is_told_while_the_box_invites_and_must_fit_its_mark() -> None:
     lying = _heard(SIGN.invite(True), k=OTHER.hex().encode())
     assert lying is not None and lying.key is None
     assert _heard(SIGN.invite(True).invite(False)) == _heard(SIGN)
+
+
+def test_a_card_is_shown_in_pieces_while_somebody_is_helped() -> None:
+    card = bytes(range(256)) * 2
+    words = {str(name).encode(): each for name, each in Sign(4433, KEY, NUMBER, card=card).words().items()}
+    raw = {name: each if isinstance(each, bytes) else str(each).encode() for name, each in words.items()}
+    assert all(len(name) + len(each) < 255 for name, each in raw.items())
+    found = understood(raw, ["192.0.2.7"], 4433)
+    assert found is not None and found.card == card and found.key is None
+    listening = Neighbours(lambda _: None)
+    listening._seen["x"] = found
+    assert listening.helping() == (found,)
+    too_long = Sign(4433, KEY, NUMBER, card=bytes(CONTACT_SHOWN_BYTES + 1))
+    assert too_long.words() == SIGN.words()
+
+
+def test_only_a_card_of_the_box_that_shows_it_counts() -> None:
+    key = SigningKey.from_seed(Secret(b"s" * 32))
+    made = Card(KEY, key.public, "Ben", 1 << 50, (), None, 1).signed(key)
+    listening = Neighbours(lambda _: None)
+    near = Nearby(listening, OTHER)
+    for shown in (KEY, OTHER):
+        listening._seen["x"] = Neighbour(NUMBER, mark(shown, NUMBER), ("192.0.2.7:4433",), card=made)
+        assert [each.label for each, _ in near.helping()] == (["Ben"] if shown == KEY else [])
+    listening._seen["x"] = Neighbour(NUMBER, mark(KEY, NUMBER), ("192.0.2.7:4433",), card=made[:-1])
+    assert near.helping() == []
 
 
 def test_nonsense_is_passed_over() -> None:
