@@ -17,6 +17,7 @@ from tornado.template import Loader
 
 from firmware.errors import BoxError
 from services.api.circle_types import Circle, LockerSafety, Pairing, Pairings, PeerInfo, PeerIs, Reach
+from services.api.restore_types import RestoreIs, RestoreStatus
 from services.api.types import MemberInfo, Role, Status
 from webui.app import Pages
 from webui.files import HOME, StaticFiles
@@ -87,6 +88,7 @@ class MadeUpBox:
             "status": lambda: Status(True, True, "0", "Novak home", (MemberInfo(MEMBER, "Marta", self.role, True),)),
             "circle": lambda: self.circle,
             "pairing": lambda: Pairings(self.pairings),
+            "restore_status": lambda: self.answers.get("restore_status", RestoreStatus(RestoreIs.NONE)),
         }
         if operation in looks:
             return looks[operation]()
@@ -112,6 +114,18 @@ class MadeUpFront:
     def sure(self, proven: bool) -> None:
         """The member typed her passphrase a moment ago, or long ago."""
         self._session.sure_until_ms = NOW_MS + HOUR_MS if proven else 0
+
+    def be_newcomer(self) -> None:
+        """She typed the claim code, and owns nothing yet."""
+        session = self._session
+        session.token = session.member = session.name = session.household = ""
+        session.code, session.kit = "CODE", None
+
+    def be_member(self) -> None:
+        """Marta is inside."""
+        session = self._session
+        session.token, session.member, session.name, session.household = "t", MEMBER, "Marta", "Novak home"
+        session.code, session.kit = "", None
 
     def forget_words(self) -> None:
         """The words of a kit were proven."""
@@ -142,7 +156,6 @@ def front() -> Iterator[MadeUpFront]:
     """Serve the private pages over a box that is made up, in a thread."""
     box, sessions = MadeUpBox(), Sessions(time.monotonic)
     cookie, session = sessions.start()
-    session.token, session.member, session.name, session.household = "t", MEMBER, "Marta", "Novak home"
     known: Any = box
     made = Front(
         known,
@@ -172,7 +185,9 @@ def front() -> Iterator[MadeUpFront]:
     thread.start()
     assert ready.wait(60)
     try:
-        yield MadeUpFront(box, sockets[0].getsockname()[1], cookie, session)
+        found = MadeUpFront(box, sockets[0].getsockname()[1], cookie, session)
+        found.be_member()
+        yield found
     finally:
         loop, ended = loops[0]
         loop.call_soon_threadsafe(ended.set)

@@ -51,7 +51,7 @@ def test_every_sentence_asked_for_exists_and_every_sentence_is_asked_for() -> No
         r"(weekday|month|number|tab|kind|error|http|activity|box\.(?:done|look|role|way)|member\.role|guide|day|time"
         r"|language|setup|passphrase\.js"
         r"|circle\.(?:row|reason|touch|promise)|pair\.ended"
-        r"|badges\.word|kit\.state|drill\.(?:is|lead|row|back)|care\.(?:is|heading)|cost\.(?:service|field)|update\.refused|caps\.pause|peer\.notice|shelf\.(?:is|done|fact|promise)|find\.group|find\.section|find\.when|files\.sort)\..*"
+        r"|badges\.word|restore\.square|coming\.(?:step\.small|lead\.answered)|kit\.state|drill\.(?:is|lead|row|back)|care\.(?:is|heading)|cost\.(?:service|field)|update\.refused|caps\.pause|peer\.notice|shelf\.(?:is|done|fact|promise)|find\.group|find\.section|find\.when|files\.sort)\..*"
     )
     unused = {
         key

@@ -10,10 +10,12 @@ from urllib.parse import quote
 from tornado.escape import xhtml_escape
 
 from services.api.circle_types import Circle, PeerInfo
+from services.api.restore_types import RestoreContact
 from services.api.types import Role
 from webui import circle_map
 from webui.circle_health import Health, Level, Standing, health, in_circle, is_there, needy_first
 from webui.language import Language
+from webui.pages.kit import qr
 from webui.pages.page import Page, tint
 from webui.rehearsal import rehearsal
 
@@ -138,6 +140,19 @@ class SendNow(CirclePage):
         """Close what is open and let it go, inside the caps."""
         await self.ask("circle_now")
         self.go("/circle")
+
+
+class HelpRestore(CirclePage):
+    """``/circle/help``: a friend's box burnt down; this one says where it is to whoever comes back with a kit."""
+
+    async def get(self) -> None:
+        """Show the code as a square, to send and as text; nothing in it is secret."""
+        if not await self.owns():
+            self.go("/circle")
+            return
+        found: RestoreContact = await self.ask("contact")
+        until = self.language.time(found.until_ms, self.front.now_ms())
+        self.show("circle-help.html", code=found.text, qr=qr(found.text), until=until, place="circle")
 
 
 class LetGo(CirclePage):

@@ -23,7 +23,7 @@ class ClaimCode(Page):
         if (await self.status_of_box()).claimed:
             self.go("/")
             return
-        self.show("claim.html", typed="", mood="village")
+        self.show("claim.html", typed="", kit=self._has_kit(), mood="village")
 
     async def post(self) -> None:
         """Check the code; a wrong one stays in its field."""
@@ -31,14 +31,25 @@ class ClaimCode(Page):
         try:
             await self.front.box.call("check_claim", code=code)
         except (WrongClaimCode, ClaimExpired, TooManyTries, Misused) as error:
-            self.show("claim.html", answer=error.http, typed=code, trouble=self.said(error), mood="village", brief=True)
+            said, kit = self.said(error), self._has_kit()
+            self.show("claim.html", answer=error.http, typed=code, kit=kit, trouble=said, mood="village", brief=True)
             return
         except AlreadyClaimed:
             self.go("/")
             return
         session = self._begin(self.session)
         session.code = code
-        self.go("/passphrase" if session.name else "/household")
+        if self._has_kit():
+            self.go("/restore/passphrase" if session.kit is not None and session.kit.found is not None else "/restore")
+        else:
+            self.go("/passphrase" if session.name else "/household")
+
+    def _has_kit(self) -> bool:
+        """Whether somebody comes back with a kit: she said so, or her words wait already."""
+        if self.get_argument("kit", "") == "1":
+            return True
+        session = self.session
+        return session is not None and (session.kit is not None or "/restore" in session.kept)
 
 
 class Household(Page):

@@ -50,7 +50,8 @@ class Members(Household):
         joined = self.get_query_argument("joined", "")
         by_id = {one.id: one for one in cards}
         joined = joined if joined in by_id else ""
-        self.show("members.html", cards=cards, me=me, by_id=by_id, joined=joined, place="box")
+        returned = by_id.get(self.get_query_argument("returned", ""))
+        self.show("members.html", cards=cards, me=me, by_id=by_id, joined=joined, returned=returned, place="box")
 
 
 class MemberPage(Household):

@@ -16,8 +16,9 @@ from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
 
 from firmware import limits
-from firmware.errors import BoxError, Locked, Misused, Refused, StepUpNeeded
+from firmware.errors import BoxError, Locked, Misused, NamesComing, Refused, StepUpNeeded
 from services.api.client import Client
+from services.api.restore_types import RestoreIs, RestoreStatus
 from services.api.tint import tint_of
 from services.api.types import Status
 from webui.hosts import host_name
@@ -167,10 +168,20 @@ class Page(RequestHandler):
         try:
             return await box.call(operation, **arguments)
         except (Locked, Refused) as error:
+            if isinstance(error, Locked) and await self._comes_home(box):
+                raise NamesComing from None
             if isinstance(error, Locked) or (error.code == Refused.code and not await self._lives(box)):
                 session.token = ""
                 raise SessionGone from None
             raise
+
+    async def _comes_home(self, box: Client) -> bool:
+        """Say whether the locker is on its way back from friends, and its names are not here yet."""
+        try:
+            found: RestoreStatus = await box.call("restore_status")
+        except (Locked, Refused):
+            return False
+        return found.state is not RestoreIs.NONE and not found.names_ms
 
     async def _lives(self, box: Client) -> bool:
         """Say whether the session behind ``box`` still is one: then a no was about the action alone."""
@@ -281,6 +292,9 @@ class Page(RequestHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, SessionGone) and not self.wants_json:
             self._to_door()
+            return
+        if isinstance(error, NamesComing) and not self.wants_json:
+            self.go("/restore/progress")
             return
         if isinstance(error, StepUpNeeded) and not self.wants_json:
             self.to_sure()

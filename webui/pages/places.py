@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.api.types import Records
+from webui.pages import coming
 from webui.pages.activity import Line, line
 from webui.pages.page import Page
 from webui.pages.safety import standing
@@ -30,6 +31,7 @@ _WAYS = (
     ("/guide", "shield-check", "guide"),
 )
 """What the box's page leads to: address, icon, key of its words."""
+_CAME_HOME = ("/restore/progress", "house", "restored")
 _WARD_WAYS = ("/guide",)
 """Of these, what a guardian is shown in her ward's locker."""
 
@@ -54,6 +56,7 @@ class Home(Page):
             members=status.members,
             standing=await standing(self, counts),
             rehearsal=await rehearsal(self),
+            coming=await coming.home_of(self),
             pictures=[item for item in items if item.is_picture][:_LATELY_PICTURES],
             items=[item for item in items if not item.is_picture][:_LATELY_OTHERS],
             happened=await self._happened(),
@@ -87,6 +90,8 @@ class ThisBox(Page):
         counts = (await self.ask("stats")).counts
         guarding = self.member().own is not None
         ways = [way for way in _WAYS if not guarding or way[0] in _WARD_WAYS]
+        if not guarding and await coming.ever(self):
+            ways.append(_CAME_HOME)
         done = "passphrase" if self.get_query_argument("done", "") == "passphrase" else ""
         status = await self.status_of_box()
         self.show("box.html", counts=counts, status=status, ways=ways, done=done, guarding=guarding, place="box")

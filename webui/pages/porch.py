@@ -17,7 +17,8 @@ class Porch(Page):
     async def get(self) -> None:
         """Say whether the box is claimed, and lead on; a claim code in the fragment travels along in the browser."""
         status = await self.status_of_box()
-        self.show("porch.html", status=status, onward=private_address(self, "/"), mood="village", **guide(self))
+        onward, with_kit = private_address(self, "/"), private_address(self, "/claim?kit=1")
+        self.show("porch.html", status=status, onward=onward, with_kit=with_kit, mood="village", **guide(self))
 
 
 class Onward(Page):

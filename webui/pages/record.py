@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
 
-from firmware.errors import BoxError, NoSuchRange, NoSuchRecord
+from firmware.errors import BoxError, NoSuchRange, NoSuchRecord, StillAtFriends
 from services.api.types import RecordInfo
 from webui.pages.page import Page
+from webui.pages.shown import readable
 
 _FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PREVIEW_SECONDS = 600
@@ -92,6 +93,11 @@ class RecordFile(SandboxedBytes):
         except NoSuchRange as error:
             self.set_status(416)
             self.set_header("Content-Range", f"bytes */{error.fields['size']}")
+        except StillAtFriends as error:
+            if self.wants_json or self.request.method == "HEAD":
+                raise
+            called, back = readable(self._record.name.rpartition("/")[2]), self.stands_on
+            self.show("still.html", answer=error.http, called=called, back=back, place="home")
 
     def describe(self, mime: str) -> None:
         """An attachment under its own name; opaque unless its type is one phones file away by."""

@@ -18,6 +18,7 @@ from firmware.errors import (
 from services.api.kit_words import words_on_sheet
 from services.api.types import Opened
 from webui.pages.door import Entering, device
+from webui.pages.restore import replaced
 
 _LONGEST_WORDS: Final = 4096
 _SHOWN_AGAIN = (
@@ -63,7 +64,7 @@ class Recover(Entering):
         known = [one.id for one in status.members]
         about_words = error is not None and not isinstance(error, WeakPassphrase)
         near = error.fields if isinstance(error, UnknownWord) else {}
-        fixed = _replaced(words, str(near.get("word", "")), str(near.get("nearest", ""))) if near else ""
+        fixed = replaced(words, str(near.get("word", "")), str(near.get("nearest", ""))) if near else ""
         self.show(
             "recover.html",
             answer=error.http if error else None,
@@ -78,9 +79,3 @@ class Recover(Entering):
             fixed=fixed,
             step=0,
         )
-
-
-def _replaced(words: str, wrong: str, right: str) -> str:
-    """Return ``words`` with the first ``wrong`` replaced; the rest stays as it was typed."""
-    at = words.lower().find(wrong.lower()) if wrong else -1
-    return words[:at] + right + words[at + len(wrong) :] if at >= 0 else words

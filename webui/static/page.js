@@ -28,7 +28,7 @@ function later() {
 /** Take the code in the fragment along to the private connection, still only as a fragment. */
 function carryFragment(link) {
   const found = codeInFragment();
-  if (found) link.href = new URL("/claim", link.href).href + "#" + encodeURIComponent(found);
+  if (found) link.href = new URL(`/claim${link.dataset.carryFragment}`, link.href).href + "#" + encodeURIComponent(found);
 }
 
 /** A device whose clock is a day or more away from the box's is refused by its own browser; say so before. */

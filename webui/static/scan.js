@@ -36,6 +36,7 @@ async function scan(button) {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
     title.textContent = button.dataset.scanNo;
+    if (button.dataset.scanPhoto) close.before(photoOf(button, title, (text) => take(dialog, field, text)));
     return;
   }
   video.srcObject = stream;
@@ -48,9 +49,32 @@ async function scan(button) {
       setTimeout(look, 200);
       return;
     }
-    dialog.close();
-    field.value = found.rawValue;
-    field.dispatchEvent(new Event("scanned", { bubbles: true }));
+    take(dialog, field, found.rawValue);
   };
   look();
+}
+
+function take(dialog, field, text) {
+  dialog.close();
+  field.value = text;
+  field.dispatchEvent(new Event("scanned", { bubbles: true }));
+}
+
+/** A photo of the square does as well, where the camera is not free. */
+function photoOf(button, title, found) {
+  const label = document.createElement("label");
+  label.className = "button wide";
+  label.textContent = button.dataset.scanPhoto;
+  const chooser = document.createElement("input");
+  chooser.type = "file";
+  chooser.accept = "image/*";
+  chooser.className = "quietly";
+  chooser.addEventListener("change", async () => {
+    const picture = await createImageBitmap(chooser.files[0]).catch(() => null);
+    const [square] = picture ? await new BarcodeDetector({ formats: ["qr_code"] }).detect(picture).catch(() => []) : [];
+    if (square) found(square.rawValue);
+    else title.textContent = button.dataset.scanNone;
+  });
+  label.append(chooser);
+  return label;
 }
