@@ -12,7 +12,6 @@ from typing import Any
 from image.board import boards, read_board
 from image.build import Built, build
 from image.bundle import Keys
-from image.disk import size_mib
 from image.furnish import HOUSE
 from image.programs import ImageTrouble
 from image.sources import sources
@@ -45,11 +44,11 @@ def main(words: list[str]) -> int:
 
 
 def _measured(built: Built) -> dict[str, Any]:
-    files = {"root": built.root, "boot": built.boot, "bundle": built.bundle}
+    files = {"image": built.image, "root": built.root, "boot": built.boot, "bundle": built.bundle}
     mib = {name: round(path.stat().st_size / (1 << 20), 1) for name, path in files.items()}
     return {
         "seconds": built.seconds,
-        "image_mib": size_mib(),
+        "image_mib": mib["image"],
         "bundle_mib": mib["bundle"],
         "root_mib": mib["root"],
         "boot_mib": mib["boot"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -37,10 +38,14 @@ class Board:
     """What the kernel needs to reach the disk; what they need themselves is found."""
     modules_left_out: tuple[str, ...]
     """Folders below ``kernel/`` of the modules this board has no use for."""
+    modules_kept: tuple[str, ...] = ()
+    """Modules it does need out of these folders; what they need themselves is found."""
     beside: tuple[str, ...] = ()
     """Packages unpacked for the boot partition alone."""
-    device_trees: tuple[str, ...] = ()
-    """Which device trees go onto the boot partition (raspberrypi)."""
+    firmware: tuple[str, ...] = ()
+    """Files of the package raspi-firmware that go onto the boot partition (raspberrypi)."""
+    device_trees: Mapping[str, str] = field(default_factory=dict)
+    """Device trees that go onto the boot partition (raspberrypi): the names the firmware asks for, to the kernel's."""
 
     @property
     def machine(self) -> str:

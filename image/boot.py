@@ -11,6 +11,7 @@ from typing import Final
 
 from firmware.update.autoboot import Autoboot, places
 from firmware.update.slots import Slot
+from image import disk, mbr
 from image.board import Board
 from image.disk import slots
 from image.initrd import archive, contents, load_order
@@ -29,8 +30,9 @@ kernel=kernel8.img
 initramfs initrd.img followkernel
 enable_uart=1
 disable_splash=1
-dtparam=watchdog=on
 """
+_PI_DEBIAN: Final = "upstream_kernel=1\n"
+"""Device trees are those of Debian's kernel, by its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,17 @@ class Kernel:
     """The tree of all of them."""
 
 
+def used(packages: Path) -> list[Path]:
+    """Return the packages of a folder of which something goes into the image; what only they would need is left."""
+    names = ("linux-", "busybox-static", "systemd-boot-efi", "raspi-firmware")
+    return [each for each in sorted(packages.glob("*.deb")) if each.name.startswith(names)]
+
+
 def unpack(packages: Path, target: Path) -> Kernel:
-    """Unpack every package of a folder into ``target``; raises ImageTrouble when there is no kernel among them."""
+    """Unpack packages of a folder into ``target``; raises ImageTrouble when there is no kernel among them."""
     target.mkdir()
-    for each in sorted(packages.glob("*.deb")):
-        if each.name.partition("_")[0].startswith(("linux-", "busybox-static", "systemd-boot-efi", "raspi-firmware")):
-            call(["dpkg-deb", "-x", str(each), str(target)])
+    for each in used(packages):
+        call(["dpkg-deb", "-x", str(each), str(target)])
     if not (target / "lib").exists():
         (target / "lib").symlink_to("usr/lib")
     images, modules = (
@@ -76,6 +83,11 @@ def told(board: Board) -> dict[str, bytes]:
     letters = slots(board.name)
     found = {"init": Path(__file__).with_name("init").read_bytes()}
     found["slots"] = "".join(f"{each} {letters[each]}\n" for each in sorted(letters)).encode()
+    if board.boot == "raspberrypi":
+        numbered = disk.numbers()
+        found["numbers"] = "".join(f"{each} {numbered[each]}\n" for each in numbered).encode()
+        found["mark"] = b"%d\n" % int.from_bytes(disk.mark(board.name), "little")
+        found["ends"] = "".join(f"{each.start} {each.size_at}\n" for each in mbr.ends(disk.sectors())).encode()
     if board.tries == "attempts":
         found["counted"] = " ".join(str(places()[each]) for each in ("first", "good", "left")).encode() + b"\n"
     return found
@@ -108,20 +120,19 @@ def _pi(board: Board, kernel: Kernel, work: Path, initrd: Path, cmdline: str) ->
     image = work / "kernel8.img"
     image.write_bytes(gzip.compress(kernel.image.read_bytes(), 9, mtime=0))
     found = {"kernel8.img": image, "initrd.img": initrd}
-    for name, text in (("config.txt", _PI_CONFIG), ("cmdline.txt", cmdline + "\n")):
+    for name, text in (("config.txt", _PI_CONFIG + _PI_DEBIAN), ("cmdline.txt", cmdline + "\n")):
         found[name] = work / name
         found[name].write_text(text)
-    for pattern in board.device_trees:
-        trees = sorted(kernel.beside.glob(f"**/broadcom/{pattern}"))
+    for wanted, name in board.device_trees.items():
+        trees = sorted(kernel.beside.glob(f"**/broadcom/{name}"))
         if not trees:
-            raise ImageTrouble(f"the kernel brings no device tree {pattern}")
-        found |= {path.name: path for path in trees}
-    firmware = kernel.beside / "usr/lib/raspi-firmware"
-    found |= {path.name: path for path in sorted(firmware.glob("*")) if path.suffix in (".elf", ".dat", ".bin")}
-    overlays = sorted((firmware / "overlays").glob("*.dtbo")) if board.device_trees else []
-    found |= {
-        f"overlays/{path.name}": path for path in overlays if path.name in ("disable-bt.dtbo", "disable-wifi.dtbo")
-    }
+            raise ImageTrouble(f"the kernel brings no device tree {name}")
+        found[wanted] = trees[0]
+    papers = {"LICENCE.broadcom": "usr/share/doc/raspi-firmware/copyright"} if board.firmware else {}
+    for wanted, name in ({each: f"usr/lib/raspi-firmware/{each}" for each in board.firmware} | papers).items():
+        if not (kernel.beside / name).exists():
+            raise ImageTrouble(f"the package raspi-firmware holds no {name}")
+        found[wanted] = kernel.beside / name
     return found
 
 

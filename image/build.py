@@ -67,7 +67,7 @@ def build(
     """
     began, date = time.monotonic(), epoch()
     foreign.ready(board.arch, board.machine)
-    state = sources.state()
+    state = sources.for_system().state()
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     debian = bare(board, sources, state, date, fresh)
@@ -92,9 +92,9 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     call(["cp", "-a", "--reflink=auto", str(debian.root), str(root)])
     packages = (root / "var/lib/dpkg/status").read_text()
     kernel = boot.unpack(beside, work / "beside")
-    packages += "\n\n" + "\n\n".join(call(["dpkg-deb", "-f", str(each)]) for each in sorted(beside.glob("*.deb")))
-    furnish(root, kernel.modules, board.machine, board.modules_left_out, tools)
+    packages += "\n\n" + "\n\n".join(call(["dpkg-deb", "-f", str(each)]) for each in boot.used(beside))
     tools.call("depmod", "-b", kernel.beside, next(kernel.modules.iterdir()).name)
+    furnish(root, kernel.modules, board, tools)
     name = version()
     release = _os_release(root, board, name)
     (root / PLACE / "system.toml").write_text(told)
@@ -110,7 +110,7 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     update = bundle.make(tools, board, name, parts["boot-a"], parts["root-a"], keys)
     shutil.move(update, target / update.name)
     image = target / f"locker-box-{board.name}.img"
-    disk.assemble(tools, board.name, parts, work / image.name)
+    disk.assemble(tools, board, parts, work / image.name)
     shutil.move(work / image.name, image)
     for part in ("root-a", "boot-a"):
         shutil.move(parts[part], target / parts[part].name)
@@ -126,11 +126,15 @@ def _parts(board: Board, kernel: boot.Kernel, tools: Tools, root: Path, release:
     started, asked = boot.files(board, kernel, tools, initrd, release), boot.settings_files(board, work)
     made = {name: work / f"{name}.part" for name in ("settings", "boot-b")}
     made |= {"boot-a": work / "boot.vfat", "root-a": work / "root.erofs"}
-    sizes = {each.name: each.size_mib for each in disk.layout()}
+    sizes = {each.name: each.size_mib for each in disk.layout(board.boot)}
     for name, label, files in (("settings", "LOCKERBOX", asked), ("boot-a", "BOOT", started), ("boot-b", "BOOT", {})):
         boot.one_date(files, date)
         volume = disk.identifier(board.name, name)[:8]
-        disk.fat(tools, made[name], sizes[name], label, volume, files)
+        wide = board.boot == "raspberrypi" and name != "settings"
+        disk.fat(tools, made[name], sizes[name], label, volume, files, wide)
+    if "data" in sizes:
+        made["data"] = work / "data.part"
+        disk.data(tools, made["data"], board.name)
     unique = disk.identifier(board.name, "root")
     tools.call("mkfs.erofs", "--quiet", *_EROFS, f"-T{date}", "-U", unique, made["root-a"], root)
     return made

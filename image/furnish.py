@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from image.board import Board
+from image.initrd import load_order
 from image.packages import REMOVED
 from image.programs import ImageTrouble, Tools, call
 from image.wheels import PYTHON, lay_out
@@ -53,17 +55,17 @@ def committed(target: Path) -> None:
     (target / "clone.tar").unlink()
 
 
-def furnish(root: Path, modules: Path, machine: str, left_out: Iterable[str], tools: Tools) -> None:
+def furnish(root: Path, modules: Path, board: Board, tools: Tools) -> None:
     """Turn the bare tree ``root`` into the system of a box; ``modules``: the kernel's. Raises ImageTrouble."""
     remove(root, REMOVED)
     for each in _EMPTY:
         (root / each).mkdir(parents=True, exist_ok=True)
-    version = _modules(root, modules, left_out)
+    version = _modules(root, modules, board)
     tools.call("depmod", "-b", root, version)
     clone = tools.work / "clone"
     committed(clone)
     ours = _product(root, clone)
-    lay_out(machine, clone / "locks" / "run.txt", root / PACKAGES)
+    lay_out(board.machine, clone / "locks" / "run.txt", root / PACKAGES)
     (root / PACKAGES / "locker_box.pth").write_text(f"/{PLACE}\n")
     (root / PLACE / ".venv" / "pyvenv.cfg").write_text(
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n"
@@ -87,14 +89,29 @@ def remove(root: Path, patterns: Iterable[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _modules(root: Path, modules: Path, left_out: Iterable[str]) -> str:
-    """Copy the kernel's modules without the folders ``left_out``; return the kernel's version."""
+def _modules(root: Path, modules: Path, board: Board) -> str:
+    """Copy the kernel's modules but those the board has no use for; return the kernel's version."""
     versions = sorted(path.name for path in modules.iterdir())
     if len(versions) != 1:
         raise ImageTrouble(f"one kernel was wanted, these came: {', '.join(versions)}")
-    target = root / "usr/lib/modules" / versions[0]
-    shutil.copytree(modules / versions[0], target, symlinks=True)
-    remove(target, ["build", "source", "dtb", *(f"kernel/{each}" for each in left_out)])
+    source, target = modules / versions[0], root / "usr/lib/modules" / versions[0]
+    shutil.copytree(source, target, symlinks=True)
+    remove(
+        target,
+        [
+            "build",
+            "source",
+            "dtb",
+            "vmlinuz",
+            "System.map",
+            "config",
+            *(f"kernel/{each}" for each in board.modules_left_out),
+        ],
+    )
+    known = ((source / name).read_text() for name in ("modules.dep", "modules.builtin"))
+    for each in load_order(board.modules_kept, *known):
+        (target / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / each, target / each)
     return versions[0]
 
 

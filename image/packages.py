@@ -9,12 +9,9 @@ SUITE: Final = "trixie"
 SYSTEM: Final = (
     "systemd", "systemd-sysv", "systemd-repart", "systemd-resolved", "systemd-zram-generator", "udev", "kmod", "mount",
     "e2fsprogs", "dosfstools", "nftables", "chrony", "ca-certificates", "tzdata", "python3.13", "ffmpeg",
-    "rauc-service",
+    "rauc-service", "efibootmgr",
 )  # fmt: skip
-"""What runs on the box, beside what Debian calls essential."""
-
-BY_BOOT: Final = {"uefi": ("efibootmgr",), "raspberrypi": ()}
-"""What the update needs to choose what starts next."""
+"""What runs on the box, beside what Debian calls essential; the same for all boards, so that they share one tree."""
 
 TOOLS: Final = (
     "dosfstools", "e2fsprogs", "erofs-utils", "fdisk", "kmod", "mtools", "openssl", "python3", "rauc", "squashfs-tools",

@@ -1,4 +1,7 @@
-"""The bare Debian system of a board, and the tools root: made by mmdebstrap, kept under what they were made from."""
+"""Debian's part: the bare system of a processor and the tools root, made by mmdebstrap, and a board's kernel beside it.
+
+Each is kept under what it was made from. Installing packages of another processor takes long; boards share one tree.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from image.board import Board
-from image.packages import BESIDE, BY_BOOT, NEVER_UNPACKED, STILL_UNPACKED, SUITE, SYSTEM, TOOLS
+from image.packages import BESIDE, NEVER_UNPACKED, STILL_UNPACKED, SUITE, SYSTEM, TOOLS
 from image.programs import ImageTrouble, call
 from image.sources import Sources
 
-_BESIDE: Final = """
-set -eu
-export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-rm -f "$1"/var/cache/apt/archives/*.deb
-apt-get install -yq --no-install-recommends --download-only {options} {packages} >&2
-mkdir -p {folder}
-cp "$1"/var/cache/apt/archives/*.deb {folder}/
-"""
+_KEYRINGS: Final = "/usr/share/keyrings/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +56,61 @@ def tools_root(sources: Sources, state: str, epoch: int) -> Path:
     told = words(arch, TOOLS, sources.options, leave_out=False)
     final = cache() / f"tools-{arch}-{key(state, told)}"
     if not final.is_dir():
-        _make(final, told, sources, epoch)
+        _make(final, told, sources.for_system(), epoch)
     return final / "root"
 
 
 def bare(board: Board, sources: Sources, state: str, epoch: int, fresh: bool = False) -> Bare:
-    """Return the system of ``board`` as Debian has it (``fresh``: made again); raises ImageTrouble."""
-    told = words(board.arch, (*SYSTEM, *BY_BOOT[board.boot]), sources.options, leave_out=True)
-    beside = (board.kernel, *BESIDE, *board.beside)
-    final = cache() / f"{board.arch}-{key(state, told, beside, [board.kernel_suite])}"
+    """Return the system of ``board`` as Debian has it (``fresh``: made again); raises ImageTrouble.
+
+    ``state``: that of the archives without backports.
+    """
+    told = words(board.arch, SYSTEM, sources.options, leave_out=True)
+    tree = cache() / f"{board.arch}-{key(state, told)}"
     if fresh:
-        shutil.rmtree(final, ignore_errors=True)
-    if not final.is_dir():
-        suite = f"-t {board.kernel_suite}" if board.kernel_suite != SUITE else ""
-        hook = _BESIDE.format(packages=" ".join(beside), options=suite, folder="{folder}")
-        _make(final, told, sources, epoch, hook)
-    return Bare(final / "root", final / "beside")
+        shutil.rmtree(tree, ignore_errors=True)
+    if not tree.is_dir():
+        _make(tree, told, sources.for_system(), epoch)
+    wanted = [each for each in (board.kernel, *BESIDE, *board.beside) if each]
+    backported = board.kernel_suite != SUITE
+    beside = cache() / f"beside-{board.name}-{key(sources.state() if backported else state, wanted)}"
+    if fresh:
+        shutil.rmtree(beside, ignore_errors=True)
+    if not beside.is_dir():
+        suite = ["-t", board.kernel_suite] if backported else []
+        _download(beside, sources, board.arch, tree / "root/var/lib/dpkg/status", [*suite, *wanted])
+    return Bare(tree / "root", beside)
 
 
-def _make(final: Path, told: list[str], sources: Sources, epoch: int, hook: str = "") -> None:
+def _download(final: Path, sources: Sources, arch: str, status: Path, wanted: Sequence[str]) -> None:
+    """Have this machine's apt fetch packages of ``arch`` and what they need beyond those installed in ``status``."""
+    making = final.with_name(f"{final.name}.{os.getpid()}")
+    archives = making / "cache" / "archives"
+    for each in (making / "lists" / "partial", archives / "partial"):
+        each.mkdir(parents=True)
+    (making / "sources.list").write_text("\n".join(sources.lines) + "\n")
+    set_ = {
+        "Dir::Etc::SourceList": making / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
+        "Dir::Etc::TrustedParts": _KEYRINGS, "Dir::State::Lists": making / "lists", "Dir::State::Status": status,
+        "Dir::Cache": making / "cache", "APT::Architecture": arch, "APT::Architectures": arch,
+        "APT::Sandbox::User": "root", "APT::Install-Recommends": "false", "Debug::NoLocking": "true",
+    }  # fmt: skip
+    apt = ["apt-get", *(f"-o{name}={value}" for name, value in set_.items()), *sources.words(), "-yq"]
+    try:
+        call([*apt, "update"])
+        call([*apt, "install", "--download-only", *wanted])
+        (archives / "partial").rmdir()
+        (archives / "lock").unlink(missing_ok=True)
+        archives.rename(final)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _make(final: Path, told: list[str], sources: Sources, epoch: int) -> None:
     making = final.with_name(f"{final.name}.{os.getpid()}")
     making.mkdir(parents=True)
     try:
-        if hook:
-            script = making / "hook"
-            script.write_text("#!/bin/sh" + hook.replace("{folder}", str(making / "beside")))
-            script.chmod(0o755)
-            told = [*told, f"--customize-hook={script}"]
         text = "\n".join(sources.lines) + "\n"
         call([*told, SUITE, str(making / "root"), "-"], {"SOURCE_DATE_EPOCH": str(epoch)}, text)
         making.rename(final)

@@ -25,20 +25,27 @@ class Sources:
     lines: tuple[str, ...]
     options: tuple[str, ...]
 
+    def words(self) -> list[str]:
+        """The options as apt's programs take them on their command line."""
+        return [word for each in self.options for word in ("-o", each.replace(' "', "=").rstrip('";'))]
+
+    def for_system(self) -> Sources:
+        """The same without backports: nothing but a kernel comes from there."""
+        return Sources(tuple(line for line in self.lines if f"{SUITE}-backports" not in line), self.options)
+
     def state(self) -> str:
         """A digest of the archives as they are now (some seconds); raises ImageTrouble."""
         digest = hashlib.sha256()
         with tempfile.TemporaryDirectory() as folder:
             for line in self.lines:
                 _, uri, suite, *_ = line.split(" ")
-                told = [word for each in self.options for word in ("-o", each.replace(' "', "=").rstrip('";'))]
                 target = Path(folder) / suite
                 address = f"{uri.rstrip('/')}/dists/{suite}/InRelease"
                 call(
                     [
                         "/usr/lib/apt/apt-helper",
                         "-oAPT::Sandbox::User=root",
-                        *told,
+                        *self.words(),
                         "download-file",
                         address,
                         str(target),

@@ -13,12 +13,12 @@ import pytest
 
 from firmware.update.autoboot import Autoboot
 from firmware.update.slots import Slot
-from image import boot, bundle, disk, initrd, sbom
+from image import boot, bundle, disk, initrd, mbr, sbom
 from image.board import boards, read_board
 from image.build import system
 from image.foreign import registrations
 from image.furnish import ENABLED, HOUSE, PRODUCT, remove, users, wants
-from image.packages import BY_BOOT, NEVER_UNPACKED, SYSTEM
+from image.packages import NEVER_UNPACKED, SYSTEM
 from image.programs import ImageTrouble
 from image.rootfs import key, words
 from image.sources import sources_of
@@ -26,6 +26,7 @@ from image.wheels import words as wheel_words
 from services.boxd import facts
 from tests.house.tree import files
 from tests.image.__main__ import occurrences
+from tests.image.card import partitions
 from tests.image.judging import judge
 
 _TARGETS = """\
@@ -43,7 +44,7 @@ def test_every_board_is_read() -> None:
         board = read_board(name)
         assert board.machine in ("x86_64", "aarch64")
         assert "erofs" in board.initrd_modules
-        assert board.boot in BY_BOOT
+        assert bool(board.device_trees) == (board.boot == "raspberrypi")
 
 
 def test_a_board_that_is_none_says_what_there_is(tmp_path: Path) -> None:
@@ -62,6 +63,37 @@ def test_partitions_follow_each_other_and_fit() -> None:
     assert all(before.start_mib + before.size_mib == after.start_mib for before, after in pairwise(parts))
     assert parts[0].start_mib == 1
     assert disk.size_mib() <= 700
+
+
+def test_a_raspberry_pi_finds_its_partitions_by_number_and_the_last_one_can_grow(tmp_path: Path) -> None:
+    parts, numbers = disk.layout("raspberrypi"), disk.numbers()
+    assert numbers == {"settings": 1, "boot-a": 2, "boot-b": 3, "root-a": 5, "root-b": 6, "data": 7}
+    card = tmp_path / "card"
+    with card.open("wb") as out:
+        out.truncate(disk.size_mib("raspberrypi") << 20)
+        for number, content in mbr.sectors(disk.sectors(), disk.mark("rpi4")).items():
+            assert len(content) == mbr.SECTOR
+            out.seek(number * mbr.SECTOR)
+            out.write(content)
+    found = partitions(card)
+    assert {numbers[each.name]: (each.start_mib << 11, each.size_mib << 11) for each in parts} == found
+    whole = 8 << 21
+    with card.open("r+b") as out:
+        for end in mbr.ends(disk.sectors()):
+            out.seek(end.size_at)
+            out.write((whole - end.start).to_bytes(4, "little"))
+    grown = partitions(card)
+    assert grown.pop(7) == (found[7][0], whole - found[7][0])
+    assert grown == {number: part for number, part in found.items() if number != 7}
+    assert disk.mark("rpi4") != disk.mark("rpi5")
+
+
+def test_a_raspberry_pi_knows_at_its_first_steps_what_the_builder_wrote() -> None:
+    told = boot.told(read_board("rpi5"))
+    assert told["numbers"] == b"settings 1\nboot-a 2\nboot-b 3\nroot-a 5\nroot-b 6\ndata 7\n"
+    assert int(told["mark"]) == int.from_bytes(disk.mark("rpi5"), "little")
+    assert len(told["ends"].splitlines()) == 3
+    assert not {"numbers", "mark", "ends"} & set(boot.told(read_board("x86-64")))
 
 
 def test_the_table_is_the_same_every_time_and_other_for_another_board() -> None:
@@ -167,6 +199,8 @@ def test_debian_comes_from_where_this_machine_takes_it() -> None:
         "trixie-security",
     ]
     assert found.options == ('Acquire::Check-Valid-Until "false"',)
+    assert found.words() == ["-o", "Acquire::Check-Valid-Until=false"]
+    assert not [line for line in found.for_system().lines if "backports" in line]
     with pytest.raises(ImageTrouble):
         sources_of("", "", backports=False)
 
