@@ -25,6 +25,7 @@ def main(words: list[str]) -> int:
         return 2
     try:
         board = read_board(args.board)
+        board = board.given(args.kernel) if args.kernel else board
         where = sources(backports=board.kernel_suite.endswith("-backports"))
         keys = Keys(*args.sign) if args.sign else None
         built = build(board, where, args.out / board.name, args.fresh, keys, args.news)
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs=3,
         metavar=("CERTIFICATE", "KEY", "RELEASE-KEYS"),
         help="who signs the bundle (PEM), and whose releases the box takes; without it, keys for trying",
+    )
+    parser.add_argument(
+        "--kernel", type=Path, metavar="PATH", help="Raspberry Pi's own kernel: a folder or an archive (docs/image.md)"
     )
     parser.add_argument(
         "--news", default="", metavar="ADDRESS", help="where boxes ask for new versions (https://…); none: sticks alone"

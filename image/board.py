@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from image.packages import SUITE
 from image.programs import ImageTrouble
 
 BOARDS: Final = Path(__file__).resolve().parent / "boards"
 Boot = Literal["uefi", "raspberrypi"]
+_OWN_MODULES: Final = ("mmc_block", "sd_mod", "usb_storage", "uas", "vfat", "nls_cp437", "nls_ascii", "erofs")
+"""What Raspberry Pi's own kernel must have to reach the card; what the card hangs on is built into it."""
 _ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -47,6 +50,18 @@ class Board:
     device_trees: Mapping[str, str] = field(default_factory=dict)
     """Device trees that go onto the boot partition (raspberrypi): the names the firmware asks for, to the kernel's."""
 
+    own_kernel: Path | None = None
+    """Where Raspberry Pi's own kernel lies, if the builder was given one (``image/own_kernel.py``)."""
+
+    def given(self, kernel: Path) -> Board:
+        """The same board with Raspberry Pi's own kernel, which can ask for a try; raises ImageTrouble for others."""
+        if self.boot != "raspberrypi":
+            raise ImageTrouble(f"{self.name} is no Raspberry Pi; its kernel is Debian's")
+        return replace(
+            self, own_kernel=kernel, tries="tryboot", kernel="", kernel_suite=SUITE, modules_kept=(),
+            initrd_modules=_OWN_MODULES,
+        )  # fmt: skip
+
     @property
     def machine(self) -> str:
         """What the kernel and pip call the processor."""
@@ -64,7 +79,7 @@ def read_board(name: str, folder: Path = BOARDS) -> Board:
         found = tomllib.loads((folder / f"{name}.toml").read_text())
     except FileNotFoundError:
         raise ImageTrouble(f"there is no board called {name}; there are: {', '.join(boards())}") from None
-    known = {each.name for each in fields(Board)} - {"name"}
+    known = {each.name for each in fields(Board)} - {"name", "own_kernel"}
     if strange := set(found) - known:
         raise ImageTrouble(f"boards/{name}.toml: nothing is called {min(strange)}")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from image import disk, mbr
 from image.board import Board
 from image.disk import slots
 from image.initrd import archive, contents, load_order
+from image.own_kernel import take
 from image.programs import ImageTrouble, Tools, call
 
 COMMON: Final = (
@@ -33,6 +35,7 @@ disable_splash=1
 """
 _PI_DEBIAN: Final = "upstream_kernel=1\n"
 """Device trees are those of Debian's kernel, by its names."""
+_PI_OWN: Final = "dtparam=watchdog=on\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Kernel:
     """The folder with one folder per version."""
     beside: Path
     """The tree of all of them."""
+    own: Path | None = None
+    """The tree of Raspberry Pi's own kernel, if it is that."""
 
 
 def used(packages: Path) -> list[Path]:
@@ -52,13 +57,21 @@ def used(packages: Path) -> list[Path]:
     return [each for each in sorted(packages.glob("*.deb")) if each.name.startswith(names)]
 
 
-def unpack(packages: Path, target: Path) -> Kernel:
-    """Unpack packages of a folder into ``target``; raises ImageTrouble when there is no kernel among them."""
+def unpack(packages: Path, target: Path, own: Path | None = None) -> Kernel:
+    """Unpack packages of a folder into ``target``; ``own``: where Raspberry Pi's own kernel lies.
+
+    Raises ImageTrouble when there is no kernel.
+    """
     target.mkdir()
     for each in used(packages):
         call(["dpkg-deb", "-x", str(each), str(target)])
     if not (target / "lib").exists():
         (target / "lib").symlink_to("usr/lib")
+    if own:
+        found = take(own, target / "own")
+        (target / "usr/lib/modules").mkdir(parents=True)
+        shutil.move(found.modules, target / "lib/modules" / found.version)
+        return Kernel(found.image, target / "lib/modules", target, found.tree)
     images, modules = (
         [*target.glob("boot/vmlinu[xz]-*"), *target.glob("usr/lib/modules/*/vmlinu[xz]")],
         target / "lib/modules",
@@ -105,7 +118,7 @@ def files(board: Board, kernel: Kernel, tools: Tools, initrd: Path, os_release: 
             f"--cmdline={cmdline}", "--efi-arch", name[4:-4].lower(), "--output", whole,
         )  # fmt: skip
         return {f"EFI/BOOT/{name}": whole}
-    return _pi(board, kernel, tools.work, initrd, cmdline)
+    return pi(board, kernel, tools.work, initrd, cmdline)
 
 
 def _stub(kernel: Kernel, name: str) -> Path:
@@ -115,25 +128,38 @@ def _stub(kernel: Kernel, name: str) -> Path:
     return found
 
 
-def _pi(board: Board, kernel: Kernel, work: Path, initrd: Path, cmdline: str) -> Mapping[str, Path]:
-    """The Raspberry Pi's firmware reads its own files, a compressed kernel and device trees."""
+def pi(board: Board, kernel: Kernel, work: Path, initrd: Path, cmdline: str) -> Mapping[str, Path]:
+    """Return what a Raspberry Pi's firmware reads, by name; raises ImageTrouble."""
     image = work / "kernel8.img"
     image.write_bytes(gzip.compress(kernel.image.read_bytes(), 9, mtime=0))
     found = {"kernel8.img": image, "initrd.img": initrd}
-    for name, text in (("config.txt", _PI_CONFIG + _PI_DEBIAN), ("cmdline.txt", cmdline + "\n")):
+    for name, text in (
+        ("config.txt", _PI_CONFIG + (_PI_OWN if kernel.own else _PI_DEBIAN)),
+        ("cmdline.txt", cmdline + "\n"),
+    ):
         found[name] = work / name
         found[name].write_text(text)
-    for wanted, name in board.device_trees.items():
-        trees = sorted(kernel.beside.glob(f"**/broadcom/{name}"))
-        if not trees:
-            raise ImageTrouble(f"the kernel brings no device tree {name}")
-        found[wanted] = trees[0]
+    found |= _device_trees(board, kernel)
     papers = {"LICENCE.broadcom": "usr/share/doc/raspi-firmware/copyright"} if board.firmware else {}
     for wanted, name in ({each: f"usr/lib/raspi-firmware/{each}" for each in board.firmware} | papers).items():
         if not (kernel.beside / name).exists():
             raise ImageTrouble(f"the package raspi-firmware holds no {name}")
-        found[wanted] = kernel.beside / name
+        newer = sorted(kernel.own.glob(f"**/{wanted}")) if kernel.own else []
+        found[wanted] = newer[0] if newer else kernel.beside / name
     return found
+
+
+def _device_trees(board: Board, kernel: Kernel) -> Mapping[str, Path]:
+    """Debian's kernel must bring all that the board lists; Raspberry Pi's own calls its own as the firmware does."""
+    if kernel.own:
+        trees = {name: sorted(kernel.own.glob(f"**/{name}")) for name in board.device_trees}
+    else:
+        listed = board.device_trees.items()
+        trees = {wanted: sorted(kernel.beside.glob(f"**/broadcom/{name}")) for wanted, name in listed}
+    missing = [name for name, paths in trees.items() if not paths]
+    if missing and (not kernel.own or len(missing) == len(trees)):
+        raise ImageTrouble(f"the kernel brings no device tree {missing[0]}")
+    return {name: paths[0] for name, paths in trees.items() if paths}
 
 
 def settings_files(board: Board, work: Path) -> Mapping[str, Path]:

@@ -91,7 +91,7 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     work, root, beside = tools.work, tools.work / "root", debian.beside
     call(["cp", "-a", "--reflink=auto", str(debian.root), str(root)])
     packages = (root / "var/lib/dpkg/status").read_text()
-    kernel = boot.unpack(beside, work / "beside")
+    kernel = boot.unpack(beside, work / "beside", board.own_kernel)
     packages += "\n\n" + "\n\n".join(call(["dpkg-deb", "-f", str(each)]) for each in boot.used(beside))
     tools.call("depmod", "-b", kernel.beside, next(kernel.modules.iterdir()).name)
     furnish(root, kernel.modules, board, tools)
@@ -105,6 +105,9 @@ def _build(board: Board, debian: Bare, tools: Tools, target: Path, date: int, ke
     parts = _parts(board, kernel, tools, root, release, date)
     listed = [*sbom.debian(packages), *sbom.python(root / PACKAGES)]
     listed.append({"type": "application", "name": "locker-box", "version": name, "bom-ref": "locker-box"})
+    if board.own_kernel:
+        number = next(kernel.modules.iterdir()).name
+        listed.append({"type": "operating-system", "name": "linux", "version": number, "bom-ref": "linux"})
     product = {"name": f"locker-box-{board.name}", "version": name}
     (target / f"locker-box-{board.name}.cdx.json").write_text(sbom.document(product, listed, date))
     update = bundle.make(tools, board, name, parts["boot-a"], parts["root-a"], keys)

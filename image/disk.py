@@ -3,8 +3,8 @@
 The image ends behind the first system: the second one's place and the data partition are made by systemd-repart at the
 first start (``image/root/usr/lib/repart.d``), which takes what room the card has and never touches what is there.
 
-A Raspberry Pi's has the old kind of table (``image/mbr.py``), which systemd-repart does not know: the second one's place
-and a small data partition are on the image, and the first steps enlarge that to the end of the card.
+A Raspberry Pi's has the old kind of table (``image/mbr.py``), which systemd-repart does not know: the second one's
+place and a small data partition are on the image, and the first steps enlarge that to the end of the card.
 """
 
 from __future__ import annotations
