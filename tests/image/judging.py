@@ -33,6 +33,10 @@ def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_ans
         "probe_allowed": sum(map(len, allowed.values())),
         "probe_allowed_what": allowed,
     }
+    told["services_ok"] = all(
+        checks.get(name, False) for name in ("no_failed_units", *(f"{x}_is_active" for x in ALWAYS))
+    )
+    told["photo_ok"] = checks.get("photo_round_trip", False)
     told["selftest_ok"] = bool(checks) and not told["selftest_failed"]
     exposures: dict[str, float | None] = dict.fromkeys(ALWAYS) | inside.get("exposure", {})
     told |= {f"exposure_{unit}": value for unit, value in exposures.items()}

@@ -163,10 +163,13 @@ def locker() -> None:
     _BOX.mkdir(parents=True)
     (_BOX / "box").symlink_to("/var/lib/private/locker-box/box")
     (_BOX / "run").symlink_to("/run/locker-box")
-    secret, photo = Path("/run/inside/secret"), Path("/run/inside/photo.txt")
+    secret, photo = Path("/run/inside/secret"), Path("/run/inside/photo.jpg")
     secret.write_text("six plain words for a test box\n")
-    photo.write_bytes((CANARY + b"\n") * 4096)
-    told = said(
+    plain = Path("/run/inside/plain.jpg")
+    told = said("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x480", "-frames:v", "1", str(plain))
+    picture, comment = plain.read_bytes(), (CANARY + b"\n") * 512
+    photo.write_bytes(picture[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + picture[2:])
+    told += said(
         *_CLI,
         "--data",
         str(_BOX),
@@ -177,13 +180,13 @@ def locker() -> None:
         "/run/inside/words",
         limit_s=300,
     )
-    told += said(*_CLI, "--data", str(_BOX), "put", str(photo), limit_s=300)
+    told += said(*_CLI, "--data", str(_BOX), "put", str(photo), limit_s=600)
     back = Path("/run/inside/back")
     back.mkdir()
-    told += said(*_CLI, "--data", str(_BOX), "get", "photo.txt", str(back), limit_s=300)
+    told += said(*_CLI, "--data", str(_BOX), "get", "photo.jpg", str(back), limit_s=300)
     check(
         "photo_round_trip",
-        (back / "photo.txt").exists() and (back / "photo.txt").read_bytes() == photo.read_bytes(),
+        (back / "photo.jpg").exists() and (back / "photo.jpg").read_bytes() == photo.read_bytes(),
         told,
     )
     told = said(*_CLI, "--data", str(_BOX), "lock")
