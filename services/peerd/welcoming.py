@@ -121,11 +121,13 @@ class Welcoming(Helping):
         self._soon(lambda: self._replaced(before, after))
 
     def _replaced(self, before: bytes, after: bytes) -> None:
-        old, came = self.rows.view.peers.get(before), self.restorers.card(after)
+        peers, came = self.rows.view.peers, self.restorers.card(after)
+        old, known = peers.get(before), peers.get(after)
+        is_new = known is None or known.state is PeerState.LEFT
         if came is not None:
             self.adopt(*came, label=old.label if old is not None else "")
-            if old is not None:
-                self._one_household(old, self.rows.view.peers[after])
+            if old is not None and is_new:  # a friend's box stays with the family it belongs to
+                self._one_household(old, peers[after])
             self.restorers.settled(came[0].endpoint)
         self.rows.add_notice(self.clock.now_ms(), after, NoticeKind.MOVED.value, "")
         self.spawn(self._say_moved(before))

@@ -16,7 +16,7 @@ from tests.lab import scenarios
 from tests.lab.lab import Findings, Wish, say
 from tests.lab.shell import LabTrouble
 
-SCENARIOS = tuple(sorted(each.name for each in pkgutil.iter_modules(scenarios.__path__)))
+SCENARIOS = tuple(sorted(each.name.replace("_", "-") for each in pkgutil.iter_modules(scenarios.__path__)))
 
 
 def main(words: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
     Checks that do not hold are named in ``failed``; ``ok`` says that there are none.
     """
     args = _parser().parse_args(words)
-    story = importlib.import_module(f"tests.lab.scenarios.{args.scenario}")
+    story = importlib.import_module(f"tests.lab.scenarios.{args.scenario.replace('-', '_')}")
     if args.boxes < story.NEEDS:
         say(f"{args.scenario} takes {story.NEEDS} boxes or more.")
         return 2

@@ -12,6 +12,7 @@ from tests.lab import circles, phones
 from tests.lab.dwelling import LabBox, until
 from tests.lab.lab import Findings, Lab, Wish, say
 from tests.lab.outside import Outside
+from tests.lab.returning import missed
 
 NEEDS = 7
 MINUTES = 20
@@ -49,7 +50,7 @@ def _by_owner(lab: Lab, owner: LabBox, lost: LabBox, left: Sequence[LabBox], bef
     gone, there = shard_bytes([lost], ours), shard_bytes(left, ours)
     sent = lab.network.sent(owner.number)
     burn(lost)
-    noticed([owner], lost)
+    missed([owner], lost)
     hours = lab.pass_hours(24 * 5, lambda: _is_gone(owner, lost))
     lab.found.figure("hours_until_given_up", hours)
     until(lambda: circles.safe(owner), f"the owner to be done: {circles.progress(owner)}", _SHIP_S, 2)
@@ -79,7 +80,7 @@ def _by_delegates(lab: Lab, owner: LabBox, left: list[LabBox], late: LabBox) -> 
     rest = [each for each in (*left, late) if each is not lost]
     gone, there = shard_bytes([lost]), shard_bytes(rest)
     burn(lost)
-    noticed(rest, lost)
+    missed(rest, lost)
     say("the owner is dark and another host is lost")
     hours = lab.pass_hours(24 * 22, lambda: shard_bytes(rest) > there)
     lab.found.figure("hours_until_delegates_act", hours)
@@ -119,11 +120,6 @@ def burn(box: LabBox) -> None:
     """The house burns down: power and disk at once."""
     box.kill()
     shutil.rmtree(box.data)
-
-
-def noticed(boxes: Sequence[LabBox], lost: LabBox) -> None:
-    """Wait until these boxes miss ``lost``: a line that merely went silent takes half a minute to be given up."""
-    until(lambda: not any(circles.sees(each, lost) for each in boxes), f"{lost.name} to be missed")
 
 
 def shard_bytes(boxes: Iterable[LabBox], among: Collection[str] | None = None) -> int:
