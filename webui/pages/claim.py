@@ -41,15 +41,17 @@ class ClaimCode(Page):
         session.code = code
         if self._has_kit():
             self.go("/restore/passphrase" if session.kit is not None and session.kit.found is not None else "/restore")
-        else:
-            self.go("/passphrase" if session.name else "/household")
+            return
+        session.kit = None
+        self.go("/passphrase" if session.name else "/household")
 
     def _has_kit(self) -> bool:
-        """Whether somebody comes back with a kit: she said so, or her words wait already."""
-        if self.get_argument("kit", "") == "1":
-            return True
-        session = self.session
-        return session is not None and (session.kit is not None or "/restore" in session.kept)
+        """Whether somebody comes back with a kit: the form says so, or the address, or words that wait already."""
+        if self.request.method == "POST":
+            return self.get_body_argument("kit", "") == "1"
+        asked, session = self.get_query_argument("kit", ""), self.session
+        waits = session is not None and (session.kit is not None or "/restore" in session.kept)
+        return asked == "1" or (waits and asked != "0")
 
 
 class Household(Page):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from firmware.errors import BoxError
-from services.api.restore_types import RestoreAsked, RestoreFriend, RestoreIs, RestoreStatus
+from firmware.errors import BoxError, TooFewFriends
+from services.api.restore_types import RestoreAsked, RestoreFriend, RestoreIs, RestoreNeed, RestoreStatus
 from webui.language import Language
 from webui.pages.circle import spell
 from webui.pages.page import Page
@@ -18,6 +18,8 @@ from webui.pages.shown import readable
 
 _SHOWN_MS: Final = 7 * 86_400_000
 """So long home tells of a restore that ended; the box's page always does."""
+_SETTLED_MS: Final = 30_000
+"""Before, friends may not have answered yet, and nobody is called missing."""
 _PERCENT: Final = 100
 _HOUSES: Final = 6
 
@@ -41,6 +43,8 @@ class Source:
     amount: str
     pieces: str
     says: str
+    copy: str
+    """As of when its copy is."""
     look: str
     """``lit`` while it gives, ``need`` when somebody should know, ``dark`` else."""
     notes: tuple[str, ...]
@@ -159,7 +163,7 @@ def steps_of(found: RestoreStatus, language: Language) -> list[Step]:
     """Return the four lines of what is here, in the order it comes."""
     say, number = language.say, language.number
     done, named = found.state is RestoreIs.DONE, bool(found.names_ms)
-    small_done = done or (named and found.state is not RestoreIs.SMALL)
+    small_done = done or (named and found.state is RestoreIs.REST)
     steps = [Step("done", say("coming.step.you"), say("coming.step.you.text"))]
     if named:
         steps.append(Step("done", say("coming.step.names", count=found.names_listed), say("coming.step.names.here")))
@@ -184,8 +188,11 @@ def need_of(found: RestoreStatus, language: Language, now_ms: int) -> tuple[str,
         clock = language.clock(found.waits_until_ms) if found.waits_until_ms else ""
         text = say("coming.waits.text", when=when, clock=clock) if when else say("coming.waits.soon")
         return say("coming.waits"), text
-    if found.needs and found.needs[0].labels and found.names_ms:
-        need = found.needs[0]
+    need = next((each for each in found.needs if each.labels), None)
+    if need is None and found.error == TooFewFriends.code and found.friends:
+        need = RestoreNeed(1, tuple(each.label for each in found.friends))
+    settled = now_ms - found.began_ms > _SETTLED_MS and found.names_ms
+    if need is not None and (found.error is not None or settled):
         names = ", ".join(readable(each) for each in need.labels)
         now = language.size(found.now_bytes)
         had = say("coming.need.now", size=now) if found.now_bytes else say("coming.need.none")
@@ -228,6 +235,7 @@ def _source(
         language.size(each.bytes) if each.bytes else "",
         say("coming.pieces", count=each.shards) if each.shards else "",
         says,
+        say("coming.copy", when=language.time(asked.number, now_ms)) if asked is not None and asked.number else "",
         "need" if notes and look == "dark" else look,
         tuple(notes),
     )
