@@ -4,6 +4,7 @@ is good is tried and kept, what does not start is left again for what was kept l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from tests.image.qemu import Card, Machine
 from tests.image.sticks import Stick, Workshop
 
 _START_S: Final = 1200.0
-_NO_S: Final = 240.0
+_NO_S: Final = 600.0
 State = dict[str, Any]
 
 
@@ -27,8 +28,12 @@ class Watched:
 
     def state(self) -> State:
         """Return what was said last; empty before the first word."""
-        lines = [line for line in self._machine.said().splitlines() if line.startswith("STATE {") and line[-1] == "}"]
-        return json.loads(lines[-1].removeprefix("STATE ")) if lines else {}
+        for line in reversed(self._machine.said().splitlines()):
+            if line.startswith("STATE {") and line.endswith("}"):
+                with contextlib.suppress(ValueError):  # the plug was pulled in the middle of a line
+                    found: State = json.loads(line.removeprefix("STATE "))
+                    return found
+        return {}
 
     def until(self, condition: Callable[[State], bool], limit_s: float) -> bool:
         """Whether ``condition`` became true in time."""
@@ -53,7 +58,7 @@ class Watched:
         """Take it out again, without a word to the system."""
         name = f"stick{self._plugged}"
         self._monitor.ask("device_del", id=f"usb{name}")
-        self._monitor.wait_for("DEVICE_DELETED")
+        self._monitor.wait_for("DEVICE_DELETED", f"usb{name}")
         self._monitor.ask("blockdev_del", node_name=name)
 
     def pull_plug(self) -> None:

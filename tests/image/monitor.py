@@ -33,7 +33,7 @@ class Monitor:
                     raise MonitorTrouble(f"no monitor at {path}: {error}") from None
                 time.sleep(0.1)
         self._file = self._line.makefile("rb")
-        self._events: list[str] = []
+        self._events: list[tuple[str, str]] = []
         self._heard()
         self.ask("qmp_capabilities")
 
@@ -51,14 +51,13 @@ class Monitor:
         except OSError as error:
             raise MonitorTrouble(f"{command}: {error}") from None
 
-    def wait_for(self, event: str) -> None:
-        """Wait until ``event`` was heard since it was last waited for; raises MonitorTrouble."""
+    def wait_for(self, event: str, device: str) -> None:
+        """Wait until ``event`` was heard of ``device``; raises MonitorTrouble."""
         try:
-            while event not in self._events:
+            while (event, device) not in self._events:
                 self._heard()
         except OSError as error:
             raise MonitorTrouble(f"{event} did not come: {error}") from None
-        self._events.remove(event)
 
     def close(self) -> None:
         """Hang up."""
@@ -71,5 +70,5 @@ class Monitor:
             raise MonitorTrouble("the machine is gone")
         found: dict[str, Any] = json.loads(line)
         if "event" in found:
-            self._events.append(found["event"])
+            self._events.append((found["event"], str(found.get("data", {}).get("device", ""))))
         return found

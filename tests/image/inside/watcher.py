@@ -14,7 +14,7 @@ _STICKS = Path("/media/locker-box")
 _ALL_DAY = {"automatic": True, "begins": "00:00", "ends": "00:00"}
 
 
-def seen(boxd: Any, sticks: list[str] | None) -> tuple[dict[str, Any], list[str]]:
+def seen(boxd: Any, sticks: list[str] | None) -> tuple[dict[str, Any], list[str] | None]:
     """Return what is the case; boxd is poked when a stick came or went."""
     from firmware.errors import BoxError
 
@@ -31,7 +31,7 @@ def seen(boxd: Any, sticks: list[str] | None) -> tuple[dict[str, Any], list[str]
         told |= {"version": update.version, "refused": update.refused, "step": update.step.value}
         told["returned"] = update.returned and dataclasses.asdict(update.returned)
         return told, now
-    return told, []
+    return told, None
 
 
 def main() -> None:
