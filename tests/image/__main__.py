@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from image.board import boards, read_board
+from tests.image import raspberry
 from tests.image.cuts import pull
 from tests.image.judging import judge
 from tests.image.matrix import matrix
-from tests.image.qemu import BUSY, MACHINES, TALK, Card, Machine, scratch
+from tests.image.qemu import BUSY, TALK, Card, Machine, scratch
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _BOOT_S, _LOOK_S = 900.0, 2100.0
@@ -48,6 +50,8 @@ def main(words: list[str]) -> int:
 
 def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) -> dict[str, Any]:
     """Look around; then, two machines at a time, updates and power cuts on copies of the card that was looked at."""
+    if (board := read_board(args.board)).boot == "raspberrypi":
+        return raspberry.look(board, image, folder, args.emulated)
     card = Card(image, folder, args.board)
     told = look(args.board, card, folder, words)
     if args.cuts is None:
@@ -93,13 +97,14 @@ def occurrences(path: Path, wanted: bytes) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./box image-test", description="Boot an image and look at it.")
-    parser.add_argument("--board", required=True, choices=MACHINES)
+    parser.add_argument("--board", required=True, choices=boards())
     parser.add_argument(
         "--images", type=Path, default=HOUSE / "build" / "image", metavar="DIR", help="default: build/image"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
     parser.add_argument("--cuts", type=int, metavar="N", help="pull the plug N times (default: 20; arm64: none)")
     parser.add_argument("--no-updates", dest="updates", action="store_false", help="leave the updates out")
+    parser.add_argument("--emulated", action="store_true", help="rpi4: start its card in an emulated Pi 3 too")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")

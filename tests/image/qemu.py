@@ -65,10 +65,6 @@ _LINE: Final = {"x86-64": "ttyS1", "virt-arm64": "ttyS0"}
 """How the machine calls the serial line on which the script inside speaks."""
 
 
-MACHINES: Final = tuple(_MACHINE)
-"""The boards there is a virtual machine for."""
-
-
 class Card:
     """A disk image on a card of 4 GiB, as if somebody had flashed it; and what the machine's firmware remembers."""
 
@@ -119,7 +115,7 @@ class Machine:
         memory of such a machine, which goes on here, with a card that differs in nothing it has looked at.
         """
         self.console, self.told, self._asked = folder / "console.log", folder / "told.log", folder / "monitor"
-        self.http, self.https = _free_port(), _free_port()
+        self.http, self.https = free_port(), free_port()
         self.began = time.monotonic()
         forward = ",".join(
             f"hostfwd=tcp:127.0.0.1:{ours}-:{port}" for ours, port in ((self.http, 80), (self.https, 443))
@@ -135,8 +131,8 @@ class Machine:
             "-serial", f"file:{self.console}", *_second_line(board, self.told), *([] if again else ["-no-reboot"]),
         ]  # fmt: skip
         if script:
-            packed = _packed(folder, go=not hold)
-            line += ["-drive", f"if=virtio,format=raw,readonly=on,file={packed}"]
+            scripts = packed(folder, go=not hold)
+            line += ["-drive", f"if=virtio,format=raw,readonly=on,file={scripts}"]
             line += _injected(board, script, hold or held is not None)
         if held is not None:
             line += ["-incoming", f"exec:cat {held}"]
@@ -226,8 +222,8 @@ class Machine:
         return None
 
 
-def _packed(folder: Path, go: bool) -> Path:
-    """The scripts, as a disk that holds a tar archive, and in its last sector a word for a start that is held."""
+def packed(folder: Path, go: bool = True) -> Path:
+    """Return the scripts, as a disk that holds a tar archive, its last sector says whether a held start goes on."""
     path = folder / "inside.tar"
     with tarfile.open(path, "w") as out:
         for each in sorted(INSIDE.glob("*.py")):
@@ -264,7 +260,8 @@ def _injected(board: str, script: str, hold: bool) -> list[str]:
     return words
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
