@@ -16,6 +16,8 @@ from tests.image.sticks import Stick, Workshop
 
 _START_S: Final = 1200.0
 _NO_S: Final = 600.0
+_MORE: Final = 4
+"""Cases beside those that are refused."""
 State = dict[str, Any]
 
 
@@ -71,7 +73,7 @@ def matrix(card: Card, images: Path, folder: Path, words: str) -> dict[str, Any]
     folder.mkdir()
     workshop = Workshop(card.board, images, folder / "workshop")
     sticks = workshop.refused()
-    results: dict[str, bool] = {}
+    results, told = dict[str, bool](), False
     with Machine(card.board, card, card.path.parent, script="watcher", words=words, again=True) as machine:
         box = Watched(machine)
         if box.until(lambda state: "version" in state, _START_S):
@@ -79,11 +81,12 @@ def matrix(card: Card, images: Path, folder: Path, words: str) -> dict[str, Any]
                 results[stick.name] = _refused(box, stick)
             results |= _good(box, workshop)
             results |= _broken(box, workshop)
+            told = _reset(box, workshop)
         last = box.state()
     failed = sorted(name for name, ok in results.items() if not ok)
-    wanted = len(sticks) + 4
-    ok = not failed and len(results) == wanted
-    return {"ab_matrix_ok": ok, "ab_cases": len(results), "ab_failed": failed, "ab_last": last}
+    ok = not failed and len(results) == len(sticks) + _MORE
+    cases = {"ab_matrix_ok": ok, "ab_cases": len(results), "ab_failed": failed}
+    return {**cases, "factory_reset_ok": told, **({} if ok and told else {"ab_last": last})}
 
 
 def _refused(box: Watched, stick: Stick) -> bool:
@@ -124,3 +127,14 @@ def _broken(box: Watched, workshop: Workshop) -> dict[str, bool]:
     box.take_out()
     same = all(after.get(each) == before.get(each) for each in ("slot", "version"))
     return {"broken": left and same and after["boot"] != before["boot"], "last kept comes back": left and same}
+
+
+def _reset(box: Watched, workshop: Workshop) -> bool:
+    """Step 4: no household, no key is left, and the same system runs."""
+    before = box.state()
+    box.put_in(workshop.reset(4))
+    again = box.until(lambda state: state.get("boot") != before["boot"] and "version" in state, _START_S)
+    after = box.state()
+    box.take_out()
+    same = all(after.get(each) == before.get(each) for each in ("slot", "version"))
+    return bool(before["household"] and before["keys"] and again and same and not after["household"] | after["keys"])

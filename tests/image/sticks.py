@@ -68,6 +68,13 @@ class Workshop:
         """Signed by everybody, and its root is nothing but noise: it never starts."""
         return self._stick("broken", version, self._bundle(self.board, self._noise(), self._boot(), self._keys))
 
+    def reset(self, step: int) -> Stick:
+        """No version: a wish the watcher inside the box passes on."""
+        work = self._work("reset")
+        (work / "wish").write_text(f"{step}\n")
+        disk.fat(self._tools, work / "stick.vfat", 8, "WISH", "00000000", {"reset": work / "wish"})
+        return Stick("reset", work / "stick.vfat")
+
     def refused(self) -> list[Stick]:
         """Everything a box must leave alone."""
         small = self._bundle(self.board, self._noise(), self._noise(), self._keys)

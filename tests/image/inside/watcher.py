@@ -1,4 +1,7 @@
-"""Runs inside a box at every start: tells boxd that every hour is good for a new version, and says what comes of it."""
+"""Runs inside a box at every start: tells boxd what the test wishes, and says what comes of it.
+
+Every hour is good for a new version. A stick with a file ``reset`` wishes for the step of a reset that stands in it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _STICKS = Path("/media/locker-box")
+_BOX = Path("/var/lib/private/locker-box")
+_NAME = Path("/run/locker-box-name/name")
 _ALL_DAY = {"automatic": True, "begins": "00:00", "ends": "00:00"}
 
 
@@ -23,12 +28,16 @@ def seen(boxd: Any, sticks: list[str] | None) -> tuple[dict[str, Any], list[str]
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         "slot": Path("/run/locker-box-image/slot").read_text().strip(),
         "sticks": now,
+        "household": (_BOX / "household.json").exists(),
+        "keys": len([path for name in ("key", "key.copy") for path in _BOX.glob(f"*/*/{name}")]),
     }
     with contextlib.suppress(BoxError, OSError):
         if now != sticks:
             boxd.call("at_boxd_set_update", **_ALL_DAY)
         update = boxd.call("at_boxd_update")
         told |= {"version": update.version, "refused": update.refused, "step": update.step.value}
+        for wish in _STICKS.glob("*/reset") if told["household"] and told["keys"] else ():
+            boxd.call("at_boxd_reset", step=int(wish.read_text()), box=_NAME.read_text().strip())
         told["returned"] = update.returned and dataclasses.asdict(update.returned)
         return told, now
     return told, None
