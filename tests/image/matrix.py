@@ -51,7 +51,7 @@ class Watched:
         self._plugged += 1
         name = f"stick{self._plugged}"
         self._monitor.ask(
-            "blockdev_add", driver="raw", node_name=name, read_only=True,
+            "blockdev-add", driver="raw", node_name=name, read_only=True,
             file={"driver": "file", "filename": str(stick.image), "read-only": True},
         )  # fmt: skip
         self._monitor.ask("device_add", driver="usb-storage", id=f"usb{name}", drive=name)
@@ -61,7 +61,7 @@ class Watched:
         name = f"stick{self._plugged}"
         self._monitor.ask("device_del", id=f"usb{name}")
         self._monitor.wait_for("DEVICE_DELETED", f"usb{name}")
-        self._monitor.ask("blockdev_del", node_name=name)
+        self._monitor.ask("blockdev-del", node_name=name)
 
     def pull_plug(self) -> None:
         """Start it again at once, as after a power cut."""

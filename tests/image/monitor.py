@@ -38,7 +38,7 @@ class Monitor:
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, **arguments: Any) -> Any:
-        """Return what QEMU answers; names are written with _ for -. Raises MonitorTrouble."""
+        """Return what QEMU answers; arguments are written with _ for -. Raises MonitorTrouble."""
         told = {"execute": command, "arguments": {name.replace("_", "-"): each for name, each in arguments.items()}}
         try:
             self._line.sendall(json.dumps(told).encode() + b"\n")

@@ -161,9 +161,9 @@ class Machine:
     def keep(self, target: Path) -> None:
         """Write its memory to ``target`` and end it; raises MonitorTrouble."""
         monitor = self.monitor()
-        monitor.ask("migrate_set_parameters", max_bandwidth=1 << 33)
+        monitor.ask("migrate-set-parameters", max_bandwidth=1 << 33)
         monitor.ask("migrate", uri=f"exec:cat >{target}")
-        while (now := monitor.ask("query_migrate").get("status")) != "completed":
+        while (now := monitor.ask("query-migrate").get("status")) != "completed":
             if now in ("failed", "cancelled"):
                 raise MonitorTrouble("its memory could not be kept")
             time.sleep(0.2)

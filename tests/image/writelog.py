@@ -36,6 +36,8 @@ class Write:
 def entries(log: Path) -> list[Write]:
     """Read a log that is no longer written; an entry that lacks its end is left out. Raises ValueError."""
     found, end = [], log.stat().st_size
+    if not end:
+        return []
     with log.open("rb") as file:
         magic, version, _flushed, sector = _SUPER.unpack(file.read(_SUPER.size))
         if (magic, version, sector) != (MAGIC, 1, SECTOR):
