@@ -64,7 +64,8 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
         told |= pull(card, folder / "cuts", args.cuts, others, words) if args.cuts else {}
         told |= updates.result() if updates else {}
     cuts_ok = not args.cuts or (told["bootable_after_every_cut"] and told["acked_uploads_lost"] == 0)
-    told["ok"] = bool(told["ok"] and cuts_ok and told.get("ab_matrix_ok", True))
+    updates_ok = told.get("ab_matrix_ok", True) and told.get("factory_reset_ok", True)
+    told["ok"] = bool(told["ok"] and cuts_ok and updates_ok)
     return told
 
 
