@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from image.board import boards, read_board
+from image.programs import ImageTrouble
 from tests.image import raspberry
 from tests.image.cuts import pull
 from tests.image.judging import judge
 from tests.image.matrix import matrix
+from tests.image.monitor import MonitorTrouble
 from tests.image.qemu import BUSY, TALK, Card, Machine, scratch
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
+_SAID: Final = 600
 _BOOT_S, _LOOK_S = 900.0, 2100.0
 _WHOLE: Final = ("x86-64",)
 """Boards on which updates and power cuts are tried too; an emulated arm64 machine takes too long for that."""
@@ -57,11 +60,11 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
     if args.cuts is None:
         args.cuts = 20 if args.board in _WHOLE else 0
     args.updates = args.updates and args.board in _WHOLE
-    if not told["ok"] or not (args.updates or args.cuts):
+    if told["boot_to_ui_s"] is None or not (args.updates or args.cuts):
         return told
     with ThreadPoolExecutor(2) as others:
         updates = others.submit(_updates, card, image, folder, words) if args.updates else None
-        told |= pull(card, folder / "cuts", args.cuts, others, words) if args.cuts else {}
+        told |= _cuts(card, folder, args.cuts, others, words) if args.cuts else {}
         told |= updates.result() if updates else {}
     cuts_ok = not args.cuts or (told["bootable_after_every_cut"] and told["acked_uploads_lost"] == 0)
     updates_ok = told.get("ab_matrix_ok", True) and told.get("factory_reset_ok", True)
@@ -70,7 +73,17 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
 
 
 def _updates(card: Card, image: Path, folder: Path, words: str) -> dict[str, Any]:
-    return matrix(card.copied(folder / "ab"), image.parent, folder / "sticks", words)
+    try:
+        return matrix(card.copied(folder / "ab"), image.parent, folder / "sticks", words)
+    except (MonitorTrouble, ImageTrouble, ValueError, OSError) as trouble:
+        return {"ab_matrix_ok": False, "ab_why": str(trouble)[:_SAID]}
+
+
+def _cuts(card: Card, folder: Path, cuts: int, others: ThreadPoolExecutor, words: str) -> dict[str, Any]:
+    try:
+        return pull(card, folder / "cuts", cuts, others, words)
+    except (MonitorTrouble, ValueError, OSError) as trouble:
+        return {"bootable_after_every_cut": False, "acked_uploads_lost": None, "cuts_why": str(trouble)[:_SAID]}
 
 
 def look(board: str, card: Card, folder: Path, words: str) -> dict[str, Any]:
