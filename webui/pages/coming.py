@@ -13,7 +13,7 @@ from services.api.restore_types import RestoreAsked, RestoreFriend, RestoreIs, R
 from webui.language import Language
 from webui.pages.circle import spell
 from webui.pages.page import Page
-from webui.pages.restore import answered
+from webui.pages.restore import answered, plain
 from webui.pages.shown import readable
 
 _SHOWN_MS: Final = 7 * 86_400_000
@@ -201,9 +201,8 @@ def need_of(found: RestoreStatus, language: Language, now_ms: int) -> tuple[str,
         return say("coming.need.some", number=spell(language, need.wanted), names=names), had
     if found.error is None:
         return None
-    known = language.words.get(f"error.{found.error}.sentence", "")
-    sentence = known if known and "{" not in known else found.sentence or ""
-    return sentence, language.words.get(f"error.{found.error}.advice", found.advice or "")
+    start = f"error.{found.error}"
+    return plain(language, f"{start}.sentence", found.sentence), plain(language, f"{start}.advice", found.advice)
 
 
 def sources_of(found: RestoreStatus, language: Language, now_ms: int) -> list[Source]:

@@ -13,6 +13,8 @@ from firmware.errors import AlreadyClaimed, BoxError, ClaimExpired, Misused, Unk
 from firmware.limits import CONTACT_CHARS, RESTORE_CONTACTS
 from services.api.kit_words import check_words, contact_on_sheet, typed_words, words_on_sheet
 from services.api.restore_types import RestoreAsked, RestoreBegun, RestoreBox, RestoreFound, RestoreNear
+from services.api.shelf_types import ShelfDisks
+from webui.copying import begin
 from webui.language import Language
 from webui.pages.door import device
 from webui.pages.page import Page
@@ -66,7 +68,7 @@ class Returning(Page):
 
     async def look(self, kit: Kit, typed: str = "") -> None:
         """Ask friends what the words open, and go on; what keeps it from going on is said beside the code ``typed``."""
-        session = self.typed()
+        session, kit.disk = self.typed(), ""
         try:
             kit.found = await self.front.box.call(
                 "restore_look", code=session.code, words=kit.words, contacts=kit.contacts
@@ -98,6 +100,29 @@ class Returning(Page):
         known = len(kit.contacts)
         self.show(
             "restore-friends.html", step=_FRIENDS, answer=answer, trouble=said, typed=typed, known=known, near=near
+        )
+
+    async def ask_disk(
+        self, kit: Kit, error: BoxError | None = None, *, said: dict[str, str] | None = None, answer: int | None = None
+    ) -> None:
+        """Show the page for a disk with a second copy, and those that are plugged in."""
+        session, size = self.typed(), self.language.size
+        try:
+            found: ShelfDisks = await self.front.box.call("shelf_disks", code=session.code)
+        except (WrongClaimCode, ClaimExpired):
+            self.to_code()
+            return
+        room = [self.language.say("restore.shelf.room", size=size(each.total)) for each in found.disks]
+        titles = [readable(each.label) or readable(each.at.rpartition("/")[2]) or each.at for each in found.disks]
+        self.show(
+            "restore-shelf.html",
+            step=_FOUND,
+            answer=error.http if error is not None else answer,
+            trouble=self.said(error) if error is not None else said,
+            disks=list(zip((each.at for each in found.disks), titles, room, strict=True)),
+            disk=kit.disk,
+            home=session.household,
+            name=session.name,
         )
 
     async def _near(self) -> tuple[RestoreBox, ...]:
@@ -255,7 +280,7 @@ class RestorePassphrase(Returning):
         if self.is_home():
             return
         session = self.typed()
-        if session.kit is None or session.kit.found is None or not session.name:
+        if not _is_ready(session):
             self.go("/restore/found")
             return
         offered = (await self.front.box.call("offer")).passphrase
@@ -279,18 +304,25 @@ class RestorePassphrase(Returning):
         except BoxError as error:
             if session.kit is None:
                 raise
-            await self.ask_friends(session.kit, error=error)
+            if session.kit.disk:
+                await self.ask_disk(session.kit, error)
+            else:
+                await self.ask_friends(session.kit, error=error)
 
     def _words(self, offered: str, *, own: bool) -> dict[str, Any]:
-        where = {"action": "/restore/passphrase", "back": "/restore/found", "carried": ()}
+        kit = self.typed().kit
+        back = "/restore/shelf" if kit is not None and kit.disk else "/restore/found"
+        where = {"action": "/restore/passphrase", "back": back, "carried": ()}
         return {"offered": offered, "own": own, "name": self.typed().name, **where}
 
     async def _begin_it(self) -> str:
         session = self.typed()
         if session.is_member:
             return PROGRESS
-        if session.kit is None or session.kit.found is None or not session.name:
+        if session.kit is None or not _is_ready(session):
             return "/restore/found"
+        if session.kit.disk:
+            return await self._begin_copy(session.kit)
         begun: RestoreBegun = await self.front.box.call(
             "restore",
             code=session.code,
@@ -304,6 +336,24 @@ class RestorePassphrase(Returning):
         session.code, session.kit = "", None
         session.member, session.token = begun.member, begun.token or ""
         return PROGRESS
+
+    async def _begin_copy(self, kit: Kit) -> str:
+        """From a disk it goes on beside: raises what keeps it from beginning."""
+        session = self.typed()
+        asked = {"code": session.code, "at": kit.disk, "words": kit.words, "device": device(self)}
+        asked |= {"name": session.name, "household": session.household, "passphrase": self.field("passphrase").strip()}
+        copying = begin(self.front.box, asked)
+        await copying.began.wait()
+        if copying.error is not None:
+            raise copying.error
+        kit.copying = copying
+        return "/restore/shelf/progress"
+
+
+def _is_ready(session: Session) -> bool:
+    """Whether it is known what comes home from where, and who she is."""
+    kit = session.kit
+    return kit is not None and bool(kit.found is not None or kit.disk) and bool(session.name)
 
 
 def judged(words: str, language: Language, *, whole: bool = True) -> Trouble | None:
@@ -358,7 +408,12 @@ def answered(each: RestoreAsked, language: Language, now_ms: int) -> Answered:
     if each.number:
         return Answered(each.peer, name, say("restore.asked.newest", when=when), "fine")
     if each.error is not None:
-        known = language.words.get(f"error.{each.error}.sentence", each.sentence or "")
-        plain = known if "{" not in known else (each.sentence or "")
-        return Answered(each.peer, name, plain or say("restore.asked.nothing"), "gone")
+        said = plain(language, f"error.{each.error}.sentence", each.sentence)
+        return Answered(each.peer, name, said or say("restore.asked.nothing"), "gone")
     return Answered(each.peer, name, say("restore.asked.nothing"), "gone")
+
+
+def plain(language: Language, key: str, given: str | None) -> str:
+    """Return the sentence of ``key`` in the reader's language; one with fields nobody told here as it was given."""
+    known = language.words.get(key, "")
+    return known if known and "{" not in known else given or ""
