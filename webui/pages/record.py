@@ -113,10 +113,10 @@ class RecordPreview(SandboxedBytes):
         """Send the picture nearest to ``edge`` pixels; with ``?soon`` one not made yet is no error."""
         try:
             await self.pass_on("preview", {}, id=record_id, edge=int(edge))
-        except NoSuchRecord:
+        except (NoSuchRecord, StillAtFriends):
             if "soon" not in self.request.query_arguments:
                 raise
-            self.set_status(204)  # the locker makes it now; a page that asks again soon will see it
+            self.set_status(204)  # it is made, or brought back, now; a page that asks again soon will see it
 
     def describe(self, mime: str) -> None:
         """A picture, or opaque bytes when it claims to be anything else."""
