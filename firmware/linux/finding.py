@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 from firmware.errors import Misused
@@ -13,7 +13,7 @@ from firmware.linux.sqlite import Connection, Row
 from firmware.model import Page, Record, RecordState, SafeName
 from firmware.model.days import day_text
 from firmware.model.finding import Facets, Filter, GridItem
-from firmware.model.kinds import KIND_NUMBERS, Kind
+from firmware.model.kinds import KIND_NUMBERS
 from firmware.model.record import Facts
 
 _KINDS = {number: kind for kind, number in KIND_NUMBERS.items()}
@@ -119,10 +119,9 @@ class Finding(Connection):
 
     def sized(self, sizes: Sequence[int]) -> list[tuple[str, int, int]]:
         """Live records of one of these sizes: (id, size, version); the index alone is searched."""
-        marks = _marks(sizes)
         sql = (
             "SELECT id, size, version FROM record WHERE rid IN (SELECT rid FROM record INDEXED BY record_day "  # noqa: S608
-            f"WHERE state=1 AND size IN ({marks}))"
+            f"WHERE state=1 AND size IN ({marks(sizes)}))"
         )
         return [(id.hex(), size, version) for id, size, version in self._all(sql, *sizes)]
 
@@ -148,7 +147,7 @@ def folder_range(folder: str | None) -> tuple[str, list[Any]]:
 def _only(only: Filter) -> tuple[str, list[Any]]:
     sql, args = folder_range(only.folder)
     if only.kinds is not None:
-        sql += f" AND r.kind IN ({_marks(only.kinds)})"
+        sql += f" AND r.kind IN ({marks(only.kinds)})"
         args += sorted(KIND_NUMBERS[kind] for kind in only.kinds)
     for day, condition in ((only.from_day, " AND r.day>=?"), (only.to_day, " AND r.day<=?")):
         if day is not None:
@@ -160,8 +159,9 @@ def _only(only: Filter) -> tuple[str, list[Any]]:
     return sql, args
 
 
-def _marks(values: Iterable[Kind | int]) -> str:
-    return ",".join("?" for _ in values)
+def marks(values: Sized) -> str:
+    """As many question marks as there are values."""
+    return ",".join("?" * len(values))
 
 
 def _cursor_values(cursor: str, order: str) -> list[Any]:

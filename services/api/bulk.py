@@ -29,6 +29,7 @@ END = b"\0\0\0\0"
 ABORT = b"\xff\xff\xff\xff"
 
 _U32 = Struct(">I")
+_length = _U32.unpack_from
 _ABORTED = 0xFFFFFFFF
 _KEYS = {"n", "m", "s", "t"}
 _FAR = 1 << 62
@@ -82,18 +83,19 @@ class Frames:
                 self._state = _INSIDE if self._left else _BLOCKS
                 at = stop
                 continue
-            if end - at < _U32.size:
+            if end - at < 4:
                 break
-            (length,) = _U32.unpack_from(data, at)
+            (length,) = _length(data, at)
             if self._state == _BLOCKS:
-                at += _U32.size
-                yield from self._mark(length)
+                at += 4
+                if 0 < length <= BULK_BLOCK_BYTES:
+                    self._left, self._state = length, _INSIDE
+                else:
+                    yield self._ended(length)
                 continue
-            if not 0 < length <= HEADER_MAX:
-                raise Misused(why="a file's header in the stream has an impossible length.")
-            if end - at - _U32.size < length:
+            if end - at - 4 < _possible(length):
                 break
-            at += _U32.size + length
+            at += 4 + length
             yield _header(data[at - length : at])
             self._state = _BLOCKS
         self._carry = data[at:]
@@ -103,14 +105,18 @@ class Frames:
         if self._state != _HEADER or self._carry:
             raise Misused(why="the stream ended in the middle of a file.")
 
-    def _mark(self, length: int) -> tuple[FileEnd, ...]:
-        if length in (0, _ABORTED):
-            self._state = _HEADER
-            return (_GIVEN_UP if length else _OK,)
-        if length > BULK_BLOCK_BYTES:
+    def _ended(self, length: int) -> FileEnd:
+        if length not in (0, _ABORTED):
             raise Misused(why="a block in the stream has an impossible length.")
-        self._left, self._state = length, _INSIDE
-        return ()
+        self._state = _HEADER
+        return _GIVEN_UP if length else _OK
+
+
+def _possible(length: int) -> int:
+    """Return the length of a header; raises Misused for one that no header has."""
+    if not 0 < length <= HEADER_MAX:
+        raise Misused(why="a file's header in the stream has an impossible length.")
+    return length
 
 
 def _header(raw: bytes) -> FileStart:

@@ -20,6 +20,8 @@ from services.cli.showing import shown
 _OPEN_FOLDERS = 64
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY = b".locker-box-%s.part" % os.urandom(4).hex().encode()
+"""What one file at a time is called until it is whole; two of these programs may fill one folder."""
 _OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -150,7 +152,7 @@ class _Target:
         folder, _, self._last = name.rpartition(b"/")
         self._at = folders.at(folder)  # stays open: no other folder is asked for before this file ended
         self._force, self._mtime_ns = force, start.mtime_ns
-        self._temporary = b".locker-box-%s.part" % os.urandom(4).hex().encode()
+        self._temporary = _TEMPORARY
         self._fd, self.size, self.same = -1, 0, False
         self._old = -1
         try:

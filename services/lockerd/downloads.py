@@ -72,7 +72,7 @@ class Downloads:
         args: t.ExportArgs = call.args
         async with self._readers.take() as reader:
             ids = await self._readers.run(_listed, reader, args.folder)
-            entries = (Entry(one.name.raw, one.mtime_ns, pieces) for one, pieces in reader.read_many(ids))
+            entries = (Entry(one.name, one.mtime_ns, pieces) for one, pieces in reader.read_many(ids))
             headers = {"Content-Disposition": 'attachment; filename="locker.zip"'}
             await self._pump(call, zip_stream(entries), headers)
         self._journal.tell(events.LOCKER_EXPORTED, member=self._member, files=len(ids))
@@ -82,7 +82,7 @@ class Downloads:
         chosen = list(dict.fromkeys(call.args.ids))
         async with self._readers.take() as reader:
             await self._readers.run(_known, reader, chosen)
-            entries = (Entry(one.name.raw, one.mtime_ns, pieces) for one, pieces in reader.read_many(chosen))
+            entries = (Entry(one.name, one.mtime_ns, pieces) for one, pieces in reader.read_many(chosen))
             headers = {"Content-Disposition": 'attachment; filename="selection.zip"'}
             await self._pump(call, zip_stream(entries), headers)
 
@@ -161,13 +161,14 @@ def _listed(reader: LockerReader, folder: str | None) -> list[str]:
 
 
 def _frames(reader: LockerReader, ids: list[str]) -> Iterator[bytes]:
-    for record, pieces in reader.read_many(ids):
-        yield bulk.encode_start(record.name.raw, record.mtime_ns, record.size, record.mime)
+    for one, pieces in reader.read_many(ids):
+        start = bulk.encode_start(one.name, one.mtime_ns, one.size, one.mime)
         try:
             for piece in pieces:
-                yield bulk.block_prefix(len(piece))
+                yield start + bulk.block_prefix(len(piece))
                 yield piece
+                start = b""
         except Damaged:
-            yield bulk.ABORT
+            yield start + bulk.ABORT
         else:
-            yield bulk.END
+            yield start + bulk.END

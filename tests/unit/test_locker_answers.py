@@ -371,7 +371,7 @@ def test_reading_many_goes_in_the_order_asked(box: Box) -> None:
     box.locker.commit()
     assert list(box.locker.ids_in_order()) == [ids[0], ids[1], ids[3], ids[4]]
     asked = [ids[3], ids[0], "0" * 32, ids[2]]
-    answer = [(record.id, b"".join(pieces)) for record, pieces in box.locker.read_many(asked)]
+    answer = [(one.id.hex(), b"".join(pieces)) for one, pieces in box.locker.read_many(asked)]
     assert answer == [(ids[3], b"3"), (ids[0], b"0"), (ids[2], b"2")]
 
 
