@@ -7,9 +7,10 @@ until ``CircleView.gave_up`` says that it came to nothing, it counts as under wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from firmware.lean import dataclass
 
 
 @dataclass(frozen=True, slots=True)

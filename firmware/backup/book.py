@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.errors import Damaged, NewerFormat, PeerGarbled
 from firmware.limits import (
@@ -35,6 +35,13 @@ _DAY_MS: Final = 86_400_000
 _AT: Final = 2 + 32
 """Bytes of one shard: its number in the pack, the place of its box among the page's boxes, its id."""
 _ITEMS: Final = 10 * BOOK_PAGE_PACKS + CIRCLE_FRIENDS + 16
+
+
+class Needed(NamedTuple):
+    """Any ``wanted`` of these peers must come back."""
+
+    wanted: int
+    peers: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from firmware.backup.book import Needed
 from firmware.backup.facts import Facts
 from firmware.backup.ladder import full, in_grace
 from firmware.backup.states import Lay, Mark, Pack, PeerState, Safety, SafetyState
@@ -143,13 +144,6 @@ def _plain_holders(facts: Facts, locker: bytes, lay: Lay) -> dict[int, set[str]]
         for index, (host, mark) in enumerate(zip(lay.hosts, lay.marks, strict=True))
         if mark == Mark.HELD and (host, locker) in facts.proven
     }
-
-
-class Needed(NamedTuple):
-    """Any ``wanted`` of these peers must come back."""
-
-    wanted: int
-    peers: tuple[bytes, ...]
 
 
 def must_return(facts: Facts, packs: Iterable[bytes], reachable: Collection[bytes]) -> list[Needed]:

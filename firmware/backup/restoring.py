@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from firmware.backup.book import PackPlace, ShardAt
-from firmware.backup.health import Needed
+from firmware.backup.book import Needed, PackPlace, ShardAt
 from firmware.limits import MIB
 from firmware.pack.format import Kind
 from firmware.shard.layout import ALIGN_BYTES

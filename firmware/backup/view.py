@@ -27,9 +27,10 @@ from firmware.backup.actions import (
     Trouble,
     Vouch,
 )
+from firmware.backup.book import Needed
 from firmware.backup.caps import Caps
 from firmware.backup.facts import Facts
-from firmware.backup.health import Needed, Sum
+from firmware.backup.health import Sum
 from firmware.backup.placing import network_of
 from firmware.backup.states import Locker, Pack, Peer, PeerState, Safety
 from firmware.pack.format import Kind

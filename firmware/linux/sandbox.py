@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from firmware.limits import MIB
 from firmware.linux.syscalls import MACHINES, number
+from firmware.linux.walls import Walls
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_GET_SECCOMP = 1, 4, 22, 38, 21
@@ -44,14 +45,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _prctl_call, _restrict_self = _libc["prctl"], _libc["syscall"]
 _prctl_call.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
 _restrict_self.argtypes = [ctypes.c_long] * 3
-
-
-@dataclass(frozen=True, slots=True)
-class Walls:
-    """Which walls stand: landlock's ABI version (0 = this kernel has none) and whether seccomp filters."""
-
-    landlock: int
-    seccomp: bool
 
 
 @dataclass(frozen=True, slots=True)

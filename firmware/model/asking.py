@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from firmware.lean import dataclass
 from firmware.model.spans import span_at
 
 LONGEST_ASKED = 200

@@ -8,8 +8,9 @@ makers of 250 GB SSDs vouch for: 150 TB written (Samsung 870 EVO). The owner set
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from firmware.lean import dataclass
 
 YEAR_SECONDS: Final = 365.25 * 86_400
 ENOUGH_SECONDS: Final = 86_400

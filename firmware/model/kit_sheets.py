@@ -6,9 +6,10 @@ New addresses of friends ask for nothing: a box that comes back finds one friend
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from firmware.lean import dataclass
 
 ENOUGH: Final = 2
 """Friends on a sheet who can still be reached: with fewer it is printed anew, if there are more."""

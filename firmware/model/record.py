@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from firmware.lean import dataclass
 from firmware.model.name import SafeName
 
 

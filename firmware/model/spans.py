@@ -6,7 +6,8 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from firmware.lean import dataclass
 
 _MONTHS = {
     name: number

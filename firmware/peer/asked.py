@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+from firmware.lean import dataclass
 from firmware.limits import PEER_BODY_BYTES, PEER_SHARDS_ASKED, PEER_SIGNED_BYTES, SHARD_LEAF_BYTES
 from firmware.peer.fields import Kind, Many, Raw, Uint
 

@@ -8,7 +8,6 @@ whoever drives them owns streams, time-outs and pauses. ``talk`` drives one over
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from blake3 import blake3
@@ -25,6 +24,7 @@ from firmware.errors import (
     ShardWrong,
     WrongOffset,
 )
+from firmware.lean import dataclass
 from firmware.limits import MIB, PEER_BODY_BYTES, PEER_PIECE_BYTES, PEER_READ_BYTES, PEER_TRIES
 from firmware.peer.fields import read_part, write_part
 from firmware.peer.frames import FrameBody, FrameHead, Reading, frame_head

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
 
 from firmware.errors import BadSeal, Damaged, NewerFormat, PeerGarbled
+from firmware.lean import dataclass
 from firmware.limits import CAPSULE_KEY_BYTES, PEER_CAPSULE_BYTES, PEER_HANDOVERS
 from firmware.peer.cbor import dumps, loads
 from firmware.peer.fields import Many, Raw, Row, Uint, key
@@ -103,9 +103,9 @@ class Filling:
 
     number: int = key(Uint())
     locker: bytes = key(ID)
-    kit: KitCard = key(Row(KitCard))  # noqa: RUF009 what key returns is a field, not a default
+    kit: KitCard = key(Row(KitCard))
     key_file: bytes = key(Raw(1, CAPSULE_KEY_BYTES))
-    head: Head | None = key(Absent(Row(Head)))  # noqa: RUF009 as above
+    head: Head | None = key(Absent(Row(Head)))
     custody: bytes = key(Raw(1, 256))
     handovers: tuple[bytes, ...] = key(Many(Raw(1, 512), PEER_HANDOVERS))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from firmware.errors import PeerGarbled
+from firmware.lean import dataclass
 from firmware.peer.cbor import MOST, Value
 
 _T = TypeVar("_T")

@@ -7,12 +7,12 @@ at most one head; the body passes through, hashed. Every length is checked befor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
 
 from firmware.errors import LinkLost, PeerGarbled, PeerWrongHash
+from firmware.lean import dataclass
 from firmware.limits import PEER_BODY_BYTES, PEER_HEAD_BYTES
 from firmware.peer.cbor import Value, dumps, loads
 from firmware.peer.fields import Raw, Uint

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from firmware.lean import dataclass
 from firmware.limits import PEER_CARDS, PEER_REPAIRS
 from firmware.peer.asked import HASH, ID, SIGNED, Done, Request
 from firmware.peer.fields import Many, Row, Uint, key

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from firmware.errors import PeerGarbled
+from firmware.lean import dataclass
 from firmware.limits import (
     PEER_AUDIT_LEAVES,
     PEER_BODY_BYTES,

@@ -8,12 +8,12 @@ is decided by ``newest``: everything the words can vouch for is checked first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
 
 from firmware.errors import BadSeal, BoxError, Damaged, NewerFormat, PeerGarbled
+from firmware.lean import dataclass
 from firmware.peer.capsules import Filling, RootCard, open_capsule
 from firmware.peer.cbor import dumps
 from firmware.peer.kits import circle_number

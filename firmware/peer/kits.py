@@ -13,10 +13,11 @@ reads it; a new kit changes nothing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from firmware.errors import BadSeal, Damaged, NewerFormat, PeerGarbled
+from firmware.lean import dataclass
 from firmware.limits import CIRCLE_FRIENDS, CIRCLE_PAGES, PEER_CAPSULE_BYTES, PEER_LABEL_BYTES
 from firmware.peer.asked import HASH, SHARD_BYTES, SIGNED
 from firmware.peer.capsules import Filling, Parts, circle_room, joined, parts_of

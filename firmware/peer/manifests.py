@@ -7,10 +7,10 @@ tells which shards belong together and nothing of what is in them; only the owne
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from firmware.errors import PeerGarbled
+from firmware.lean import dataclass
 from firmware.limits import PEER_BODY_BYTES, PEER_MANIFEST_PARTS, PEER_MANIFEST_ROWS, PEER_PIECE_BYTES, PEER_SHARD_COUNT
 from firmware.peer.cbor import Value, dumps, loads
 from firmware.peer.fields import Flag, Many, Row, Uint, key

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from firmware.lean import dataclass
 from firmware.limits import (
     PEER_LOCKERS,
     PEER_NOTICE_BYTES,

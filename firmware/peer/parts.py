@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from blake3 import blake3
 
 from firmware.errors import InvitationExpired, InvitationMistyped, NewerFormat, PeerGarbled
+from firmware.lean import dataclass
 from firmware.limits import FRIENDS_LEAST, FRIENDS_MOST, PAIR_TICKET_CHARS, PEER_LABEL_BYTES
 from firmware.peer.asked import HASH, ID, SIGNED, Done, Request
 from firmware.peer.cbor import dumps, loads

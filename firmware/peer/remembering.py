@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from firmware.lean import dataclass
 from firmware.limits import (
     KIT_LOCKERS,
     PEER_BODY_BYTES,
@@ -30,7 +29,7 @@ class Head:
 class HeadKnown:
     """The highest head the host knows; none yet when left out."""
 
-    head: Head | None = key(Part(Head), optional=True)  # noqa: RUF009 what key returns is a field, not a default
+    head: Head | None = key(Part(Head), optional=True)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class HeadSet(Request[HeadKnown]):
 
     OP, ANSWER = "head", HeadKnown
     locker: bytes = key(ID)
-    head: Head | None = key(Part(Head), optional=True)  # noqa: RUF009 what key returns is a field, not a default
+    head: Head | None = key(Part(Head), optional=True)
 
 
 @dataclass(frozen=True)

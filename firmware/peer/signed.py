@@ -6,13 +6,13 @@ another. What is pinned, and when, is decided by whoever keeps these; nothing he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from blake3 import blake3
 
 from firmware.errors import BadSeal, PeerGarbled, PermitWrong
+from firmware.lean import dataclass
 from firmware.limits import PEER_ADDRESS_CHARS, PEER_ADDRESSES, PEER_LABEL_BYTES, PEER_SIGNED_BYTES
 from firmware.peer.cbor import Value, dumps, loads
 from firmware.peer.fields import Kind, Many, Raw, Row, Text, Uint, key, plain

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from firmware.lean import dataclass
 from services.api.decode import arg
 
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"

@@ -7,9 +7,9 @@ which nobody but lockerd may call. A peer is named by its box key, 64 hex digits
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from firmware import limits
+from firmware.lean import dataclass
 from services.api.decode import arg
 from services.api.types import ID
 

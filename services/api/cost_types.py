@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from firmware.lean import dataclass
 from services.api.decode import arg
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from firmware import limits
+from firmware.lean import dataclass
 from services.api.circle_types import PACK, PEER
 from services.api.decode import arg
 from services.api.types import ID

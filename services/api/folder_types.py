@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from firmware import limits
+from firmware.lean import dataclass
 from firmware.model import MAX_NAME_BYTES
 from services.api.decode import arg
 from services.api.types import ID

@@ -6,9 +6,8 @@ named by its place: 16 bytes, hex.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from firmware import limits
+from firmware.lean import dataclass
 from services.api.circle_types import PEER
 from services.api.decode import arg
 from services.api.types import ID

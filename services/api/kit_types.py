@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from firmware.lean import dataclass
 from services.api.circle_types import PEER
 from services.api.decode import arg
 

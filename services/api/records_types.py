@@ -6,9 +6,8 @@ where the file names none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from firmware import limits
+from firmware.lean import dataclass
 from firmware.model import MAX_NAME_BYTES, Collide
 from services.api.decode import arg
 from services.api.types import DAY, ID, KINDS, TAG, RecordInfo

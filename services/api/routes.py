@@ -15,9 +15,9 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from firmware.lean import dataclass
 from services.api import box_types as b
 from services.api import circle_types as c
 from services.api import cost_types as e

@@ -6,9 +6,9 @@ lockerd's main socket passes them on to peerd, as with the circle. Sizes are byt
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from firmware import limits
+from firmware.lean import dataclass
 from services.api.circle_types import PACK, PEER, FeedHead
 from services.api.decode import arg
 from services.api.types import ID

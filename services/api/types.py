@@ -8,9 +8,9 @@ travel as surrogate escapes (``\\udc80`` .. ``\\udcff`` in JSON), so that it com
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from firmware import limits
+from firmware.lean import dataclass
 from firmware.model import MAX_NAME_BYTES, Collide, RecordState
 from services.api.decode import arg
 

@@ -25,10 +25,10 @@ from firmware.errors import (
 )
 from firmware.limits import CUSTODY_HEARD_SECONDS
 from firmware.locker.home import KnownHead
-from firmware.peer import read_head
 from firmware.peer.capsules import open_capsule
 from firmware.peer.kit_asking import KitAnswer, Newest, newest
 from firmware.peer.kits import CirclePart, Friend, PageAt, open_circle
+from firmware.peer.signed import read_head
 from firmware.seal import KeyFile, KitUse, LockerSecrets, SigningKey, kit_key, open_with_words, words_to_entropy
 from services.api import restore_types as z
 from services.api.client import Client

@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware.errors import Unreachable
 from firmware.limits import KIB, READER_INPUT_BYTES
-from firmware.linux.sandbox import Walls
+from firmware.linux.walls import Walls
 from firmware.model import Analysis
 from firmware.model.mime import has_preview, is_media, needs_reader
 from services.reader import answer

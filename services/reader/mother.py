@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from firmware.limits import READER_OUTPUT_BYTES, READER_SECONDS
-from firmware.linux.sandbox import Walls
+from firmware.linux.walls import Walls
 from services.reader import answer
 from services.reader.ranges import Read
 
