@@ -40,12 +40,17 @@ def command(*words: str) -> tuple[int, str]:
 
 
 def enter(limit_s: float = 600) -> str:
-    """Open the locker as soon as lockerd answers; return what it said last, "" when it is open."""
+    """Open the locker as soon as lockerd answers; return what it said last, "" when it is open.
+
+    A box nobody claimed yet is claimed.
+    """
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     prepare()
     end = time.monotonic() + limit_s
+    first = not Path("/var/lib/private/locker-box/household.json").exists()
+    begin = ("init", "--words-out", "/run/inside/words") if first else ("open",)
     while True:
-        code, told = command("open", "--passphrase-file", str(SECRET_FILE))
+        code, told = command(*begin, "--passphrase-file", str(SECRET_FILE))
         if code == 0 or time.monotonic() > end:
             return "" if code == 0 else told
         time.sleep(1)
