@@ -18,7 +18,7 @@ from tests.image.cuts import pull
 from tests.image.judging import judge
 from tests.image.matrix import matrix
 from tests.image.monitor import MonitorTrouble
-from tests.image.qemu import BUSY, TALK, Card, Machine, scratch
+from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, scratch
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _SAID: Final = 600
@@ -62,6 +62,7 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
     args.updates = args.updates and args.board in _WHOLE
     if told["boot_to_ui_s"] is None or not (args.updates or args.cuts):
         return told
+    words = f"{words} {SOFT}".strip()
     with ThreadPoolExecutor(2) as others:
         updates = others.submit(_updates, card, image, folder, words) if args.updates else None
         told |= _cuts(card, folder, args.cuts, others, words) if args.cuts else {}

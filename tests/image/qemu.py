@@ -53,6 +53,8 @@ _WANT: Final = "[Unit]\nWants=inside.service\n"
 TALK: Final = "systemd.journald.forward_to_console=1 systemd.show_status=true loglevel=6"
 BUSY: Final = "systemd.service_watchdogs=no"
 """For a host that is so busy that a machine may stand still for minutes."""
+SOFT: Final = "mitigations=off"
+"""A processor made of software has none of the flaws that a kernel works around, and what it does is slow."""
 _FIRMWARE: Final = {
     "x86-64": ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     "virt-arm64": ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
