@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from image import boot, bundle, disk, foreign, sbom
+from image import boot, bundle, disk, sbom
 from image.board import Board
 from image.furnish import HOUSE, PACKAGES, PLACE, furnish
 from image.programs import ImageTrouble, Tools, call
@@ -66,7 +66,6 @@ def build(
     Raises ImageTrouble.
     """
     began, date = time.monotonic(), epoch()
-    foreign.ready(board.arch, board.machine)
     state = sources.for_system().state()
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Debian's part: the bare system of a processor and the tools root, made by mmdebstrap, and a board's kernel beside it.
 
-Each is kept under what it was made from. Installing packages of another processor takes long; boards share one tree.
+Each is kept under what it was made from; boards of one processor share one tree. That of another processor than this
+machine's is unpacked instead of installed (``image/foreign.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from image import foreign
 from image.board import Board
 from image.packages import BESIDE, NEVER_UNPACKED, STILL_UNPACKED, SUITE, SYSTEM, TOOLS
 from image.programs import ImageTrouble, call
@@ -65,12 +67,7 @@ def bare(board: Board, sources: Sources, state: str, epoch: int, fresh: bool = F
 
     ``state``: that of the archives without backports.
     """
-    told = words(board.arch, SYSTEM, sources.options, leave_out=True)
-    tree = cache() / f"{board.arch}-{key(state, told)}"
-    if fresh:
-        shutil.rmtree(tree, ignore_errors=True)
-    if not tree.is_dir():
-        _make(tree, told, sources.for_system(), epoch)
+    tree = _tree(board.arch, sources.for_system(), state, epoch, fresh)
     wanted = [each for each in (board.kernel, *BESIDE, *board.beside) if each]
     backported = board.kernel_suite != SUITE
     beside = cache() / f"beside-{board.name}-{key(sources.state() if backported else state, wanted)}"
@@ -80,6 +77,31 @@ def bare(board: Board, sources: Sources, state: str, epoch: int, fresh: bool = F
         suite = ["-t", board.kernel_suite] if backported else []
         _download(beside, sources, board.arch, tree / "root/var/lib/dpkg/status", [*suite, *wanted])
     return Bare(tree / "root", beside)
+
+
+def _tree(arch: str, sources: Sources, state: str, epoch: int, fresh: bool) -> Path:
+    """Return the folder with the installed system of ``arch`` (``root``)."""
+    here = call(["dpkg", "--print-architecture"]).strip()
+    told = words(arch, SYSTEM, sources.options, leave_out=True)
+    final = cache() / f"{arch}-{key(state, told, *([[here]] if arch != here else []))}"
+    if fresh:
+        shutil.rmtree(final, ignore_errors=True)
+    if final.is_dir():
+        return final
+    if arch == here:
+        _make(final, told, sources, epoch)
+        return final
+    native = _tree(here, sources, state, epoch, fresh)
+    making = final.with_name(f"{final.name}.{os.getpid()}")
+    making.mkdir(parents=True)
+    try:
+        _download(making / "packages", sources, arch, Path("/dev/null"), [foreign.ESSENTIAL, *SYSTEM])
+        foreign.tree(making / "root", making / "packages", native / "root", arch, here)
+        shutil.rmtree(making / "packages")
+        making.rename(final)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return final
 
 
 def _download(final: Path, sources: Sources, arch: str, status: Path, wanted: Sequence[str]) -> None:

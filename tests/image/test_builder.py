@@ -16,7 +16,7 @@ from firmware.update.slots import Slot
 from image import boot, bundle, disk, initrd, mbr, sbom
 from image.board import boards, read_board
 from image.build import system
-from image.foreign import registrations
+from image.foreign import made
 from image.furnish import ENABLED, HOUSE, PRODUCT, remove, users, wants
 from image.packages import NEVER_UNPACKED, SYSTEM
 from image.programs import ImageTrouble
@@ -315,6 +315,13 @@ def test_an_image_is_good_when_everything_holds_and_only_then() -> None:
     assert not judge(30.0, good | {"probe": open_door}, ports_answer=True)["ok"]
 
 
-def test_the_kernel_is_told_of_foreign_programs() -> None:
-    told = "# comment\n\n:qemu-aarch64:M::\\x7fELF:\\xff:/usr/libexec/qemu:POF\n"
-    assert registrations(told) == [":qemu-aarch64:M::\\x7fELF:\\xff:/usr/libexec/qemu:POF"]
+def test_what_maintainer_scripts_made_is_what_no_package_brought(tmp_path: Path) -> None:
+    info = tmp_path / "var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    (info / "a:amd64.list").write_text("/.\n/etc\n/etc/shipped\n/usr\n/usr/bin\n/usr/bin/tool\n")
+    for name in ("etc/shipped", "etc/passwd", "usr/bin/tool", "usr/lib/__pycache__/x.pyc", "tmp/x", "var/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "usr/bin/awk").symlink_to("/etc/alternatives/awk")
+    (tmp_path / "usr/folder").symlink_to("bin")
+    assert made(tmp_path) == ["etc/passwd", "usr/bin/awk", "usr/folder"]
