@@ -17,8 +17,8 @@ from typing import Final
 from image.packages import NEVER_UNPACKED, STILL_UNPACKED
 from image.programs import ImageTrouble, call
 
-ESSENTIAL: Final = "?essential"
-"""apt's pattern for what Debian does not do without."""
+ESSENTIAL: Final = "?and(?essential,?not(?name(^apt$)))"
+"""apt's pattern for what Debian does not do without; it counts itself among that."""
 _TRIPLETS: Final = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 _NOT_MADE: Final = ("dev", "proc", "run", "sys", "tmp", "var")
 _OF_A_PROCESSOR: Final = ("etc/ld.so.cache", "usr/lib/*-linux-gnu/*")
