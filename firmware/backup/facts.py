@@ -126,6 +126,10 @@ class Facts:
         self.alarmed: set[tuple[str, bytes]] = set()
         self.proven: frozenset[tuple[int, bytes]] = frozenset()
         self.safeties: dict[tuple[bytes, Lay], Safety] = {}
+        self.booking: set[bytes] = set()
+        """Lockers that have a book: their packs are safe only with friends who know which shards make them."""
+        self.unbooked: dict[bytes, int] = {}
+        """Packs of which too few households have the page of the book and a capsule that names it, and how many."""
         self.news: list[Action] = []
         self.work = 0
         """Packs looked at, placements tried and shards picked since the beginning: what planning costs."""
@@ -165,6 +169,8 @@ class Facts:
     def add(self, pack: Pack) -> None:
         """Take in a pack that is not known yet, as it stands."""
         self.packs[pack.id] = pack
+        if pack.locker in self.booking:
+            self.unbooked[pack.id] = 0
         self.order.append(pack.id)
         lay, pack.lay = pack.lay, NO_LAY
         self._index(pack)
@@ -194,6 +200,7 @@ class Facts:
         """The pack is no longer anywhere."""
         self._weigh(pack, -1)
         self._group(pack, -1)
+        self.unbooked.pop(pack.id, None)
         for table in (self.packs, self.dropped, self.with_formers, self.short, self.avoid, self.missed, self.to_cancel):
             table.pop(pack.id, None)
         self.changes.packs.discard(pack.id)

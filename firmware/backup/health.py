@@ -65,7 +65,18 @@ def judge(facts: Facts, lay: Lay, happy: int, *, receipted: bool) -> Safety:
 
 
 def safety(facts: Facts, pack: Pack) -> Safety:
-    """Return the badge of one pack."""
+    """Return the badge of one pack: it promises no more than households that know what its shards are."""
+    found = _of_shards(facts, pack)
+    return Safety(SafetyState.GOING) if is_untold(facts, pack.id, found) else found
+
+
+def is_untold(facts: Facts, pack: bytes, found: Safety) -> bool:
+    """Whether all households that have the book's page of this pack may be among those that may fail."""
+    return found.state is SafetyState.SAFE and facts.unbooked.get(pack, found.may_fail + 1) <= found.may_fail
+
+
+def _of_shards(facts: Facts, pack: Pack) -> Safety:
+    """Return the badge that the shards alone would give."""
     if pack.formers:
         return _judged(facts, pack)
     at = (pack.locker, pack.lay)
@@ -135,7 +146,22 @@ def summary(facts: Facts, locker: bytes | None = None) -> dict[Safety, Sum]:
             facts.safeties[owner, lay] = kind
         before = found.get(kind, Sum())
         found[kind] = Sum(before.packs + group.packs, before.size + group.size)
+    for each in facts.unbooked:
+        pack = facts.packs[each]
+        if locker in (None, pack.locker):
+            _move_untold(facts, pack, found)
     return found
+
+
+def _move_untold(facts: Facts, pack: Pack, found: dict[Safety, Sum]) -> None:
+    """Count one pack among those on their way that its shards alone would call safe."""
+    alone = facts.safeties[pack.locker, pack.lay]
+    if is_untold(facts, pack.id, alone):
+        for kind, sign in ((alone, -1), (Safety(SafetyState.GOING), 1)):
+            before = found.get(kind, Sum())
+            found[kind] = Sum(before.packs + sign, before.size + sign * pack.size)
+        if not found[alone].packs:
+            del found[alone]
 
 
 def _plain_holders(facts: Facts, locker: bytes, lay: Lay) -> dict[int, set[str]]:

@@ -255,6 +255,27 @@ class CircleView(Facts):
         else:
             retention.not_kept(self, action)
 
+    # The book
+
+    def keep_book(self, locker: bytes) -> None:
+        """This locker has a book: its packs are safe with friends who have the page that names them. Once is enough."""
+        if locker not in self.booking:
+            self.booking.add(locker)
+            self.unbooked |= {each.id: 0 for each in self.packs.values() if each.locker == locker}
+
+    def booked(self, packs: Iterable[bytes], households: int) -> None:
+        """So many households have the page of the book that names these packs, and a capsule that names the page."""
+        enough = self.book_wants()
+        for each in packs:
+            if each in self.unbooked:
+                self.unbooked[each] = max(self.unbooked[each], households)
+                if households >= enough:
+                    del self.unbooked[each]
+
+    def book_wants(self) -> int:
+        """How many households a page needs, so that some have it whichever may fail."""
+        return max((lay.n - lay.k + 1 for _, lay in self.groups if lay.k), default=1)
+
     def tell_delegates(self, locker: bytes) -> None:
         """Delegates of this locker are to hear of it anew, though nothing moved."""
         self.relaid.add(locker)

@@ -328,6 +328,10 @@ class CircleRows:
             found.setdefault(locker, []).append(id)
         return found
 
+    def numbers_from(self, first: int, count: int) -> dict[bytes, int]:
+        """Return the packs with numbers from ``first`` on, ``count`` numbers in all, and their numbers."""
+        return dict(self._all("SELECT id, no FROM pack WHERE no >= ? AND no < ?", first, first + count))
+
     def place(self, id: bytes) -> PackPlace | None:
         """Return where the receipted shards of a pack are, as the book has it; None for one that is nowhere.
 

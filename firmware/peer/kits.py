@@ -22,7 +22,7 @@ from firmware.limits import CIRCLE_FRIENDS, CIRCLE_PAGES, PEER_CAPSULE_BYTES, PE
 from firmware.peer.asked import HASH, SHARD_BYTES, SIGNED
 from firmware.peer.capsules import Filling, Parts, circle_room, joined, parts_of
 from firmware.peer.cbor import Value, dumps, loads
-from firmware.peer.fields import Many, Raw, Row, Text, Uint, key
+from firmware.peer.fields import Many, Raw, Row, Text, Uint, key, kinds
 from firmware.peer.signed import read_card, read_custody
 from firmware.seal import Secret, SigningKey, open_from, seal_to, verify_signature
 
@@ -32,6 +32,8 @@ _USE: Final = b"circle"
 _WHAT: Final = "The circle in the capsule"
 _LENGTH: Final = 4
 _PAD: Final = 1024
+
+_SPLIT: Final = Raw(0, PEER_CAPSULE_BYTES)
 
 _T = TypeVar("_T")
 
@@ -63,6 +65,7 @@ class CirclePart:
     """What a box wrote last about its circle. ``head`` is the highest head number it knew (0: none), times are ms.
 
     ``number`` is the box's clock in ms, always more than the one before. ``box`` is the key of the box that wrote it.
+    ``split``: how the key is split among friends (docs/formats/friends-key.md), empty: it is not, or had no room.
     """
 
     number: int
@@ -71,6 +74,7 @@ class CirclePart:
     pages: tuple[PageAt, ...]
     head: int = 0
     box: bytes = b""
+    split: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,15 @@ def with_circle(capsule: bytes, part: CirclePart, public: bytes, locker: bytes, 
     """Return ``capsule`` with this circle part, as before 64 KiB; raises Damaged.
 
     ``public`` is the locker's inbox key (``plain.inbox`` of the key file), ``by`` the box key. Friends who do not fit
-    are left out, the last ones first; pages never name them.
+    are left out, the last ones first; pages never name them. Before any of them ``split`` is.
     """
     parts = parts_of(capsule)
     room = circle_room(parts)
+    if part.split:
+        body = _sealed(part, public, locker, by) if len(part.friends) <= CIRCLE_FRIENDS else b""
+        if 0 < len(body) <= room:
+            return joined(Parts(parts.kit, body, by.sign(_SIGNED + locker + body)))
+        part = replace(part, split=b"")
     for friends in range(min(len(part.friends), CIRCLE_FRIENDS), -1, -1):
         body = _sealed(replace(part, friends=part.friends[:friends]), public, locker, by)
         if len(body) <= room:
@@ -118,7 +127,7 @@ def _sealed(part: CirclePart, public: bytes, locker: bytes, by: SigningKey) -> b
     )
     row = Row(_Plain).write(_Plain(part.number, part.written_ms, part.head, part.friends, pages))
     assert isinstance(row, list)
-    plain = dumps(row)
+    plain = dumps([*row, *([part.split] if part.split else [])])
     plain = len(plain).to_bytes(_LENGTH) + plain
     sealed = seal_to(public, plain + bytes(-len(plain) % _PAD), _info(locker, part.number))
     body = Row(_Sealed).write(_Sealed(part.number, by.public, sealed))
@@ -152,7 +161,9 @@ def open_circle(capsule: bytes, filling: Filling, inbox: Secret) -> CirclePart |
         if outer.box != box:
             raise BadSeal(what=_WHAT)
         plain = open_from(inbox, outer.sealed, _info(filling.locker, outer.number), _WHAT)
-        return _read(_row(_Plain, _unpadded(plain)), outer)
+        values = _unpadded(plain)
+        split = values.pop() if len(values) > len(kinds(_Plain)) else b""
+        return replace(_read(_row(_Plain, values), outer), split=_SPLIT.read(split, "split"))
     except (PeerGarbled, IndexError):
         raise Damaged(what=_WHAT) from None
 

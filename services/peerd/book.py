@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -31,13 +31,20 @@ from firmware.peer.kits import CirclePart, Friend, PageAt, with_circle
 from firmware.ports import Clock
 from firmware.seal import KeyFile, SigningKey
 from firmware.shard import shard_id
+from services.peerd.book_names import Named
 from services.peerd.naming import say
+from services.peerd.parts import OWN_PARTS
 from services.peerd.shipping import Outside
 
-_STEP_SECONDS: Final = 2.0
+_STEP_SECONDS, _SOON_SECONDS = 2.0, 0.5
+"""Between two steps; while something is on its way into the book: badges wait for it."""
 _HOUR_MS, _DAY_MS, _REST_MS = 3_600_000, 86_400_000, 10_000
-"""How often a page is written at most while shards go out; how often friends are asked whether they have their pages;
+"""How seldom a page is written at most while shards go out; how often friends are asked whether they have their pages;
 how long one that came to rest stays as it is."""
+_RESTING_NS: Final = 2_000_000_000
+"""Shipping came to rest when nothing went for so long."""
+_BYTES_A_MS: Final = 0.3
+"""What rewritten pages cost one friend's line at most while shards go out: a long page is written hourly."""
 _LATER_MS: Final = 600_000
 """After a friend took no page, until it is tried again."""
 _BLOCKS: Final = 4
@@ -107,7 +114,9 @@ class Book:
         self._since: dict[bytes, int] = {}
         self._trouble = _Trouble()
         self._dirty: set[int] = set(range(self._rows.last_no() // BOOK_PACKS + 1))
-        self._quiet = False
+        self._shipped_ns = clock.ticks_ns()
+        self._named = Named(self._rows)
+        self._named.keep(self._lockers())
         folder.mkdir(mode=0o700, exist_ok=True)
         for about, page in list(self._all.items()):
             if not (folder / page.shard.hex()).exists():
@@ -127,21 +136,27 @@ class Book:
                 await self.step()
             except (BoxError, OSError) as error:
                 say(f"the book cannot be written just now: {error}")
-            await asyncio.sleep(_STEP_SECONDS)
+            soon = self._view.unbooked and self._there() and not self.told
+            await asyncio.sleep(_SOON_SECONDS if soon else _STEP_SECONDS)
 
     async def step(self) -> None:
         """Whatever is due now."""
-        resting = not any(flight[0] == "ship" for flight in self._view.flights)
-        self._quiet, before = resting, self._quiet
+        now = self._clock.ticks_ns()
+        if any(flight[0] == "ship" for flight in self._view.flights):
+            self._shipped_ns = now
         self._dirty |= {no // BOOK_PACKS for no in self._rows.moved}
         self._rows.moved.clear()
         lockers = list(self._lockers())
+        self._named.keep(lockers)
         if lockers:
-            await self._write(lockers, resting=resting and before)
+            await self._write(lockers, resting=now - self._shipped_ns >= _RESTING_NS)
         for locker in lockers:
             await self._give(locker)
             self._tell(locker)
+            self._succeed(locker)
             await self._take_back(locker)
+            for about, page in self._pages(locker).items():
+                self._named.count(about, page.peers)
 
     def capsule_is(self, locker: bytes, data: bytes) -> None:
         """lockerd gave a new first part: the circle part is added, and all of it goes to everybody."""
@@ -158,6 +173,22 @@ class Book:
         with contextlib.suppress(Damaged, NewerFormat):
             return KeyFile.parse(read_capsule(data).key_file).plain.inbox if data is not None else b""
         return b""
+
+    def inherit(self, locker: bytes, pages: Mapping[bytes, Iterable[bytes]]) -> None:
+        """A box before this one wrote these pages (shard -> boxes); friends do without them once they have ours."""
+        ours = {each.shard for each in self._pages(locker).values()}
+        for shard, peers in pages.items():
+            if shard not in ours:
+                self._rows.set_paper("page-before", locker + shard, _written(_Old(0, tuple(peers))))
+
+    def _succeed(self, locker: bytes) -> None:
+        before = [each for each in self._rows.papers("page-before").items() if each[0][:16] == locker]
+        if before and not any(self._view.packs[each].locker == locker for each in self._view.unbooked):
+            for about, data in before:  # every pack is on a page of ours that friends have
+                old = _read(_Old, data) or _Old(0, ())
+                number = self._view.lockers[locker].capsule
+                self._rows.set_paper("page-old", about, _written(replace(old, number=number)))
+                self._rows.drop_paper("page-before", about)
 
     # Pages
 
@@ -182,20 +213,23 @@ class Book:
         """Write one page if it changed and may be written now; returns whether it is as it should be."""
         about, now = locker + number.to_bytes(4), self._clock.now_ms()
         before = self._all.get(about)
+        since = before.written_ms if before is not None else self._since.setdefault(about, now)
+        if now - since < self._patience(before, resting=resting):
+            return False  # looking at a thousand packs costs a tenth of a second
         places = tuple(place for each in packs if (place := self._rows.place(each)) is not None)
         digest = blake3(page_bytes(Page(number, 0, places))).digest() if places else b""
+        self._since.pop(about, None)
         if digest == (before.digest if before is not None else b""):
-            self._since.pop(about, None)
             return True
-        age = now - (before.written_ms if before is not None else self._since.setdefault(about, now))
-        if age < (_HOUR_MS if not resting else _REST_MS if before is not None else 0):
-            return False
         if places:
             sealed = await self._out.worked(seal_page, Page(number, now, places), self._inbox(locker), locker)
             shard = shard_id(sealed)
             await self._out.worked(self._lay_down, shard, sealed)
             self._keep(about, Kept(digest, shard, len(sealed), now, ()))
+            span = self._span()
+            self._named.wrote(about, number * span, span, [each.pack for each in places], shard)
         else:
+            self._named.dropped(about)
             self._rows.drop_paper("page", about)
             del self._all[about]
         if before is not None:
@@ -203,6 +237,12 @@ class Book:
             (self._folder / before.shard.hex()).unlink(missing_ok=True)
         self._rows.save()
         return True
+
+    def _patience(self, before: Kept | None, *, resting: bool) -> int:
+        """How long (ms) a page stays as it is."""
+        if resting:
+            return _REST_MS if before is not None else 0
+        return min(_HOUR_MS, max(_REST_MS, int((before.size if before is not None else 0) / _BYTES_A_MS)))
 
     def _lay_down(self, shard: bytes, sealed: bytes) -> None:
         """A page that is lost with the power is written anew: it is not where its row says."""
@@ -310,7 +350,8 @@ class Book:
             for each in self._pages(locker).values()
             if each.peers
         )
-        return CirclePart(0, 0, friends, pages, max(0, self._view.lockers[locker].head), self._by.public)
+        head, split = max(0, self._view.lockers[locker].head), self._rows.paper(OWN_PARTS, locker) or b""
+        return CirclePart(0, 0, friends, pages, head, self._by.public, split)
 
     def _behind(self, locker: bytes) -> bool:
         """Whether a friend that is there lacks a page or the capsule, or the capsule does not tell of all pages."""
@@ -348,6 +389,9 @@ class Book:
         if inbox and (part.friends or part.pages):
             with contextlib.suppress(ValueError, Damaged, NewerFormat, BadSeal):
                 data = with_circle(data, replace(part, number=number, written_ms=now), inbox, locker, self._by)
+                told = {each.shard for each in part.pages}
+                pages = {about: page.shard for about, page in self._pages(locker).items() if page.shard in told}
+                self._named.composed(pages, number)
             self._rows.set_paper("circle-part", locker, _written(_Told(_digest(part), _pages_digest(part), now)))
         self._rows.set_paper("capsule", locker, data)
         self._view.capsule_is(locker, number)
@@ -362,7 +406,8 @@ def _pages_digest(part: CirclePart) -> bytes:
 
 
 def _digest(part: CirclePart) -> bytes:
-    return blake3(dumps([_pages_digest(part), *(each.card + each.label.encode() for each in part.friends)])).digest()
+    friends = (each.card + each.label.encode() for each in part.friends)
+    return blake3(dumps([_pages_digest(part), part.split, *friends])).digest()
 
 
 def _written(value: Kept | _Old | _Told | _Asked) -> bytes:

@@ -35,7 +35,9 @@ from firmware.ports import PeerLink
 from firmware.seal import Secret, SigningKey, open_from, public_key, seal_to
 from services.peerd.naming import say
 
-_OWN, _TOLD, _SAY, _NEWS, _KEY = "friends-key", "part-told", "part-say", "key-news", "part-key"
+OWN_PARTS: Final = "friends-key"
+"""Paper: how the key of a locker of ours is split, as lockerd told."""
+_TOLD, _SAY, _NEWS, _KEY = "part-told", "part-say", "key-news", "part-key"
 _NEWS_MS: Final = 40 * 86_400_000
 """What was said about an ask is shown so long."""
 _HASH: Final = 32
@@ -73,13 +75,13 @@ class Parts:
     def set_own(self, locker: bytes, data: bytes) -> None:
         """lockerd tells how a key is split now; raises PeerGarbled. Friends hear of it when they are there."""
         read_friends_key(data)
-        if self._rows.paper(_OWN, locker) != data:
-            self._rows.set_paper(_OWN, locker, data)
+        if self._rows.paper(OWN_PARTS, locker) != data:
+            self._rows.set_paper(OWN_PARTS, locker, data)
 
     def own(self) -> dict[bytes, FriendsKey]:
         """Every split key of a locker of this box."""
         found = {}
-        for locker, data in self._rows.papers(_OWN).items():
+        for locker, data in self._rows.papers(OWN_PARTS).items():
             with contextlib.suppress(PeerGarbled):
                 found[locker] = read_friends_key(data)
         return found

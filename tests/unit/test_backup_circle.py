@@ -13,6 +13,7 @@ from firmware.backup import (
     HourWindow,
     PeerState,
     Rules,
+    Safety,
     SafetyState,
     Ship,
     Trouble,
@@ -39,6 +40,32 @@ def test_what_is_precious_ships_at_once_and_the_rest_waits_for_the_night() -> No
     assert world.view.safety(plain).state is SafetyState.HERE
     world.hours(28)
     assert world.view.safety(plain).state is SafetyState.SAFE
+
+
+def test_a_pack_is_safe_only_with_friends_who_know_what_its_shards_are() -> None:
+    world = World(6)
+    told, early = world.cut(precious=True), world.cut(precious=True)
+    world.hour()
+    view, safe = world.view, (SafetyState.SAFE, 2, 6)
+    assert view.safety(told) == safe
+    view.keep_book(LOCKER)
+    late = world.cut(precious=True)
+    world.hour()
+    assert {view.safety(each) for each in (told, early, late)} == {Safety(SafetyState.GOING)}
+    assert view.book_wants() == 3
+    view.booked([told, early], 2)
+    assert view.safety(told).state is SafetyState.GOING, "both that know may be those that fail"
+    view.booked([told], 3)
+    view.booked([early], 1)
+    assert view.safety(told) == safe and view.safety_of([told, early]).state is SafetyState.GOING
+    assert {kind.state: found.packs for kind, found in view.summary(LOCKER).items()} == {
+        SafetyState.SAFE: 1,
+        SafetyState.GOING: 2,
+    }
+    view.keep_book(LOCKER)
+    view.booked([early, late], 6)
+    assert {view.safety(each) for each in (told, early, late)} == {safe}
+    assert [found.packs for found in view.summary(LOCKER).values()] == [3]
 
 
 def test_what_a_peer_says_is_used_counts_in_the_end() -> None:

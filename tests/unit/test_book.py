@@ -105,6 +105,15 @@ def test_friends_make_room_for_the_book() -> None:
     assert usual is not None and len(usual.friends) >= 40
 
 
+def test_how_the_key_is_split_comes_along_where_there_is_room() -> None:
+    capsule = FILLING.sealed(key("head"))
+    for size in (1, 9000):
+        part = replace(PART, split=bytes([7]) * size)
+        assert open_circle(with_circle(capsule, part, INBOX, LOCKER, BOX), FILLING, SEED) == part
+    too_long = replace(PART, split=bytes(PEER_CAPSULE_BYTES))
+    assert open_circle(with_circle(capsule, too_long, INBOX, LOCKER, BOX), FILLING, SEED) == PART
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(), st.integers(0, 30), st.integers(1, 6))
 def test_a_page_comes_back_as_it_was(seed: int, count: int, peers: int) -> None:

@@ -78,7 +78,7 @@ def _circle(data: bytes, at: int, locker: bytes, box: bytes, inbox: bytes) -> di
     name, version, number, writer, sealed = cbor2.loads(body)
     assert (name, version, writer) == ("circle", 1, box)
     info = b"lockerbox/1/inbox" + locker + b"circle" + number.to_bytes(8, "big")
-    again, written_ms, head, friends, pages = cbor2.loads(opened(inbox, sealed, info))
+    again, written_ms, head, friends, pages, *split = cbor2.loads(opened(inbox, sealed, info))
     assert again == number
     boxes = []
     for card, _ in friends:
@@ -91,6 +91,7 @@ def _circle(data: bytes, at: int, locker: bytes, box: bytes, inbox: bytes) -> di
         "head": head,
         "friends": [(key, label) for key, (_, label) in zip(boxes, friends, strict=True)],
         "pages": [(shard, size, [boxes[each] for each in peers]) for shard, size, peers in pages],
+        "split": split[0] if split else b"",
     }
 
 
