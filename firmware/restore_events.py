@@ -52,6 +52,20 @@ RESTORE_DONE = Event(
     "The locker of member {member} is back: {packs} packs, {bytes} bytes came from friends.",
     ("member", "packs", "bytes"),
 )
+RESTORE_GOES_ON = Event(
+    "restore_goes_on",
+    "6d1c7a0e3f5b4c8f9b52e0a7d4318c6e",
+    Severity.NOTICE,
+    "The locker of member {member} is closed; what needs no key goes on coming back from friends.",
+    ("member",),
+)
+RESTORE_WAITS = Event(
+    "restore_waits",
+    "a94f2b6c1d7e4e03b8c5f6902a1d3e78",
+    Severity.NOTICE,
+    "What is left of the locker of member {member} waits ({why}); it goes on once she opens it.",
+    ("member", "why"),
+)
 RESTORE_LET_IN = Event(
     "restore_let_in",
     "ab885f0381f96573d4d80737fcf7c176",

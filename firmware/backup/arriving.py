@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from blake3 import blake3
 
 from firmware.backup.book import PackPlace
-from firmware.errors import BadSeal, Damaged, Full
+from firmware.errors import BadSeal, Damaged, Full, Missing
 from firmware.limits import FREE_RESERVE_BYTES, MIB
 from firmware.locker.home import Home
 from firmware.locker.locker import Locker
@@ -15,6 +15,7 @@ from firmware.locker.packs import file_name, reader_for
 from firmware.locker.rows import PackState
 from firmware.pack import CutPack, Kind, PackReader, Prelude
 from firmware.pack.format import FRAMES_AT, PRELUDE_BYTES, SALT_BYTES, pack_id, pack_name
+from firmware.ports import Disk
 from firmware.seal import LockerSecrets
 
 
@@ -32,21 +33,48 @@ def take_in(home: Home, secrets: LockerSecrets, place: PackPlace, payload: bytes
     Raises BadSeal for one that is not of this locker, Damaged for one that is not what the book says, Full before the
     reserve of the disk is touched.
     """
+    name, prelude = _checked(place, payload)
+    if not 1 <= prelude.epoch <= len(secrets.epochs):
+        raise BadSeal(what=name)
+    epoch, start = secrets.epochs[prelude.epoch - 1], place.prelude + payload[: FRAMES_AT - len(place.prelude)]
+    reader = PackReader(home.disk, name, prelude, payload[:SALT_BYTES], epoch)
+    if not len(epoch) or not reader.header_matches(start):
+        raise BadSeal(what=name)
+    _write(home.disk, name, place.prelude + payload)
+
+
+def lay_down(disk: Disk, place: PackPlace, payload: bytes) -> None:
+    """Write a pack down without any key: its digest is the one that the signed chain of this locker says.
+
+    Raises as ``take_in``; only for places whose digest somebody compared with the chain.
+    """
+    name, _ = _checked(place, payload)
+    _write(disk, name, place.prelude + payload)
+
+
+def _checked(place: PackPlace, payload: bytes) -> tuple[str, Prelude]:
     name = place_name(place)
     if len(payload) != place.size or blake3(payload).digest() != place.digest or len(payload) < FRAMES_AT:
         raise Damaged(what=name)
     prelude = Prelude.parse(place.prelude, name)
-    salt = payload[:SALT_BYTES]
-    if prelude.kind != place.kind or pack_id(salt) != place.pack or not 1 <= prelude.epoch <= len(secrets.epochs):
+    if prelude.kind != place.kind or pack_id(payload[:SALT_BYTES]) != place.pack:
         raise BadSeal(what=name)
-    epoch = secrets.epochs[prelude.epoch - 1]
-    whole = place.prelude + payload
-    if not len(epoch) or not PackReader(home.disk, name, prelude, salt, epoch).header_matches(whole[:FRAMES_AT]):
-        raise BadSeal(what=name)
-    free = home.disk.free_bytes()
+    return name, prelude
+
+
+def _write(disk: Disk, name: str, whole: bytes) -> None:
+    free = disk.free_bytes()
     if len(whole) + FREE_RESERVE_BYTES > free:
         raise Full(need_mib=(len(whole) + FREE_RESERVE_BYTES) // MIB, free_mib=free // MIB)
-    home.disk.replace(name, whole)
+    disk.replace(name, whole)
+
+
+def is_here(disk: Disk, place: PackPlace) -> bool:
+    """Whether the file of a pack lies there, as long as it should be; it was checked before."""
+    try:
+        return disk.size(place_name(place)) == place.size + PRELUDE_BYTES
+    except Missing:
+        return False
 
 
 def those_here(home: Home, places: Iterable[PackPlace]) -> set[bytes]:

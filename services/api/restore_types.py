@@ -309,6 +309,22 @@ class RestoreFetch:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreEnd:
+    """Everything is here again, and friends may do without the pages of the book that the box before wrote."""
+
+    locker: str = arg("The locker's id.", pattern=ID)
+    pages: tuple[RestorePageAt, ...] = arg("Those pages.", default=(), longest=limits.CIRCLE_PAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePageAt:
+    """A page of the book, and who has it."""
+
+    shard: str = arg("Its id.", pattern=PACK)
+    peers: tuple[str, ...] = arg("Who has it.", longest=limits.CIRCLE_FRIENDS, pattern=PEER)
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreKept:
     """Packs that are here again: friends keep their shards, and are asked for receipts in our name."""
 

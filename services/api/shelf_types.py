@@ -163,6 +163,20 @@ class ShelfTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ShelfCode:
+    """Which disks could a locker come back from?"""
+
+    code: str = arg("The claim code on the label of this box.", longest=64)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfDisks:
+    """Disks that are plugged in and hold a shelf, whosever box made it."""
+
+    disks: tuple[MountedDisk, ...] = arg("Each of them; `at` is what a restore from it takes.", default=())
+
+
+@dataclass(frozen=True, slots=True)
 class ShelfRestore:
     """Take ownership of this box and bring a locker back to it from a shelf; nobody else is needed."""
 

@@ -62,6 +62,16 @@ class Nothing:
     """A request without fields, and the answer of operations that only succeed."""
 
 
+class ComingBack(enum.StrEnum):
+    """Whether a locker comes back from friends (a restore that is under way)."""
+
+    NO = "no"
+    GOES_ON = "goes-on"
+    """Packs come, also while it is closed."""
+    WAITS = "waits"
+    """What is left needs its member: names, or the end. It goes on once she opens it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemberInfo:
     """One member as the lock page lists her."""
@@ -70,6 +80,7 @@ class MemberInfo:
     name: str = arg("The name she chose.")
     role: Role = arg("What she may do.")
     open: bool = arg("Whether her locker is open right now.")
+    coming_back: ComingBack = arg("Whether her locker comes back from friends.", default=ComingBack.NO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from firmware.seal import LockerSecrets
 from services.api import restore_types as z
 from services.api.client import Client
 from services.lockerd.custody import epoch_up, kept_papers
+from services.lockerd.rest_list import From, write_rest
 from services.lockerd.restore_shown import pack_of
-from services.lockerd.returning import Book, From, Order, StillAway, keep, sweep
+from services.lockerd.returning import Book, Order, StillAway, keep, sweep
 from services.lockerd.store import Store
 
 _TEND_SECONDS: Final = 1.0
@@ -236,6 +237,8 @@ class ComingBack:
         self._todo = {id: self.needed[id] for id in self._todo if id in self.needed}
         self._unclosed = {id for id, row in rows.items() if row.state is PackState.OPEN}
         self._away.is_away(self._todo)
+        rest = [each for each in self._todo.values() if rows[each.pack].digest]
+        await asyncio.to_thread(write_rest, self._home.disk, rest)
         await self._kept([each for each in self.needed.values() if each.pack not in self._todo])
         self._narrowed = True
 
@@ -291,6 +294,8 @@ class ComingBack:
     async def _end(self) -> None:
         await self._kept(list(self.needed.values()))
         self._away.told(self.places)
+        pages = tuple(z.RestorePageAt(shard, tuple(peers)) for shard, _, peers in self.order.pages)
+        await self._peerd.call("restore_ended", locker=self._locker.hex(), pages=pages)
         with contextlib.suppress(BoxError):
             await self._look_at_sources()
         self.order.packs, self.order.size = len(self.needed), sum(each.size for each in self.needed.values())

@@ -16,6 +16,7 @@ from services.lockerd.activity import Activities
 from services.lockerd.household import Household, Member
 from services.lockerd.sessions import Session, Sessions, Terms
 from services.lockerd.spawner import Spawner
+from services.lockerd.still_coming import StillComing
 from services.lockerd.throttle import Throttle
 from services.lockerd.workers import Workers
 
@@ -33,8 +34,9 @@ class Desk:
         self.household = Household(data)
         self.sessions = Sessions(self.clock)
         self.activities = Activities(data / "lockers", self.clock)
+        self.coming = StillComing(data, run, self.tell, self._lives_here)
         self.workers = Workers(
-            spawner, (data, run), uids, self.tell, self._gone, {"seen": self._seen, "told": self._told}
+            spawner, (data, run), uids, self.tell, self._gone, {"seen": self._seen, "told": self._told}, self.coming
         )
         self._throttles: dict[tuple[str, str], Throttle] = {}
 

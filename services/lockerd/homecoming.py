@@ -25,8 +25,10 @@ from services.lockerd.custody import take_over
 from services.lockerd.keys import Keys
 from services.lockerd.kit_finding import Found, find
 from services.lockerd.readers import Readers
+from services.lockerd.rest_list import begin, is_going
 from services.lockerd.restore_shown import done, under_way
-from services.lockerd.returning import Order, StillAway, is_begun, keep, read_order
+from services.lockerd.returning import Order, StillAway, count_in, is_begun, keep, read_order, sweep
+from services.lockerd.split_keys import SPLIT_FILE
 from services.lockerd.store import Store
 from services.lockerd.strength import require_strong
 
@@ -105,6 +107,9 @@ class Homecoming:
             head.hash.hex() if head is not None else "",
         )
         order.asked = [encode(each) for each in found.shown_to_people().asked]
+        if found.circle is not None and found.circle.split:
+            home.disk.replace(SPLIT_FILE, found.circle.split)
+        begin(home.disk)
         keep(home, secrets, order.to_bytes())
         return secrets
 
@@ -117,8 +122,11 @@ class Homecoming:
         order = await asyncio.to_thread(read_order, self._home, secrets) if is_begun(self._home) else None
         self._order = order
         if order is None or order.done_ms:
+            if order is not None and is_going(self._home.disk):
+                await asyncio.to_thread(sweep, self._home)
             await self._serve(await asyncio.to_thread(Locker.open, self._home, secrets))
             return
+        await asyncio.to_thread(count_in, self._home, secrets, order)
         home = replace(self._home, known_head=order.head)
         life = Life(self._opened, self._ended)
         back = ComingBack(home, secrets, self._keys.locker_id, order, self._away, self._run, life)

@@ -83,6 +83,8 @@ class MainCalls:
     async def start(self) -> None:
         """Finish what a power cut left undone."""
         await self._house.move_out()
+        for each in self._desk.household.members:
+            self._desk.coming.begin(each.id)
 
     async def care(self) -> None:
         """Every minute: idle sessions end, ended guardianships too, and lockers nobody visited for VISIT_DAYS lock."""
@@ -102,6 +104,7 @@ class MainCalls:
 
     async def close(self) -> None:
         """Lock everything."""
+        await self._desk.coming.close()
         await self._desk.workers.lock_all("the box stops")
         await self._desk.activities.close()
         with contextlib.suppress(BoxError):  # a full disk keeps nobody from stopping
@@ -110,8 +113,12 @@ class MainCalls:
     # -------- nothing proven
 
     async def _status(self, call: Call) -> t.Status:  # noqa: ARG002
-        house, workers = self._desk.household, self._desk.workers
-        listed = tuple(t.MemberInfo(m.id, m.name, m.role, workers.is_open(m.id)) for m in house.members)
+        house, workers, coming = self._desk.household, self._desk.workers, self._desk.coming
+        opened = {m.id: workers.is_open(m.id) for m in house.members}
+        listed = tuple(
+            t.MemberInfo(m.id, m.name, m.role, opened[m.id], coming.state(m.id, is_open=opened[m.id]))
+            for m in house.members
+        )
         return t.Status(True, house.claimed, self._host(), house.name, listed)
 
     async def _offer(self, call: Call) -> t.Passphrase:  # noqa: ARG002

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from firmware.backup.book import PackPlace
 from firmware.backup.restoring import Outlook, outlook, rank
-from firmware.errors import BoxError, CustodyWaits, Full, KitReplaced, TooFewFriends
+from firmware.errors import BoxError, CustodyWaits, Full, KitReplaced, NewerFormat, TooFewFriends
+from firmware.limits import FREE_RESERVE_BYTES, MIB
 from services.api import restore_types as z
 from services.api.decode import decode
-from services.lockerd.returning import From, Order
+from services.lockerd.rest_list import From
+from services.lockerd.returning import Order
 
 if TYPE_CHECKING:
     from services.lockerd.coming_back import ComingBack
@@ -86,7 +88,7 @@ def _state(back: ComingBack, trouble: BoxError | None) -> z.RestoreIs:
         return z.RestoreIs.WAITING
     if isinstance(trouble, Full):
         return z.RestoreIs.FULL
-    if trouble is not None:
+    if trouble is not None and not isinstance(trouble, NewerFormat):
         return z.RestoreIs.FRIENDS
     if not back.names_here:
         return z.RestoreIs.NAMES
@@ -96,6 +98,8 @@ def _state(back: ComingBack, trouble: BoxError | None) -> z.RestoreIs:
 def _trouble(back: ComingBack, ahead: Outlook) -> BoxError | None:
     """What keeps it from going on; a hiccup that passes by itself is none."""
     if isinstance(back.trouble, Full):
+        return _full(back, back.trouble)
+    if isinstance(back.trouble, NewerFormat):
         return back.trouble
     if back.there() and (ahead.now or not back.needed):
         return None
@@ -109,6 +113,12 @@ def _trouble(back: ComingBack, ahead: Outlook) -> BoxError | None:
     if back.there() or not back.settled:
         return None
     return TooFewFriends(wanted=1, who=_labels(each.friend.label for each in back.sources))
+
+
+def _full(back: ComingBack, found: Full) -> Full:
+    """How much room all that is still to come takes, beside what must stay free."""
+    rest = sum(each.size for each in back.todo) + FREE_RESERVE_BYTES
+    return Full(need_mib=max(rest // MIB, int(found.fields["need_mib"])), free_mib=found.fields["free_mib"])
 
 
 def _labels(names: Iterable[str]) -> str:

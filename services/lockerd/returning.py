@@ -17,22 +17,14 @@ from firmware.errors import BadSeal, Damaged, Missing
 from firmware.locker import Home
 from firmware.locker.home import KnownHead
 from firmware.seal import LockerSecrets, open_private, seal_private
+from services.lockerd import rest_list
+from services.lockerd.rest_list import FOLDER as _FOLDER
+from services.lockerd.rest_list import From, added
 
-_FOLDER: Final = "restore"
 _ORDER: Final = f"{_FOLDER}/order"
 _USE: Final = "restore"
 _MOST: Final = 8 << 20
 _PAGE_MOST: Final = 32 << 20
-
-
-@dataclass
-class From:
-    """What came from one friend so far."""
-
-    label: str
-    shards: int = 0
-    bytes: int = 0
-    wrong: int = 0
 
 
 @dataclass
@@ -53,6 +45,8 @@ class Order:
     packs: int = 0
     size: int = 0
     sources: dict[str, From] = field(default_factory=dict)
+    counted: str = ""
+    """The last account of what came while the locker was closed that is in ``sources``."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """What each friend's box answered to the kit (``RestoreAsked``)."""
 
@@ -76,11 +70,17 @@ def keep(home: Home, secrets: LockerSecrets, order: bytes) -> None:
 
 
 def sweep(home: Home) -> None:
-    """The pages of the book are not needed any more."""
-    for name in home.disk.names(_FOLDER):
-        if name.startswith("page-"):
-            home.disk.remove(f"{_FOLDER}/{name}")
-    home.disk.sync_folder(_FOLDER)
+    """Pages of the book and lists of what is to come are not needed any more."""
+    rest_list.end(home.disk)
+
+
+def count_in(home: Home, secrets: LockerSecrets, order: Order) -> None:
+    """Count what came while the locker was closed, once; raises Full."""
+    came = rest_list.read_came(home.disk)
+    if came is not None and came.run != order.counted:
+        order.sources, order.counted = added(order.sources, came.sources), came.run
+        keep(home, secrets, order.to_bytes())
+    rest_list.forget_came(home.disk)
 
 
 def is_begun(home: Home) -> bool:

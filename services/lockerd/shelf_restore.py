@@ -31,15 +31,20 @@ _ID: Final = 16
 
 
 class ShelfRestoring:
-    """One call on the main socket that answers with lines until everything is here."""
+    """Calls on the main socket: which disks there are; and one that answers with lines until everything is here."""
 
     def __init__(self, run: Path, desk: Desk, house: HouseholdCalls, check_code: Callable[[str], None]) -> None:
         """``check_code`` raises AlreadyClaimed, TooManyTries, WrongClaimCode, ClaimExpired."""
         self._peerd, self._desk, self._house, self._check_code = Client(run), desk, house, check_code
 
     def handlers(self) -> dict[str, Handler]:
-        """Return the handler of the operation."""
-        return {"shelf_restore": self._restore}
+        """Return the handler of every operation."""
+        return {"shelf_disks": self._disks, "shelf_restore": self._restore}
+
+    async def _disks(self, call: Call) -> w.ShelfDisks:
+        self._check_code(call.args.code)
+        found: w.Shelves = await self._peerd.call("at_peerd_shelves")
+        return w.ShelfDisks(tuple(each for each in found.disks if each.state is not w.DiskIs.FREE))
 
     async def _restore(self, call: Call) -> None:
         args: w.ShelfRestore = call.args

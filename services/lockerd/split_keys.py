@@ -13,21 +13,22 @@ from firmware.locker import Home
 from firmware.peer.parts import FriendsKey, note_info, read_friends_key
 from firmware.seal import seal_to, words_to_entropy
 
-_FILE = "friends"
+SPLIT_FILE = "friends"
+"""In the locker's folder; nothing in it opens anything."""
 _MOST = 64 * 1024
 
 
 def kept_key(home: Home) -> FriendsKey | None:
     """Return how the key is split; None when it never was."""
     try:
-        return read_friends_key(home.disk.read(_FILE, 0, _MOST))
+        return read_friends_key(home.disk.read(SPLIT_FILE, 0, _MOST))
     except (Missing, PeerGarbled):
         return None
 
 
 def keep(home: Home, split: FriendsKey) -> None:
     """Write it down; friends hear of it with the next feed."""
-    home.disk.replace(_FILE, split.to_bytes())
+    home.disk.replace(SPLIT_FILE, split.to_bytes())
 
 
 def renew_note(home: Home, locker: bytes, words: str) -> None:

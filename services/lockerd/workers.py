@@ -13,6 +13,7 @@ from firmware.errors import BoxError, Locked
 from services.lockerd.control import Channel
 from services.lockerd.household import Member
 from services.lockerd.spawner import Spawner
+from services.lockerd.still_coming import StillComing
 
 
 class Worker:
@@ -44,10 +45,14 @@ class Workers:
         tell: Callable[..., None],
         gone: Callable[[str], None],
         heard: Mapping[str, Callable[[str, Any], None]],
+        coming: StillComing,
     ) -> None:
-        """``folders`` are the data folder and the run folder; ``uids`` may connect to the lockers' sockets."""
+        """``folders`` are the data folder and the run folder; ``uids`` may connect to the lockers' sockets.
+
+        ``coming`` goes on with lockers that come back while they are closed.
+        """
         self._spawner, self._folders, self._uids = spawner, folders, uids
-        self._tell, self._gone, self._hears = tell, gone, heard
+        self._tell, self._gone, self._hears, self._coming = tell, gone, heard, coming
         self._open: dict[str, Worker] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -67,11 +72,13 @@ class Workers:
         async with self._one_at_a_time:
             if member.id in self._open:
                 return await self.of(member.id).channel.order("prove" if order == "open" else order, **fields)
+            await self._coming.pause(member.id)
             worker = self._spawn(member)
             try:
                 answer = await asyncio.wait_for(worker.channel.order(order, **fields), limits.CALL_SECONDS)
             except (BoxError, TimeoutError):
                 await worker.end("it could not be opened")
+                self._coming.begin(member.id)
                 raise
             self._open[member.id] = worker
             return answer
@@ -124,6 +131,7 @@ class Workers:
         else:
             self._tell(events.LOCKER_LOCKED, member=member, why=worker.why)
         self._gone(member)
+        self._coming.begin(member)
 
     def _heard(self, member: str, news: dict[str, Any]) -> None:
         for kind, value in news.items():

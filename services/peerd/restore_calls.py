@@ -7,7 +7,7 @@ import base64
 from firmware.backup import Pack
 from firmware.backup.book import PackPlace, ShardAt
 from firmware.backup.restoring import Spot
-from firmware.backup.states import NO_LAY, Lay, Mark
+from firmware.backup.states import NO_LAY, Lay, Mark, PeerState
 from firmware.errors import BadSeal, BoxError, Misused, NamesComing, NoContact, PeerGarbled
 from firmware.limits import API_CHUNK_BYTES
 from firmware.pack.format import Kind
@@ -36,10 +36,12 @@ class RestoreCalls:
             "at_peerd_restore_near": self._near,
             "restore_find": self._find,
             "restore_join": self._join,
+            "restore_resume": self._resume,
             "restore_sources": self._sources,
             "restore_page": self._page,
             "restore_pack": self._pack,
             "restore_kept": self._kept,
+            "restore_ended": self._ended,
         }
 
     async def _contact(self, call: Call) -> z.RestoreContact:  # noqa: ARG002
@@ -94,6 +96,18 @@ class RestoreCalls:
         self._restoring.join(joined, [data for _, data, _ in cards.values()])
         return self._shown_sources(joined)
 
+    async def _resume(self, call: Call) -> z.RestoreSources:
+        """After a restart, without the kit: the papers are here, and friends who let this box in know it."""
+        locker, rows = bytes.fromhex(call.args.locker), self._circle.rows
+        custody, cards = rows.paper("custody", locker), rows.papers("card")
+        if custody is None or read_custody(custody).record.box != self._circle.box:
+            raise NamesComing
+        there = [each for each in rows.view.peers.values() if each.state is not PeerState.LEFT and each.key in cards]
+        sources = {each.key: _source(read_card(cards[each.key]), each.label) for each in there}
+        joined = Join(locker, b"", None, custody, sources)
+        self._restoring.join(joined, [cards[each.key] for each in there])
+        return self._shown_sources(self._known(call.args.locker))
+
     async def _sources(self, call: Call) -> z.RestoreSources:
         joined = self._restoring.joined(bytes.fromhex(call.args.locker))
         return self._shown_sources(joined) if joined is not None else z.RestoreSources(())
@@ -143,6 +157,13 @@ class RestoreCalls:
         rows.save()
         self._circle.wake.set()
         return t.Count(len(fresh))
+
+    async def _ended(self, call: Call) -> t.Nothing:
+        args: z.RestoreEnd = call.args
+        pages = {bytes.fromhex(each.shard): [bytes.fromhex(peer) for peer in each.peers] for each in args.pages}
+        self._circle.book.inherit(bytes.fromhex(args.locker), pages)
+        self._circle.rows.save()
+        return t.Nothing()
 
     def _lay(self, place: PackPlace, wrong: set[Spot]) -> Lay:
         hosts, marks = bytearray(place.n), bytearray(place.n)

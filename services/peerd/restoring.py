@@ -76,7 +76,8 @@ class Join:
 
     locker: bytes
     lookup: bytes
-    request: SigningKey
+    request: SigningKey | None
+    """None: this process never saw the kit; friends who do not know the box yet wait until lockerd has the key."""
     custody: bytes
     sources: dict[bytes, Source]
     wrong: set[Spot] = field(default_factory=set)
@@ -150,6 +151,8 @@ class Restoring:
                 before = known.sources[box]
                 joined.sources[box] = replace(before, shards=0, size=0, wrong=0)
             joined.wrong = known.wrong
+            if joined.request is None:
+                joined.lookup, joined.request = known.lookup, known.request
             if known.custody != joined.custody:
                 for source in joined.sources.values():
                     source.verdict, source.next_at = "", 0.0
@@ -193,6 +196,8 @@ class Restoring:
             try:
                 await self._shown_custody(joined, source, link)
             except PeerUnpaired:
+                if joined.request is None:
+                    raise
                 await self._show(link, joined.lookup, joined.request, source.card, 0)
                 await self._shown_custody(joined, source, link)
         except BoxError as error:

@@ -86,7 +86,7 @@ def status_of(run: Path, operation: Operation, token: str | None, member: str) -
 
 def test_every_route_says_who_may_call_it() -> None:
     doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
-    doors |= {"restore_near", "restore_look", "restore", "shelf_restore", "regain"}
+    doors |= {"restore_near", "restore_look", "restore", "shelf_disks", "shelf_restore", "regain"}
     assert set(PUBLIC) == {"status", "offer", "check_claim", "claim"} | doors
     assert all(one.where is Where.MAIN for one in OPERATIONS if one.name in PUBLIC)
     assert len({(one.where, one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)

@@ -304,7 +304,7 @@ def test_the_matrix_of_rights_is_written_down_for_every_route() -> None:
     assert set(BY_NAME) >= WARD >= FILES
     free = {"status", "offer", "check_claim", "claim"}
     doors = {"open", "recover", "app_open", "passkey_login_options", "passkey_login"}
-    doors |= {"restore_near", "restore_look", "restore", "shelf_restore", "regain"}
+    doors |= {"restore_near", "restore_look", "restore", "shelf_disks", "shelf_restore", "regain"}
     anybody = {"session", "sessions", "end_session", "end_others", "step_up", "step_down", "lock", "members", "leave"}
     mine = {"open_ward", "passwd", "slots", "activity", "app_passwords", "passkey_list", "circle", "shelves"}
     mine |= {"restore_status", "update", "costs"}

@@ -33,6 +33,7 @@ from firmware.peer.kits import CirclePart, open_circle
 from firmware.seal import KeyFile, open_with_words
 from services.api.blocking import Blocking
 from services.api.restore_types import RestoreIs
+from services.api.types import ComingBack
 from services.cli.__main__ import main
 from services.cli.secrets_io import Tokens
 from tests.services.circle_peerds import HOUR
@@ -175,6 +176,10 @@ class NewBox(Box):
     def kill(self, name: str) -> None:
         os.kill(self.running.children()[name], signal.SIGKILL)
 
+    def coming_back(self) -> ComingBack:
+        (one,) = self.box.call("status").members
+        return ComingBack(one.coming_back)
+
     def answers(self) -> bool:
         try:
             self.box.call("status")
@@ -243,7 +248,9 @@ def test_everything_comes_back_whatever_is_killed(
     until(new.answers)
     with pytest.raises(BoxError):
         new.mine.call("list")
+    goes_on_while_closed(new)
     new.open()
+    until(lambda: new.status().received_bytes >= seen.received_bytes, PATIENT)
     new.ask("at_peerd_set_circle_caps")
     until(lambda: new.status().state is RestoreIs.WAITING, PATIENT)
     waits = new.status()
@@ -265,6 +272,17 @@ def test_everything_comes_back_whatever_is_killed(
         *_, last = answer.lines()
     assert last["problems"] == []
     goes_on(burnt, new)
+
+
+def goes_on_while_closed(new: NewBox) -> None:
+    """Nobody opens the locker; what needs no key comes all the same, and whatever is killed, once."""
+    until(lambda: new.coming_back() is ComingBack.GOES_ON, PATIENT)
+    here = set(new.data.glob("lockers/*/packs/*"))
+    new.kill("lockerd")
+    until(new.answers)
+    until(lambda: set(new.data.glob("lockers/*/packs/*")) > here, PATIENT)
+    new.kill("lockerd")
+    until(new.answers)
 
 
 def spoil(friend: Box) -> None:

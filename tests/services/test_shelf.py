@@ -19,6 +19,7 @@ from firmware.locker import Locker as Store
 from firmware.peer import read_custody
 from firmware.seal import KeyFile, SlotKind, open_with_words
 from firmware.shelf import LockerShelf
+from services.api.blocking import Blocking
 from tests.services.running import until
 from tests.services.test_cli import Locker
 
@@ -146,6 +147,9 @@ def comes_back(locker: Locker, stick: Plug, folder: Path, files: dict[str, bytes
     told = ("--words-file", locker.words, "--passphrase-file", new.passphrase, "--name", "Ada", "--json")
     try:
         assert "shelf" in new.refused("shelf", "restore", folder, *told)
+        code = json.loads((new.box.data / "box" / "claim").read_bytes())["code"]
+        disks = Blocking((new.box.data / "run").resolve()).call("shelf_disks", code=code).disks
+        assert not stick.real or str(stick.at) in [each.at for each in disks]
         done = json.loads(new.ok("shelf", "restore", stick.at, *told))
         assert (done["records"], done["left"]) == (len(files), 0)
         assert sorted(new.listed()) == sorted(files)

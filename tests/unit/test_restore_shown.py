@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from firmware.backup.book import PackPlace
-from firmware.errors import BoxError, Full
+from firmware.errors import BoxError, Full, NewerFormat
 from firmware.limits import MIB
 from services.api.restore_types import RestoreFriend, RestoreIs, RestoreSource
+from services.lockerd.rest_list import From
 from services.lockerd.restore_shown import under_way
-from services.lockerd.returning import From, Order
+from services.lockerd.returning import Order
 from tests.unit.test_restoring import A, B, C, pack
+
+_FULL = "The disk has no room for this: 68 MiB are needed, 1 MiB are free."
 
 
 @dataclass
@@ -64,6 +67,10 @@ def test_waiting_friends_a_newer_kit_and_a_full_disk_are_told_apart() -> None:
     newer = under_way(cast("Any", Under(films, [friend(B, "Ben", there=False, error="kit-replaced")])))
     assert (newer.state, newer.error) == (RestoreIs.FRIENDS, "kit-replaced")
     full = Under(films, [friend(B, "Ben", there=True)], trouble=Full(need_mib=9, free_mib=1))
-    assert under_way(cast("Any", full)).state is RestoreIs.FULL
+    told = under_way(cast("Any", full))
+    assert (told.state, told.sentence) == (RestoreIs.FULL, _FULL), "all that is to come, and what stays free"
+    written = Under(films, [friend(B, "Ben", there=True)], trouble=NewerFormat(what="A page", found=2, known=1))
+    later = under_way(cast("Any", written))
+    assert (later.state, later.error) == (RestoreIs.REST, "newer-format") and later.advice
     early = Under(films, [friend(B, "Ben", there=False)], names_here=False, settled=False)
     assert under_way(cast("Any", early)).state is RestoreIs.NAMES
