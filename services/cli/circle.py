@@ -8,7 +8,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from firmware.errors import Misused
-from services.api.circle_types import Circle, CircleCaps, InviteWay, Pairing, PairingIs, PeerInfo, SafetyIs
+from services.api.circle_types import (
+    Circle,
+    CircleCaps,
+    InviteWay,
+    LockerSafety,
+    Pairing,
+    PairingIs,
+    PeerInfo,
+    SafetyIs,
+)
 from services.api.decode import encode
 from services.api.restore_types import RestoreContact
 from services.cli.shelf import day
@@ -19,7 +28,7 @@ _BADGES: Final = {SafetyIs.HERE: "on this box only", SafetyIs.GOING: "on its way
 
 
 def circle(shell: Shell, args: argparse.Namespace) -> int:
-    """Friends' boxes: list, invite, join INVITATION, confirm CODE, now, let-go, caps, peer|leave PEER, copies NAME."""
+    """Friends' boxes: list, invite, join TEXT, confirm CODE, now, let-go|let-in, caps, peer|leave PEER, copies NAME."""
     do, words = args.what[0], args.what[1:]
     if do not in _ACTIONS:
         raise Misused(why=f"circle knows {', '.join(_ACTIONS)}; “{do}” is none of them.")
@@ -53,14 +62,24 @@ def _show_circle(found: Circle, args: argparse.Namespace) -> None:
         parts = ((one.safe_bytes, SafetyIs.SAFE), (one.going_bytes, SafetyIs.GOING), (one.here_bytes, SafetyIs.HERE))
         told = ", ".join(f"{size} bytes {_BADGES[badge]}" for size, badge in parts)
         print(f"locker {one.locker}: {told}" + ("" if one.custody else "; it has no kit, so nothing ships"))
-        if one.held_bytes:
-            print(f"locker {one.locker}: it does without {one.held_bytes} bytes, more than a fifth. Was that you?")
-            print("Friends keep them until `./box locker circle let-go` says that they may go, and 30 days more.")
+        _show_questions(one)
     if found.short_until_ms is not None:
         when = day(found.short_until_ms)
         print(f"One household is missing: invite another, or everything is laid out anew for fewer on {when}.")
     if not found.peers:
         print("No friends' boxes yet; `./box locker circle invite` makes an invitation.")
+
+
+def _show_questions(one: LockerSafety) -> None:
+    """What a person should look at."""
+    if one.moves_ms:
+        print(f"locker {one.locker}: another box that has its words may act for it from {day(one.moves_ms)} on.")
+        print("If that is you, `./box locker circle let-in` says that it need not wait.")
+    if one.moved_ms:
+        print(f"locker {one.locker}: another box acts for it since {day(one.moved_ms)}; nothing ships from here.")
+    if one.held_bytes:
+        print(f"locker {one.locker}: it does without {one.held_bytes} bytes, more than a fifth. Was that you?")
+        print("Friends keep them until `./box locker circle let-go` says that they may go, and 30 days more.")
 
 
 def _room(gives: float, gets: float) -> str:
@@ -182,6 +201,12 @@ def _help_restore(shell: Shell, args: argparse.Namespace, words: list[str]) -> N
     print(json.dumps(encode(found)) if args.json else found.text)
 
 
+def _let_in(shell: Shell, args: argparse.Namespace, words: list[str]) -> None:  # noqa: ARG001
+    """Another box has the words of this locker: friends need not make it wait for three days."""
+    found: LockerSafety = shell.mine.call("agree_move")
+    print(json.dumps(encode(found)) if args.json else f"locker {found.locker}: friends let the other box in.")
+
+
 _Action = Callable[[Shell, argparse.Namespace, list[str]], Any]
 _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "list": (_list, 0),
@@ -190,6 +215,7 @@ _ACTIONS: Final[dict[str, tuple[_Action, int | None]]] = {
     "confirm": (_confirm, 1),
     "now": (_now, 0),
     "let-go": (_let_go, 0),
+    "let-in": (_let_in, 0),
     "caps": (_caps, 0),
     "peer": (_set_peer, 1),
     "leave": (_leave, 1),

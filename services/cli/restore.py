@@ -31,7 +31,6 @@ _WORDS: Final = {
     RestoreIs.FULL: "the disk is full",
     RestoreIs.DONE: "everything is here",
 }
-_STUCK: Final = frozenset({RestoreIs.WAITING, RestoreIs.FRIENDS, RestoreIs.FULL})
 
 
 def restore(shell: Shell, args: argparse.Namespace) -> int:
@@ -133,6 +132,6 @@ def _wait(client: Blocking, args: argparse.Namespace) -> int:
         if found.state in (RestoreIs.DONE, RestoreIs.NONE):
             _show(found, args)
             return 0
-        if found.state in _STUCK and found.sentence is not None and not args.json:
+        if found.sentence is not None and not args.json:
             print(f"{found.sentence} {found.advice}", file=sys.stderr)
         time.sleep(_LOOK_SECONDS)

@@ -46,7 +46,8 @@ def test_friends_from_the_shell(two: tuple[Locker, Locker]) -> None:
     ada.ok("put", ada.folder / "note.txt")
     assert "on this box only" in ada.ok("circle", "copies", "note.txt")
     assert json.loads(ada.ok("circle", "now", "--json"))["lockers"][0]["custody"]
-    until(lambda: "safe with friends" in shown(ada), 20)
+    until(lambda: "safe with friends" in shown(ada), 120)
+    assert "wants to act" in ada.refused("circle", "let-in")
     assert "out: 500 KiB/s, in: no cap" in ada.ok("circle", "caps", "--up", "500")
     peer = json.loads(ada.ok("circle", "list", "--json"))["peers"][0]["peer"]
     assert json.loads(ada.ok("circle", "peer", peer[:12], "--delegate", "--json"))["delegate"]
