@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from firmware import limits
 from services.api.restore_types import RestoreFound
+from webui.copying import Copying
 
 COOKIE = "__Host-locker"
 """The prefix makes browsers insist on Secure, Path=/ and this very host."""
@@ -32,6 +33,9 @@ class Kit:
     words: str = field(repr=False)
     contacts: tuple[str, ...] = ()
     found: RestoreFound | None = None
+    disk: str = ""
+    """Where the shelf is mounted that the locker comes from, instead of friends."""
+    copying: Copying | None = None
 
 
 @dataclass(slots=True)
