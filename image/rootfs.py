@@ -98,7 +98,7 @@ def _tree(arch: str, sources: Sources, state: str, epoch: int, fresh: bool) -> P
         _download(making / "packages", sources, arch, Path("/dev/null"), [foreign.ESSENTIAL, *SYSTEM])
         foreign.tree(making / "root", making / "packages", native / "root", arch, here)
         shutil.rmtree(making / "packages")
-        making.rename(final)
+        _keep(making, final)
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return final
@@ -124,9 +124,19 @@ def _download(final: Path, sources: Sources, arch: str, status: Path, wanted: Se
         call([*apt, "install", "--download-only", *wanted])
         (archives / "partial").rmdir()
         (archives / "lock").unlink(missing_ok=True)
-        archives.rename(final)
+        _keep(archives, final)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _keep(made: Path, final: Path) -> None:
+    """Put what was made in its place, unless another build was faster."""
+    try:
+        made.rename(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+        shutil.rmtree(made)
 
 
 def _make(final: Path, told: list[str], sources: Sources, epoch: int) -> None:
@@ -135,7 +145,7 @@ def _make(final: Path, told: list[str], sources: Sources, epoch: int) -> None:
     try:
         text = "\n".join(sources.lines) + "\n"
         call([*told, SUITE, str(making / "root"), "-"], {"SOURCE_DATE_EPOCH": str(epoch)}, text)
-        making.rename(final)
+        _keep(making, final)
     except ImageTrouble:
         shutil.rmtree(making, ignore_errors=True)
         raise
