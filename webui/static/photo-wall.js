@@ -2,14 +2,15 @@
 
 import { titleOf } from "./photo-days.js";
 import { Grid } from "./photo-grid.js";
-import { Pictures } from "./pictures.js";
+import { Pace } from "./pace.js";
+import { Pictures, plate } from "./pictures.js";
 
 const HEAD_REM = 3.625;
 const AFTER_REM = 0.25;
 const SPARE = 0.7;
 const SPARE_TILES = 80;
-const TILES_A_FRAME = 6;
-const LEAST_A_FRAME = 3;
+const LEAST_A_FRAME = 2;
+const LEAVE_A_FRAME = 3;
 const FRAME_MS = 4;
 const DAY_WEIGHT = 2; // a day that enters takes as long as two pictures
 const [SMALL, MIDDLE] = [256, 768];
@@ -18,16 +19,6 @@ function make(name, classes) {
   const element = document.createElement(name);
   element.className = classes;
   return element;
-}
-
-function icon(name, extra = "") {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  svg.setAttribute("class", `icon ${extra}`);
-  svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `${document.documentElement.dataset.icons}#${name}`);
-  svg.append(use);
-  return svg;
 }
 
 const number = new Intl.NumberFormat(document.documentElement.lang);
@@ -40,7 +31,9 @@ export class Wall {
   #spare = [];
   #drawn = new Map();
   #names = new Map();
+  #pace = new Pace();
   #left = 0;
+  #days = 0;
   #until = 0;
   #above = 0;
   #screen = 0;
@@ -51,7 +44,7 @@ export class Wall {
     this.#model = model;
     this.#words = words;
     this.ready = new Map();
-    this.pictures = new Pictures();
+    this.pictures = new Pictures(this.#pace);
     for (const element of host.querySelectorAll(".day")) this.#drawn.set(element.id, element);
     host.style.setProperty("height", `${host.offsetHeight}px`); // or the page would jump to its top
     host.classList.add("virtual");
@@ -100,21 +93,25 @@ export class Wall {
   }
 
   /**
-   * Make what came into sight, drop what left it; few pictures at a time, and none while somebody is `racing` through.
+   * Make what came into sight, drop what left it; few days and pictures at a time, no pictures while somebody is `racing` through.
    * Returns true when there is more to do: call it again in the next frame.
    */
   update(racing = false) {
     if (!this.#model.days.length) return this.#forget();
-    this.#left = racing ? 0 : TILES_A_FRAME;
+    this.#pace.begin();
+    this.#left = racing ? 0 : this.#pace.share;
+    this.#days = Math.ceil(this.#pace.share / DAY_WEIGHT);
     this.#until = performance.now() + FRAME_MS;
     const [from, to] = this.#stretch;
     const first = this.grid.dayAt(from);
     const last = this.grid.dayAt(to);
-    for (const at of this.#shown.keys()) if (at < first || at > last) this.#leave(at);
+    const gone = [...this.#shown.keys()].filter((at) => at < first || at > last);
+    for (const at of gone.slice(0, LEAVE_A_FRAME)) this.#leave(at);
     let before = null;
-    let more = false;
+    let more = gone.length > LEAVE_A_FRAME;
     for (let at = first; at <= last; at += 1) {
-      const shown = this.#shown.get(at) ?? (this.#late && before && !this.#isDrawn(at) ? null : this.#enter(at, before));
+      const wait = before && !this.#isDrawn(at) && (this.#days <= 0 || this.#late);
+      const shown = this.#shown.get(at) ?? (wait ? null : this.#enter(at, before));
       if (shown) this.#fill(shown, at, from, to);
       else more = true;
       before = shown?.element ?? before;
@@ -125,7 +122,7 @@ export class Wall {
     return more;
   }
 
-  /** Whether this frame has taken as long as one may: on a slow phone fewer pictures come at a time. */
+  /** Whether this frame has taken as long as one may: on a slow phone less comes at a time. */
   get #late() {
     return performance.now() > this.#until;
   }
@@ -169,6 +166,7 @@ export class Wall {
 
   #enter(at, before) {
     this.#left -= DAY_WEIGHT;
+    this.#days -= 1;
     const day = this.#model.days[at];
     const drawn = this.#drawn.get(day.day);
     const element = drawn ?? make("section", "day");
@@ -238,7 +236,7 @@ export class Wall {
     let missing = 0;
     for (let index = first; index <= last; index += 1) {
       const tile = shown.tiles.get(index) ?? (this.#left > 0 ? this.#hang(shown, day, items[index], index, before) : null);
-      if (this.#left <= TILES_A_FRAME - LEAST_A_FRAME && this.#late) this.#left = 0;
+      if (this.#left <= this.#pace.share - LEAST_A_FRAME && this.#late) this.#left = 0;
       before = tile ?? before;
       if (!tile) missing += 1;
     }
@@ -291,10 +289,4 @@ export class Wall {
       this.pictures.want(tile, `/preview/${id}/${edge}?soon`);
     }
   }
-}
-
-function plate(length) {
-  const made = make("span", "plate");
-  made.append(icon("play", "s16"), length);
-  return made;
 }

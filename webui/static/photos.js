@@ -12,6 +12,7 @@ const SOON_MS = 30;
 const LOOKS_APART_MS = 700;
 const LOOK_AGAIN_MS = 20000;
 const SLOW_MS = 2000;
+const MOST_TRIES = 100;
 const PLACE = "photos-place";
 
 class LockerPhotos extends HTMLElement {
@@ -133,6 +134,7 @@ class LockerPhotos extends HTMLElement {
   /** Bring the photo that was looked at last into sight, and the keyboard to it. */
   #reveal(id, day) {
     if (!this.wall.tile(id)) this.wall.go({ day, part: 0 });
+    for (let tries = 0; tries < MOST_TRIES && !this.wall.tile(id) && this.wall.update(); tries += 1); // a frame brings only some
     this.#update();
     const tile = this.wall.tile(id);
     tile?.scrollIntoView({ block: "nearest" });

@@ -4,7 +4,7 @@
 
 const IN_FLIGHT = 6;
 const AT_ONCE = 2;
-const A_FRAME = 2;
+const A_FRAME = 3; // of what may change in a frame, a picture that is shown takes a third
 const MOST_FRESH = 500;
 const TRY_AGAIN_MS = [500, 900, 1500, 2500, 4000, 8000, 15000, 30000];
 
@@ -17,6 +17,12 @@ export class Pictures {
   #turns = [];
   #frame = 0;
   #asking = 0;
+  #pace;
+
+  /** `pace` tells how much a frame may change. */
+  constructor(pace) {
+    this.#pace = pace;
+  }
 
   /** Bring the picture at `address` into `tile`, unless `drop(tile)` comes first. */
   want(tile, address, tries = 0) {
@@ -89,7 +95,6 @@ export class Pictures {
     tile.querySelector("img")?.remove();
     tile.prepend(picture);
     tile.classList.remove("coming");
-    tile.dispatchEvent(new CustomEvent("shown", { bubbles: true, detail: { id } }));
   }
 
   /** Wait for a frame in which few others are shown: none takes long, and nothing changes between frames. */
@@ -101,7 +106,8 @@ export class Pictures {
   }
 
   #give() {
-    for (const resolve of this.#turns.splice(0, A_FRAME)) resolve();
+    this.#pace.begin();
+    for (const resolve of this.#turns.splice(0, Math.ceil(this.#pace.share / A_FRAME))) resolve();
     this.#frame = this.#turns.length ? requestAnimationFrame(() => this.#give()) : 0;
   }
 
@@ -123,4 +129,18 @@ export class Pictures {
     };
     this.#waiting.set(tile, { address, timer: setTimeout(again, TRY_AGAIN_MS[tries]) });
   }
+}
+
+/** What lies on the picture of a video: how long it is. */
+export function plate(length) {
+  const made = document.createElement("span");
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  made.className = "plate";
+  svg.setAttribute("class", "icon s16");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `${document.documentElement.dataset.icons}#play`);
+  svg.append(use);
+  made.append(svg, length);
+  return made;
 }

@@ -71,7 +71,7 @@ export class Scrubber {
   show(y, moved, racing) {
     if (this.element.hidden || !this.#months.length) return;
     const part = Math.min(1, Math.max(0, y / this.most));
-    this.element.style.setProperty("--at", `${part * (this.height - this.knobHeight)}px`);
+    this.#hang(Math.round(part * (this.height - this.knobHeight)));
     let at = this.#months.findLastIndex(({ top }) => top <= y + 1);
     if (at < 0) at = 0;
     if (at !== this.at) {
@@ -86,6 +86,13 @@ export class Scrubber {
     if (racing) this.element.classList.add("racing");
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.#dragging || this.element.classList.remove("moving", "racing"), REST_MS);
+  }
+
+  /** Hang knob and bubble `top` pixels down: they alone, since a property the years inherit would have all of them styled anew in every frame. */
+  #hang(top) {
+    if (top === this.hangs) return;
+    this.hangs = top;
+    for (const one of [this.knob, this.bubble]) one.style.setProperty("transform", `translateY(${top}px)`);
   }
 
   #toMonth(at) {
