@@ -28,8 +28,6 @@ _T = TypeVar("_T")
 _LIBC = ctypes.CDLL(None)
 _REST_SECONDS = 10.0
 """After so much silence what is kept for speed alone is given back."""
-_COMMITS_PER_TRIM = 4
-"""glibc keeps what many small frees leave; given back this often it costs nothing that can be measured."""
 END, DROP = object(), object()
 _STOP = object()
 
@@ -79,7 +77,6 @@ class Store:
         self._news: list[tuple[Intake, Any, Any]] = []
         self._results: list[tuple[Future[Any], Any]] = []
         self._first = self._last_commit = 0.0
-        self._commits = 0
         self._thread = threading.Thread(target=self._live, name="store")
 
     def start(self) -> None:
@@ -255,9 +252,7 @@ class Store:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-        self._commits += 1
-        if self._commits % _COMMITS_PER_TRIM == 0:
-            _LIBC.malloc_trim(0)
+        _LIBC.malloc_trim(0)  # glibc keeps what many small frees leave; giving it back costs nothing measurable
         grouped: dict[Intake, list[Any]] = {}
         for intake, decided, failed in news:
             grouped.setdefault(intake, []).append(failed(error) if error is not None else decided)
