@@ -52,8 +52,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What home says of it: one line, how far, whether it is done."""
+    """What home says of it: its sentence while it is under way, one line, how far, whether it is done."""
 
+    heading: str
+    lead: str
     title: str
     text: str
     share: int
@@ -110,8 +112,9 @@ async def home_of(page: Page) -> Home | None:
         return None
     if found.done_ms:
         when = language.time(found.done_ms, now_ms)
-        return Home(language.say("coming.home.done"), language.say("coming.home.done.text", when=when), 0, True)
-    return Home(language.say("coming.home"), amount_of(found, language), share_of(found), False)
+        return Home("", "", language.say("coming.home.done"), language.say("coming.home.done.text", when=when), 0, True)
+    heading, lead = language.say("coming.heading", name=page.member().name), lead_of(found, language, now_ms)
+    return Home(heading, lead, language.say("coming.home"), amount_of(found, language), share_of(found), False)
 
 
 async def ever(page: Page) -> bool:
@@ -148,7 +151,7 @@ def lead_of(found: RestoreStatus, language: Language, now_ms: int) -> str:
         return say("coming.lead.full")
     if not there:
         return say("coming.lead.nobody")
-    ending = "one" if there == 1 else "many"
+    ending = "only" if len(found.friends) == 1 else "one" if there == 1 else "many"
     spelled = {"some": spell(language, there), "all": spell(language, len(found.friends))}
     answered_by = language.words[f"coming.lead.answered.{ending}"].format(**spelled)
     if found.names_ms and found.here_bytes + found.now_bytes < found.needed_bytes:
