@@ -33,6 +33,9 @@ WHOLE_AT_ONCE: Final = 4
 DOUBLED: Final = 5
 """How often the time between two audits of a proven liar is doubled; more than a day it never is."""
 
+_Kept = tuple[Lay, Pack, int]
+"""Layout, pack and number of a shard that a peer keeps."""
+
 _ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
 
 
@@ -41,11 +44,11 @@ def audits(facts: Facts, chance: Chance) -> list[Action]:
     out: list[Action] = []
     unclear = _unclear(facts)
     for standing in list(facts.standings.values()):
-        peer = facts.by_number[standing.number]
-        if standing.number in unclear:
+        if standing.next_at > facts.awake_ms or standing.number in unclear:
             continue
+        peer = facts.by_number[standing.number]
         holds = facts.held[standing.number, standing.locker]
-        if not peer.online or peer.state not in _ASKED or standing.next_at > facts.awake_ms or holds <= 0:
+        if not peer.online or peer.state not in _ASKED or holds <= 0:
             continue
         locker = facts.lockers.get(standing.locker)
         flight = ("audit", standing.locker, peer.key, 0, 0)
@@ -74,17 +77,19 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
     """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
     walked = 0
+    looked: dict[bytes, _Kept | None] = {}
     for turn in range(count):
         found = None
         for _ in range(TRIES):
-            found = _kept(facts, facts.order[chance.below(len(facts.order))], standing)
+            found = _look(facts, looked, facts.order[chance.below(len(facts.order))], standing)
             if found and (not turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
         at = standing.number, standing.locker
-        while found is None and walked < WALK:
+        most = min(WALK, walked + len(facts.order))
+        while found is None and walked < most:
             walked += 1
             facts.walks[at] = (facts.walks.get(at, 0) + 1) % len(facts.order)
-            found = _kept(facts, facts.order[facts.walks[at]], standing)
+            found = _look(facts, looked, facts.order[facts.walks[at]], standing)
         if found is None:
             found = _kept(facts, facts.latest.get(at, b""), standing)
         if found is None:
@@ -103,7 +108,14 @@ def _n(pack: Pack, k: int, index: int) -> int:
     return lay.n if lay is not None else layout_of(k, index + 1).n
 
 
-def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> tuple[Lay, Pack, int] | None:
+def _look(facts: Facts, looked: dict[bytes, _Kept | None], pack_id: bytes, standing: Standing) -> _Kept | None:
+    """What a peer keeps of a pack, looked up once for all leaves of an audit."""
+    if pack_id not in looked:
+        looked[pack_id] = _kept(facts, pack_id, standing)
+    return looked[pack_id]
+
+
+def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> _Kept | None:
     """What a peer keeps of a pack, if it can be asked about: the file of a dropped one is gone here."""
     facts.work += 1
     pack = facts.packs.get(pack_id)
@@ -341,6 +353,8 @@ def _proved(facts: Facts, peer: Peer) -> bool:
 
 def _turn(facts: Facts, peer: Peer) -> None:
     rules, now = facts.rules, facts.awake_ms
+    if peer.state is PeerState.ACTIVE and not peer.strikes and peer.silent_ms < rules.silent_ms:
+        return  # so it is nearly always
     if peer.strikes and now - peer.strike_at >= rules.strike_forget_ms and peer.state is not PeerState.SUSPENDED:
         peer.strikes = 0
         facts.touched(peer)

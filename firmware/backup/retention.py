@@ -35,13 +35,19 @@ def deletes(facts: Facts) -> list[Action]:
         if pack.dropped_at >= 0 or not _hears(facts, pack):
             continue
         if _whole_without(facts, pack) and safety(facts, pack).state is SafetyState.SAFE:
-            _collect(facts, wanted, pack, [(each.k, each.shard, each.peer) for each in pack.formers])
+            _collect(facts, wanted, pack, _not_wanted(facts, pack))
     out: list[Action] = []
     for (locker, key), shards in wanted.items():
         ask = AskDelete(locker, key, tuple(shards[:AT_ONCE]))
         if facts.fly(("delete", locker, key, 0, 0), ask):
             out.append(ask)
     return out
+
+
+def _not_wanted(facts: Facts, pack: Pack) -> list[tuple[int, int, int]]:
+    """Shards that may go beside the pack's own layout; a suspended peer comes back by proving what it still keeps."""
+    by = facts.by_number
+    return [(each.k, each.shard, each.peer) for each in pack.formers if by[each.peer].state is not PeerState.SUSPENDED]
 
 
 def _hears(facts: Facts, pack: Pack) -> bool:

@@ -58,7 +58,7 @@ def _parked(facts: Facts, pack: Pack) -> bool:
 
 def release(facts: Facts, chance: Chance) -> None:
     """Let what was cut until now ship, once the night of the owner's clock with its jitter has come."""
-    if facts.night_at_ms == 0:
+    if not 0 < facts.night_at_ms < facts.now_ms + 2 * DAY:  # never, or by a clock that was ahead and was put right
         facts.night_at_ms = _next_night(facts, chance)
     if facts.now_ms < facts.night_at_ms:
         return
@@ -145,18 +145,22 @@ def retry(facts: Facts) -> None:
     """Try again, now and then, the packs for which no household was found."""
     if not facts.short or facts.awake_ms < facts.short_next:
         return
+    alike: dict[bytes, bool] = {}
     for each in list(facts.short)[:TRIED_A_STEP]:
         by_room, pack = facts.short.pop(each), facts.packs.get(each)
-        if pack is not None and _has_somebody(facts, pack):
+        hosts = (pack.next or pack.lay).hosts if pack is not None else b""
+        if hosts not in alike:
+            alike[hosts] = _has_somebody(facts, hosts)
+        if pack is not None and alike[hosts]:
             line_up(facts, pack)
         elif pack is not None:
             facts.short[each] = by_room  # whoever comes, or comes back, starts a sweep
     facts.short_next = facts.awake_ms + facts.rules.later_ms
 
 
-def _has_somebody(facts: Facts, pack: Pack) -> bool:
-    """Whether a household that takes shards has none of this pack, so that room is all that was wanting."""
-    hosts = (facts.by_number[host] for host in (pack.next or pack.lay).hosts if host)
+def _has_somebody(facts: Facts, numbers: bytes) -> bool:
+    """Whether a household that takes shards is none of these, so that room is all that was wanting."""
+    hosts = (facts.by_number[host] for host in numbers if host)
     homes = {each.home for each in hosts if not is_gone(each)}
     return any(each.state in TAKES and each.home not in homes for each in facts.by_number.values())
 

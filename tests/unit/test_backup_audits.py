@@ -68,3 +68,21 @@ def test_the_new_box_of_a_household_that_burnt_down_takes_the_place_of_the_old_o
     world.view.set_peer(new, label="", household=burnt.hex()[:4], place="", delegate=False)
     world.hours(26)
     assert {world.view.safety(each).of for each in packs} == {4} and len(world.held_by(new)) == 3
+
+
+def test_who_was_suspended_keeps_what_it_needs_to_prove_itself() -> None:
+    world = World(5)
+    for _ in range(9):
+        world.cut(precious=True)
+    world.hours(25)
+    key = max(world.hosts, key=lambda each: len(world.held_by(each)))
+    for _ in range(2):  # two leaves rotted long ago, found one after the other
+        world.view.audited(Audit(LOCKER, key, bytes(32), (), deep=True), Answer.WRONG)
+        world.view.awake_ms += HOUR
+    assert world.state(key) is PeerState.SUSPENDED
+    world.hour()
+    assert not world.held_by(key), "what it kept is with others now"
+    world.hours(24)
+    assert world.state(key) is PeerState.PROBATION
+    world.hours(8 * 24)
+    assert world.state(key) is PeerState.ACTIVE
