@@ -75,10 +75,12 @@ class MainCalls:
             "drop_slot": self._drop_slot,
             "activity": self._activity,
         }
-        others = self._house.handlers() | self._doors.handlers() | self._circle.handlers() | self._box.handlers()
+        passed_on = self._circle.handlers()  # what is decided here is not merely passed on
+        others = self._house.handlers() | self._doors.handlers() | self._box.handlers()
         mine |= self._keys.handlers() | self.costs.handlers()
         mine |= ShelfRestoring(self._run, self._desk, self._house, self._check_code).handlers()
-        return mine | others | RestoreCalls(self._run, self._desk, self._house, self._check_code).handlers()
+        others |= RestoreCalls(self._run, self._desk, self._house, self._check_code).handlers()
+        return passed_on | mine | others
 
     async def start(self) -> None:
         """Finish what a power cut left undone."""

@@ -6,7 +6,6 @@ back to it on purpose: the box that acts now is heard every day, so friends wait
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,8 +73,6 @@ def _found_again(lab: Lab, old: LabBox, friends: Sequence[LabBox], new: LabBox) 
 def _back_on_purpose(lab: Lab, old: LabBox, friends: Sequence[LabBox], new: LabBox, person: Person) -> None:
     """The words are typed on the old one, emptied: friends wait, one yes on the box in force is enough."""
     old.kill()
-    shutil.rmtree(old.data)
-    old.data.mkdir()
     returning.emptied(old)
     returning.fresh(old)
     more = {**person.names, **_put_since(lab)}
