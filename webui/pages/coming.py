@@ -169,7 +169,8 @@ def steps_of(found: RestoreStatus, language: Language) -> list[Step]:
     small_done = done or (named and found.state is RestoreIs.REST)
     steps = [Step("done", say("coming.step.you"), say("coming.step.you.text"))]
     if named:
-        steps.append(Step("done", say("coming.step.names", count=found.names_listed), say("coming.step.names.here")))
+        so_far = say("coming.step.names.done" if done else "coming.step.names.here")
+        steps.append(Step("done", say("coming.step.names", count=found.names_listed), so_far))
     else:
         look = "now" if found.state is RestoreIs.NAMES else "later"
         steps.append(Step(look, say("coming.step.names.title"), say("coming.step.names.text")))
