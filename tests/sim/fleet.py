@@ -21,14 +21,14 @@ _CONTROLS = (Control.NO_AUDIT, Control.NO_REPAIR, Control.SAME_HOUSEHOLD)
 
 
 def play(spec: Spec) -> tuple[Tally, str]:
-    """Play one fleet; a control stops once it has lost something in a circle of four or more."""
+    """Play one fleet; a control stops once something is lost in a circle of four or more."""
     gc.set_threshold(200_000)
     world = World(spec)
     try:
         tally = world.run(until_lost=spec.control is not Control.NONE)
     except AssertionError as error:
         raise AssertionError(f"{error}: ./box sim fleet --replay '{spec.written()}'") from error
-    if spec.control is Control.NONE and (tally.lost[4] or tally.away_lost):
+    if spec.control is Control.NONE and tally.all_lost:
         print(f"lost something: ./box sim fleet --replay '{spec.written()}'", file=sys.stderr)
     return tally, world.trace
 
@@ -38,7 +38,7 @@ def without(seeds: list[Spec], what: Control) -> tuple[Tally, int]:
     total = Tally()
     for turn, spec in enumerate(seeds, 1):
         total.add(play(replace(spec, control=what))[0])
-        if total.lost[4]:
+        if total.all_lost:
             return total, turn
     return total, len(seeds)
 
@@ -48,16 +48,17 @@ def fleet(spec: Spec, seeds: int, processes: int) -> dict[str, object]:
     started = time.monotonic()
     each = [replace(spec, seed=spec.seed + turn) for turn in range(seeds)]
     small = replace(spec, boxes=min(spec.boxes, 40), days=min(spec.days, 40))
-    with ProcessPoolExecutor(processes) as pool:
-        main = [pool.submit(play, one) for one in each]
+    with ProcessPoolExecutor(processes) as pool:  # controls first: nobody knows how many fleets they take
         controls = {what: pool.submit(without, each, what) for what in _CONTROLS}
+        main = [pool.submit(play, one) for one in each]
         twice = [pool.submit(play, small) for _ in range(2)]
         played = [job.result() for job in main]
         found: dict[str, object] = figures(_sum([tally for tally, _ in played]))
         for what, control in controls.items():
             total, found[f"control_{what}_seeds"] = control.result()
-            found[f"control_{what}_lost"] = total.lost[4]
-            found[f"control_{what}_lost_over"] = total.objects[4]
+            found[f"control_{what}_lost"] = total.all_lost
+            found[f"control_{what}_lost_of_restores"] = total.lost[4]
+            found[f"control_{what}_lost_over"] = total.objects[4] + total.away_objects
             found[f"control_{what}_box_years"] = round(total.lived_ms[4] / (365 * 86_400_000), 1)
         one, other = (job.result()[1] for job in twice)
     traces = {str(spec.seed + turn): trace for turn, (_, trace) in enumerate(played)}

@@ -199,6 +199,10 @@ class Box:
             return False
         return not self.lies(t) or all(self.has_leaf(shard, leaf, t) for leaf in range(-(-size // LEAF_BYTES)))
 
+    def sends(self, shard: Shard, t: int) -> bool:
+        """Whether anything comes at all, sound or not, when somebody asks for this shard."""
+        return self.lies(t) or shard in self.kept.get(home_of(shard), {})
+
     def proves(self, home: int, picks: Iterable[PickedShard], t: int) -> tuple[Answer, list[PickedShard]]:
         """Answer an audit; return the picks it says it does not keep, too."""
         there = self.kept.get(home, {})

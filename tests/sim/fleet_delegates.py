@@ -11,7 +11,7 @@ from firmware.peer.messages import Placed
 from tests.sim.fleet_boxes import Box
 from tests.sim.fleet_owners import AWAKE, Owner, SeededEntropy
 from tests.sim.fleet_restoring import shard_name, shard_of
-from tests.sim.fleet_spec import DAY, Conduct
+from tests.sim.fleet_spec import DAY, Conduct, Control
 
 
 @dataclass
@@ -42,7 +42,8 @@ class Charge:
         named = {host for pack in self.packs for shard in pack.shards for host in shard.hosts}
         self.care.know(named)
         self.care.pass_time(passed, set(hosts), {})
-        for proof in self.care.proofs(self.packs, set(hosts), self.awake_ms, self.chance):
+        asked = set(hosts) if self.owner.control is not Control.NO_AUDIT else set()
+        for proof in self.care.proofs(self.packs, asked, self.awake_ms, self.chance):
             pack = next(each.digest for each in self.packs if each.digest[:30] == proof.shard[:30])
             index = self._index(pack, proof.shard)
             shard = shard_of(proof.shard, index, pack)

@@ -195,7 +195,7 @@ class Happenings:
     # Sybils
 
     def _sybils(self) -> None:
-        """One person pairs with a tenth of the owners as six friends from one line; after a month all six are gone."""
+        """One person is six friends of a tenth of the owners, each on a line of its own; in a month all are gone."""
         chance, world = self._of("sybils"), self._world
         first = len(world.homes)
         for at in range(6):

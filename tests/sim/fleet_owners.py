@@ -17,6 +17,7 @@ from firmware.backup import (
     Rules,
     SafetyState,
     Standing,
+    Way,
 )
 from firmware.backup.health import receipted
 from firmware.backup.planning import pass_time
@@ -44,7 +45,7 @@ class SeededEntropy:
 
 
 class FleetView(CircleView):
-    """The owner's view. An audit whose answer cannot depend on the leaves asks for one; without audits, for none."""
+    """The owner's view. An audit whose answer cannot depend on the leaves asks for one; so does one nobody judges."""
 
     def __init__(self, rules: Rules, owner: Owner) -> None:
         """An empty circle of ``owner``."""
@@ -55,7 +56,7 @@ class FleetView(CircleView):
         """Return how many leaves are asked for."""
         owner = self._owner
         if owner.control is Control.NO_AUDIT:
-            return 0
+            return 1
         host = owner.boxes[standing.number]
         believed = (
             (pack.id, k, index)
@@ -123,9 +124,6 @@ class Owner:
     def __post_init__(self) -> None:
         """Begin with a view nobody is in."""
         self.locker = self.home.to_bytes(16, "big")
-        if self.control is Control.NO_AUDIT:
-            none = replace(RULES, whole_days=1_000_000)
-            self.rules = none, replace(none, step_ms=AWAKE.step_ms)
         self.begin()
 
     def begin(self) -> None:
@@ -161,22 +159,27 @@ class Owner:
         account = host.grant(self.home)
         self.view.offered(host.key, account.quota, account.used)
 
-    def line(self, host: Box, up: bool) -> None:
-        """The line to a host came up or broke."""
+    def line(self, host: Box, up: bool) -> bool:
+        """The line to a host came up or broke; return whether that is something to plan for at once."""
         if up and host.key not in self.linked:
             self.linked[host.key] = None
             first = host.key not in self.last_line
-            address = f"5.{host.home >> 8}.{host.home & 255}.9" if first else ""
+            known = first and self.control is not Control.SAME_HOUSEHOLD
+            address = f"5.{host.home >> 8}.{host.home & 255}.9" if known else ""
             self.last_line[host.key] = self.t
             self.view.heard(host.key, self.now_ms(), address)
-        elif not up and host.key in self.linked:
+            return self.waits_for(host)
+        if not up and host.key in self.linked:
             self.passes()
             del self.linked[host.key]
             self.last_line[host.key] = self.t
             self.view.gone(host.key)
+        return False
 
     def passes(self) -> None:
         """Let the view count the time until now, so that nobody was silent while the line was up."""
+        if self.view.now_ms == self.now_ms():
+            return
         self.view.rules = self.rules[not self.slept]
         self.slept = False
         pass_time(self.view, self.now_ms())
@@ -190,7 +193,7 @@ class Owner:
         view = self.view
         if view.sweep_at >= 0:
             return 1
-        wait = 12 * HOUR if view.short or view.backlog else DAY
+        wait = min(12 * HOUR if view.short or view.backlog else DAY, self._ships_in())
         if not view.settled:
             wait = 2 * HOUR
         if view.fresh:
@@ -200,6 +203,20 @@ class Owner:
             if peer.online and peer.state is not PeerState.LEFT and view.held[at] and not view.empty.get(at):
                 wait = min(wait, standing.next_at - view.awake_ms)
         return max(1, wait)
+
+    def _ships_in(self) -> int:
+        """Return in how many ms something that stands in line for a peer who is there may ship; a day: nothing does."""
+        view = self.view
+        lines = [view.by_number[number] for number, line in view.queues.items() if line]
+        waits = [max(HOUR, each.full_until - view.awake_ms) for each in lines if each.online]
+        if waits and self.night_only and view.caps.rate(Way.UP, view.now_ms) == 0:
+            return DAY - view.now_ms % DAY
+        return min(waits, default=DAY)
+
+    def waits_for(self, host: Box) -> bool:
+        """Whether something is to go to this box, or to nobody yet."""
+        view = self.view
+        return bool(view.queues.get(view.peers[host.key].number) or view.backlog or view.short)
 
     def check(self) -> None:
         """What must be so after every step, whatever happened; packs that did not change are as they were."""

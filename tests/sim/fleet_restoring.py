@@ -92,9 +92,10 @@ def _gather(going: Gathering, there: dict[bytes, Box], wrong: set[tuple[bytes, b
                 going.came(ask, now)
                 out.came += ask.size
             else:
-                going.failed(ask, now)
+                sent = box.sends(shard_of(ask.shard, ask.index, going.pack.pack), t)
+                going.failed(ask, now, wrong=sent)
                 wrong.add((ask.shard, ask.peer))
-                out.came += ask.size if box.lies(t) else 0
+                out.came += ask.size * sent
         out.took_ms = now
     return going.whole
 

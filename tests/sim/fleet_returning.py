@@ -12,7 +12,7 @@ from tests.sim.fleet_delegates import is_willing
 from tests.sim.fleet_owners import Item, Owner
 from tests.sim.fleet_people import Home
 from tests.sim.fleet_restoring import Fetched, book, fetch, loaded, newest_head, shard_name
-from tests.sim.fleet_spec import DAY, HOUR, SETTLED_MS, WAIT_DAYS
+from tests.sim.fleet_spec import DAY, HOUR, SETTLED_MS, WAIT_DAYS, Control
 from tests.sim.fleet_tally import rung
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Returning:
         """A delegate's daily round."""
         world = self._world
         charge = world.charges.get((host.number, owner.home))
-        if not owner.away or not host.alive or charge is None:
+        if not owner.away or not host.alive or charge is None or owner.control is Control.NO_REPAIR:
             return
         world.at(world.t + DAY, self._care, host, owner)
         if host.up:

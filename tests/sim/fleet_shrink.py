@@ -15,7 +15,7 @@ def failing(spec: Spec) -> str:
         tally = World(spec).run()
     except AssertionError as error:
         return f"broken: {error}"
-    if tally.lost[4] or tally.away_lost:
+    if tally.all_lost:
         return f"lost: {tally.lost[4]} objects, {tally.away_lost} of owners who were away"
     if tally.false_evictions:
         return f"evicted: {len(tally.false_evictions)} honest boxes"

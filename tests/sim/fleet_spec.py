@@ -20,11 +20,11 @@ class Control(StrEnum):
 
     NONE = "none"
     NO_AUDIT = "no_audit"
-    """Nobody is asked to prove anything."""
+    """Nobody proves anything, neither to owners nor to delegates: who gave a receipt is believed for good."""
     NO_REPAIR = "no_repair"
     """What was lost is never made again."""
     SAME_HOUSEHOLD = "same_household"
-    """Nobody says which boxes are under one roof, so shards of one pack meet there."""
+    """Nothing tells which boxes are under one roof, no words and no address, so shards of one pack meet there."""
 
 
 class Conduct(StrEnum):

@@ -54,6 +54,11 @@ class Tally:
     shards_repaired: int = 0
     soonest_delete_days: int = 1 << 30
 
+    @property
+    def all_lost(self) -> int:
+        """Objects lost in circles of four and more: those restores lacked, and those friends of the absent lacked."""
+        return self.lost[4] + self.away_lost
+
     def add(self, other: Tally) -> None:
         """Add the sums of another fleet."""
         evictions = len(self.false_evictions) + len(other.false_evictions)

@@ -40,6 +40,7 @@ from tests.sim.fleet_tally import Tally, rung
 
 _GRID = 8 * HOUR
 """Owners plan at most so often when nothing happened, so that what is due together is done together."""
+_LATER = 600_000
 
 
 class World:
@@ -74,7 +75,7 @@ class World:
 
     def run(self, *, until_lost: bool = False) -> Tally:
         """Play it to its end; ``until_lost``: or until a circle of four or more lost something."""
-        while self._heap and self._heap[0][0] < self.end and not (until_lost and self.tally.lost[4]):
+        while self._heap and self._heap[0][0] < self.end and not (until_lost and self.tally.all_lost):
             self.t, _, what, about = heapq.heappop(self._heap)
             self.tally.events += 1
             what(*about)
@@ -153,7 +154,8 @@ class World:
     def link(self, owner: Owner, host: Box) -> None:
         """The line between an owner and a host may have come or gone."""
         owner.t = self.t
-        owner.line(host, owner.running and self.is_line(owner.box, host))
+        if owner.line(host, owner.running and self.is_line(owner.box, host)):
+            self.soon(owner, _LATER)
 
     def turned(self, box: Box) -> None:
         """A box came up or went down."""
@@ -171,7 +173,9 @@ class World:
     # Planning
 
     def soon(self, owner: Owner, wait: int = 1000) -> None:
-        """Plan for an owner in a moment."""
+        """Plan for an owner in a moment, or sooner if that is planned already."""
+        if self.t < owner.plan_at <= self.t + wait:
+            return
         owner.plan_at = self.t + wait
         self.at(owner.plan_at, self._plan, owner)
 
@@ -187,7 +191,7 @@ class World:
         if wait > HOUR:
             phase = owner.home * 997_000 % _GRID
             wait = -(-(self.t + wait - phase) // _GRID) * _GRID + phase - self.t
-        self.soon(owner, max(600_000, wait))
+        self.soon(owner, max(_LATER, wait))
 
     # What owners do
 
