@@ -170,7 +170,7 @@ def steps_of(found: RestoreStatus, language: Language) -> list[Step]:
     steps = [Step("done", say("coming.step.you"), say("coming.step.you.text"))]
     if named:
         so_far = say("coming.step.names.done" if done else "coming.step.names.here")
-        steps.append(Step("done", say("coming.step.names", count=found.names_listed), so_far))
+        steps.append(Step("done", language.say("coming.step.names", count=found.names_listed), so_far))
     else:
         look = "now" if found.state is RestoreIs.NAMES else "later"
         steps.append(Step(look, say("coming.step.names.title"), say("coming.step.names.text")))
@@ -221,7 +221,7 @@ def _source(
 ) -> Source:
     say, notes = language.say, []
     if each.wrong:
-        notes.append(say("coming.wrong", count=each.wrong))
+        notes.append(language.say("coming.wrong", count=each.wrong))
     if asked is not None and (asked.older or asked.forked):
         notes.append(answered(asked, language, now_ms).said)
     if found.state is RestoreIs.DONE:
@@ -236,7 +236,7 @@ def _source(
         each.peer,
         readable(each.label) or say("restore.friend"),
         language.size(each.bytes) if each.bytes else "",
-        say("coming.pieces", count=each.shards) if each.shards else "",
+        language.say("coming.pieces", count=each.shards) if each.shards else "",
         says,
         say("coming.copy", when=language.time(asked.number, now_ms)) if asked is not None and asked.number else "",
         "need" if notes and look == "dark" else look,
