@@ -33,33 +33,50 @@ def take_in(home: Home, secrets: LockerSecrets, place: PackPlace, payload: bytes
     Raises BadSeal for one that is not of this locker, Damaged for one that is not what the book says, Full before the
     reserve of the disk is touched.
     """
-    name, prelude = _checked(place, payload)
-    if not 1 <= prelude.epoch <= len(secrets.epochs):
+    name = _checked(place, payload)
+    whole = place.prelude + payload
+    if not _is_sealed_for(secrets, home.disk, name, whole[:FRAMES_AT]):
         raise BadSeal(what=name)
-    epoch, start = secrets.epochs[prelude.epoch - 1], place.prelude + payload[: FRAMES_AT - len(place.prelude)]
-    reader = PackReader(home.disk, name, prelude, payload[:SALT_BYTES], epoch)
-    if not len(epoch) or not reader.header_matches(start):
-        raise BadSeal(what=name)
-    _write(home.disk, name, place.prelude + payload)
+    _write(home.disk, name, whole)
+
+
+def is_ours(home: Home, secrets: LockerSecrets, place: PackPlace) -> bool:
+    """Whether a pack that was laid down without any key is of this locker; True where it is not there."""
+    name = place_name(place)
+    try:
+        return _is_sealed_for(secrets, home.disk, name, home.disk.read(name, 0, FRAMES_AT))
+    except Missing:
+        return True
+
+
+def _is_sealed_for(secrets: LockerSecrets, disk: Disk, name: str, start: bytes) -> bool:
+    """``start`` is the beginning of the file: prelude, salt, commitment."""
+    prelude = Prelude.parse(start[:PRELUDE_BYTES], name)
+    if len(start) < FRAMES_AT or not 1 <= prelude.epoch <= len(secrets.epochs):
+        return False
+    epoch, salt = secrets.epochs[prelude.epoch - 1], start[PRELUDE_BYTES : PRELUDE_BYTES + SALT_BYTES]
+    return bool(len(epoch)) and PackReader(disk, name, prelude, salt, epoch).header_matches(start)
 
 
 def lay_down(disk: Disk, place: PackPlace, payload: bytes) -> None:
-    """Write a pack down without any key: its digest is the one that the signed chain of this locker says.
+    """Write a pack down without any key; raises as ``take_in``.
 
-    Raises as ``take_in``; only for places whose digest somebody compared with the chain.
+    The digest is what the signed chain of this locker says. Where it says none yet, and the book alone does,
+    ``is_ours`` is asked before the locker is opened.
     """
-    name, _ = _checked(place, payload)
+    name = _checked(place, payload)
     _write(disk, name, place.prelude + payload)
 
 
-def _checked(place: PackPlace, payload: bytes) -> tuple[str, Prelude]:
+def _checked(place: PackPlace, payload: bytes) -> str:
+    """Return the name of the pack's file when everything is right that can be seen without keys."""
     name = place_name(place)
     if len(payload) != place.size or blake3(payload).digest() != place.digest or len(payload) < FRAMES_AT:
         raise Damaged(what=name)
     prelude = Prelude.parse(place.prelude, name)
     if prelude.kind != place.kind or pack_id(payload[:SALT_BYTES]) != place.pack:
         raise BadSeal(what=name)
-    return name, prelude
+    return name
 
 
 def _write(disk: Disk, name: str, whole: bytes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from firmware import restore_events
-from firmware.backup.arriving import close_in_chain, take_in, those_here
+from firmware.backup.arriving import close_in_chain, is_ours, place_name, take_in, those_here
 from firmware.backup.book import PackPlace
 from firmware.backup.restoring import Spot, in_order, lacking, rank
 from firmware.errors import BoxError, Full
@@ -26,7 +26,7 @@ from firmware.seal import LockerSecrets
 from services.api import restore_types as z
 from services.api.client import Client
 from services.lockerd.custody import epoch_up, kept_papers
-from services.lockerd.rest_list import From, write_rest
+from services.lockerd.rest_list import From, doubted, settled, write_rest
 from services.lockerd.restore_shown import pack_of
 from services.lockerd.returning import Book, Order, StillAway, keep, sweep
 from services.lockerd.store import Store
@@ -102,6 +102,11 @@ class ComingBack:
         """Read the pages that are here and say which packs are away; before the locker is opened."""
         self.places = self._book.packs()
         self.needed = dict(self.places)
+        for pack in doubted(self._home.disk):
+            place = self.places.get(pack)
+            if place is not None and not is_ours(self._home, self._secrets, place):
+                self._home.disk.remove(place_name(place))
+            settled(self._home.disk, pack)
         here = those_here(self._home, self.places.values())
         self._todo = {each.pack: each for each in in_order(self.places.values()) if each.pack not in here}
         self._away.is_away(self._todo)
@@ -237,8 +242,9 @@ class ComingBack:
         self._todo = {id: self.needed[id] for id in self._todo if id in self.needed}
         self._unclosed = {id for id, row in rows.items() if row.state is PackState.OPEN}
         self._away.is_away(self._todo)
-        rest = [each for each in self._todo.values() if rows[each.pack].digest]
-        await asyncio.to_thread(write_rest, self._home.disk, rest)
+        sure = [each for each in self._todo.values() if rows[each.pack].digest]
+        unsure = [each for each in self._todo.values() if not rows[each.pack].digest]
+        await asyncio.to_thread(write_rest, self._home.disk, sure, unsure)
         await self._kept([each for each in self.needed.values() if each.pack not in self._todo])
         self._narrowed = True
 

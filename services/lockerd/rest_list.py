@@ -2,7 +2,9 @@
 
 All in ``restore/`` of the locker's folder. ``going`` lies there until everything is here. ``rest-<n>`` are pages of the
 book (docs/formats/book.md, not sealed) about packs of which the signed chain says the digest, so that a pack can be
-checked and laid down while the locker is closed; they say no more than peerd keeps of every pack that friends have.
+checked and laid down while the locker is closed; ``rest-u<n>`` are about those of which the book alone says it: each
+that is laid down has an ``unsure-<pack>`` beside it until the open locker looked at its seal. They say no more than
+peerd keeps of every pack that friends have.
 ``came`` says how much came so, from whom; the next opening counts it.
 """
 
@@ -22,7 +24,7 @@ from firmware.ports import Disk
 
 FOLDER: Final = "restore"
 _GOING, _CAME = f"{FOLDER}/going", f"{FOLDER}/came"
-_REST: Final = "rest-"
+_REST, _UNCLOSED, _UNSURE = "rest-", "rest-u", "unsure-"
 _MOST: Final = 32 << 20
 
 
@@ -54,13 +56,36 @@ def is_going(disk: Disk) -> bool:
     return "going" in disk.names(FOLDER)
 
 
-def write_rest(disk: Disk, places: Sequence[PackPlace]) -> None:
+def write_rest(disk: Disk, sure: Sequence[PackPlace], unsure: Sequence[PackPlace] = ()) -> None:
     """Write down which packs are still to come, in this order; raises Full."""
-    pages = [places[at : at + BOOK_PACKS] for at in range(0, len(places), BOOK_PACKS)]
-    for number, page in enumerate(pages):
-        disk.replace(f"{FOLDER}/{_REST}{number:06}", page_bytes(Page(number, 0, tuple(page))))
-    for name in rest_pages(disk)[len(pages) :]:
+    pages = {}
+    for places, kind in ((sure, _REST), (unsure, _UNCLOSED)):
+        for at in range(0, len(places), BOOK_PACKS):
+            pages[f"{kind}{at // BOOK_PACKS:06}"] = Page(at // BOOK_PACKS, 0, tuple(places[at : at + BOOK_PACKS]))
+    for name, page in pages.items():
+        disk.replace(f"{FOLDER}/{name}", page_bytes(page))
+    for name in set(rest_pages(disk)) - pages.keys():
         disk.remove(f"{FOLDER}/{name}")
+
+
+def is_sure(name: str) -> bool:
+    """Whether the chain vouches for the packs of a list."""
+    return not name.startswith(_UNCLOSED)
+
+
+def doubt(disk: Disk, pack: bytes) -> None:
+    """A pack is about to be laid down of which the book alone says the digest."""
+    disk.replace(f"{FOLDER}/{_UNSURE}{pack.hex()}", b"")
+
+
+def doubted(disk: Disk) -> list[bytes]:
+    """Return packs whose seals the open locker must look at."""
+    return [bytes.fromhex(name.removeprefix(_UNSURE)) for name in disk.names(FOLDER) if name.startswith(_UNSURE)]
+
+
+def settled(disk: Disk, pack: bytes) -> None:
+    """It did."""
+    disk.remove(f"{FOLDER}/{_UNSURE}{pack.hex()}")
 
 
 def rest_pages(disk: Disk) -> list[str]:

@@ -1,8 +1,8 @@
 """Lockers that come back from friends and are closed just now: what needs no keys goes on coming.
 
-After a restart, or when a session ended, the member need not be there: packs of which the signed chain said the digest
-are fetched by peerd, checked and laid down here. Names, what the chain has not closed and the end wait until she opens
-her locker: then her worker goes on where this stopped. A lock on the locker's folder keeps the two apart.
+After a restart, or when a session ended, the member need not be there: packs of which the signed chain, or else the
+book, said the digest are fetched by peerd, checked and laid down here. Names and the end wait until she opens her
+locker: then her worker goes on where this stopped. A lock on the locker's folder keeps the two apart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,18 @@ from firmware.seal import KeyFile
 from services.api import restore_types as z
 from services.api import types as t
 from services.api.client import Client
-from services.lockerd.rest_list import Came, From, added, is_going, read_came, read_rest, rest_pages, write_came
+from services.lockerd.rest_list import (
+    Came,
+    From,
+    added,
+    doubt,
+    is_going,
+    is_sure,
+    read_came,
+    read_rest,
+    rest_pages,
+    write_came,
+)
 from services.lockerd.restore_shown import pack_of
 
 _LOOK_SECONDS: Final = 2.0
@@ -102,6 +113,8 @@ class _Stream:
             await self._go_on()
         except BoxError as error:
             self._say(restore_events.RESTORE_WAITS, why=error.code)
+        except OSError:
+            self._say(restore_events.RESTORE_WAITS, why="unreachable")  # its folder went
         finally:
             os.close(lock)
 
@@ -116,6 +129,7 @@ class _Stream:
                     break
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
+            await self._count_last()
             await _wholly(asyncio.to_thread(self._write_came))
         self._say(restore_events.RESTORE_WAITS, why="locked")
 
@@ -131,7 +145,8 @@ class _Stream:
                 left = True
                 self._say(restore_events.RESTORE_GOES_ON)
                 passed: list[PackPlace] = list(places)
-                await asyncio.gather(*(self._fetch(passed) for _ in range(RESTORE_PACKS)))
+                sure = is_sure(name)
+                await asyncio.gather(*(self._fetch(passed, sure=sure) for _ in range(RESTORE_PACKS)))
         return left and await asyncio.to_thread(is_going, self._disk)
 
     def _missing(self, name: str) -> list[PackPlace]:
@@ -144,26 +159,38 @@ class _Stream:
             self._base = added(self._came.sources, {})
             found = await self._peerd.call("restore_resume", locker=self._locker)
             self._joined = True
+        self._count(found)
+        self._turns += 1
+        if self._turns % _KEEP_TURNS == 0:
+            await _wholly(asyncio.to_thread(self._write_came))
+
+    async def _count_last(self) -> None:
+        """What came since the last look, before whoever opens the locker counts on."""
+        if self._joined:
+            with contextlib.suppress(BoxError, TimeoutError):
+                call = self._peerd.call("restore_sources", locker=self._locker)
+                found: z.RestoreSources = await asyncio.wait_for(call, _LOOK_SECONDS)
+                if found.sources:
+                    self._count(found)
+
+    def _count(self, found: z.RestoreSources) -> None:
         self._sources = found.sources
         friends = (each.friend for each in found.sources)
         now = {each.peer: From(each.label, each.shards, each.bytes, each.wrong) for each in friends}
         self._came.sources = added(self._base, now)
-        self._turns += 1
-        if self._turns % _KEEP_TURNS == 0:
-            await _wholly(asyncio.to_thread(self._write_came))
 
     def _write_came(self) -> None:
         with contextlib.suppress(BoxError):
             if any(each.bytes or each.wrong for each in self._came.sources.values()):
                 write_came(self._disk, self._came)
 
-    async def _fetch(self, places: list[PackPlace]) -> None:
+    async def _fetch(self, places: list[PackPlace], *, sure: bool) -> None:
         """One after the other; a pack of which too few friends are there is left for another turn."""
         while places and not self._full:
             place = places.pop(0)
             if lacking(place, self._there(), self._wrong()) is None:
                 try:
-                    await self._one(place)
+                    await self._one(place, sure=sure)
                 except Full as error:
                     self._full = True
                     self._say(restore_events.RESTORE_WAITS, why=error.code)
@@ -179,13 +206,18 @@ class _Stream:
     def _wrong(self) -> set[Spot]:
         return {(bytes.fromhex(e), bytes.fromhex(each.friend.peer)) for each in self._sources for e in each.wrong}
 
-    async def _one(self, place: PackPlace) -> None:
+    async def _one(self, place: PackPlace, *, sure: bool) -> None:
         call = self._peerd.stream("restore_pack", locker=self._locker, place=pack_of(place))
         async with call as answer:
             payload = b"".join([piece async for piece in answer])
         if not is_going(self._disk):
             raise Missing(what="locker that comes back")
-        await _wholly(asyncio.to_thread(lay_down, self._disk, place, payload))
+        await _wholly(asyncio.to_thread(self._keep, place, payload, sure=sure))
+
+    def _keep(self, place: PackPlace, payload: bytes, *, sure: bool) -> None:
+        if not sure:
+            doubt(self._disk, place.pack)
+        lay_down(self._disk, place, payload)
 
     def _say(self, event: Event, **fields: Any) -> None:
         """Each thing once."""

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from firmware.backup.arriving import is_here, lay_down
+from firmware.backup.arriving import is_here, is_ours, lay_down, place_name
 from firmware.backup.book import PackPlace, ShardAt
 from firmware.errors import BadSeal, Damaged, TooFewFriends
 from firmware.linux.disk import LinuxDisk
+from firmware.seal import Secret
 from services.api.restore_types import RestoreFriend, RestorePack, RestoreSource, RestoreSources
 from services.api.types import ComingBack
 from services.lockerd import rest_list, still_coming
@@ -75,7 +76,7 @@ class Closed:
         self.places = [dataclasses.replace(each, shards=at) for each in back.book.values()]
         gone = dataclasses.replace(self.places[0], pack=b"x" * 32, shards=(ShardAt(0, b"t" * 32, AWAY),))
         rest_list.begin(self.disk)
-        rest_list.write_rest(self.disk, [*self.places, gone])
+        rest_list.write_rest(self.disk, [*self.places[1:], gone], self.places[:1])
         self.peerd = Peerd({id.hex(): each for id, each in back.kept.items()})
         self.events: list[str] = []
         monkeypatch.setattr(still_coming, "Client", lambda _: self.peerd)
@@ -132,6 +133,10 @@ def test_what_needs_no_key_comes_while_the_locker_is_closed(closed: Closed) -> N
     came = rest_list.read_came(closed.disk)
     assert came is not None and came.sources[PEER.hex()].bytes == closed.peerd.sent
     assert closed.events[0] == "restore_goes_on" and closed.events[-1] == "restore_waits"
+    (doubted,) = rest_list.doubted(closed.disk)
+    assert doubted == closed.places[0].pack, "the book alone says its digest"
+    rest_list.settled(closed.disk, doubted)
+    assert rest_list.doubted(closed.disk) == []
     rest_list.end(closed.disk)
     assert closed.state() is ComingBack.NO and closed.disk.names("restore") == []
 
@@ -165,6 +170,12 @@ def test_nothing_is_laid_down_but_what_the_chain_vouches_for(back: Back, tmp_pat
     assert not disk.names("packs")
     lay_down(disk, place, good)
     assert is_here(disk, place)
+    home = dataclasses.replace(back.home, disk=disk)
+    assert is_ours(home, back.old.secrets, place)
+    others = dataclasses.replace(back.old.secrets, epochs=(Secret(bytes(32)),))
+    assert not is_ours(home, others, place), "sealed for another locker"
+    (tmp_path / "new" / place_name(place)).unlink()
+    assert is_ours(home, back.old.secrets, place)
 
 
 def test_what_came_while_closed_is_counted_once(tmp_path: Path) -> None:
