@@ -121,7 +121,8 @@ class _Stream:
     async def _go_on(self) -> None:
         key = await asyncio.to_thread((self._folder / "key").read_bytes)
         self._locker = KeyFile.parse(key).locker_id
-        self._came = await asyncio.to_thread(read_came, self._disk) or Came()
+        came = await asyncio.to_thread(read_came, self._disk)
+        self._came = came if came is not None else Came()
         self._base = added(self._came.sources, {})
         try:
             while True:
