@@ -58,10 +58,8 @@ def test_a_pack_is_safe_only_with_friends_who_know_what_its_shards_are() -> None
     view.booked([told], 3)
     view.booked([early], 1)
     assert view.safety(told) == safe and view.safety_of([told, early]).state is SafetyState.GOING
-    assert {kind.state: found.packs for kind, found in view.summary(LOCKER).items()} == {
-        SafetyState.SAFE: 1,
-        SafetyState.GOING: 2,
-    }
+    sums = {kind.state: found.packs for kind, found in view.summary(LOCKER).items()}
+    assert sums == {SafetyState.SAFE: 1, SafetyState.GOING: 2}
     view.keep_book(LOCKER)
     view.booked([early, late], 6)
     assert {view.safety(each) for each in (told, early, late)} == {safe}
