@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.errors import NoContact, NothingForKit
+from firmware.errors import NoContact, NoFriendReached
 from services.api.blocking import Blocking
 from tests.services.running import DEADLINE_SECONDS, HOUSE, until
 
@@ -152,7 +152,7 @@ def a_box_near_us_is_found_while_its_owner_helps(friend: Box, new: Box) -> None:
         new.api.call("restore_look", code=code, words=OTHER_KIT, contacts=())
     label = friend.api.call("at_peerd_contact").label
     until(lambda: [each.label for each in new.api.call("restore_near", code=code).boxes] == [label])
-    with pytest.raises(NothingForKit):  # it was reached, and has nothing for these words
+    with pytest.raises(NoFriendReached):  # it was asked, and opens to no stranger while it keeps nothing for anybody
         new.api.call("restore_look", code=code, words=OTHER_KIT, contacts=())
 
 
