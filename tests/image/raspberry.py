@@ -91,7 +91,8 @@ def structure(card: Path, board: Board) -> dict[str, bool]:
     steps = _unpacked(gzip.decompress(found.files[found.initrd]))
     modules = steps["modules/order"].decode().split()
     kinds = [Fat(card, parts[number][0]).bits for number in (1, 2, 3)]
-    sums = dict(reversed(line.split("  ")) for line in (card.parent / "SHA256SUMS").read_text().splitlines())
+    lines = (card.parent / "SHA256SUMS").read_text().splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     return {
         "partitions_are_those_of_the_layout": sorted(parts) == sorted(numbers.values()),
         "partitions_lie_in_the_image_one_after_the_other": _ordered(list(parts.values()), size),
@@ -133,7 +134,8 @@ def _sum(path: Path) -> str:
 
 def _unpacked(archive: bytes) -> dict[str, bytes]:
     """Return the files of a newc archive."""
-    found, at = {}, 0
+    found: dict[str, bytes] = {}
+    at = 0
     while True:
         size, named = (int(archive[at + 6 + 8 * each : at + 14 + 8 * each], 16) for each in (6, 11))
         name = archive[at + 110 : at + 109 + named].decode()
@@ -189,14 +191,11 @@ def turns_back(card: Path, board: str, folder: Path, limit_s: float = 600) -> di
     """Let the firmware try B, where nothing is: tell how often it was started, and what is started then."""
     parts = partitions(card)
     with card.open("r+b") as file:
-        for name in ("boot-a", "boot-b"):
-            number, size = parts[disk.numbers()[name]]
-            if name == "boot-a":
-                file.seek(number * _SECTOR)
-                whole = file.read(size * _SECTOR)
-            else:
-                file.seek(number * _SECTOR)
-                file.write(whole)
+        (good, size), (other, _) = (parts[disk.numbers()[name]] for name in ("boot-a", "boot-b"))
+        file.seek(good * _SECTOR)
+        whole = file.read(size * _SECTOR)
+        file.seek(other * _SECTOR)
+        file.write(whole)
         file.seek(0)
         sector = settings(card).to_bytes()
         at = _find(card, parts[1], sector)

@@ -8,7 +8,6 @@ import pytest
 
 from firmware.backup import (
     AlarmKind,
-    Around,
     Caps,
     HourWindow,
     PeerState,
@@ -18,14 +17,11 @@ from firmware.backup import (
     Ship,
     Trouble,
     Way,
-    delegate_work,
     happiness,
     network_of,
     plan,
 )
 from firmware.pack.format import Kind
-from firmware.peer import ManifestPack
-from firmware.peer.messages import Placed
 from tests.sim.circle_world import DAY, HOUR, LOCKER, World
 
 MIB = 1 << 20
@@ -483,17 +479,3 @@ def test_a_full_or_broken_line_comes_back_to_the_line() -> None:
                 world.carry_out(action)
     world.hour()
     assert world.view.safety(pack).state is SafetyState.SAFE
-
-
-def test_delegates_share_the_work_without_talking() -> None:
-    keys = [bytes([each]) * 32 for each in range(8)]
-    shards = tuple(Placed(bytes([40 + at]) * 32, (keys[at],)) for at in range(6))
-    packs = [ManifestPack(bytes([each]) * 32, 4 * MIB, False, 4, shards) for each in range(30)]
-    done: dict[bytes, int] = {}
-    for me in keys[1:4]:
-        around = Around(me, keys[1:4], [keys[0]], [keys[7], keys[6]], 20 * DAY)
-        for job in delegate_work(packs, around):
-            done[job.pack.digest] = done.get(job.pack.digest, 0) + 1
-            assert job.wanted == ((0, keys[7]),)
-    assert len(done) == 30 and set(done.values()) == {1}
-    assert not delegate_work(packs, Around(keys[1], keys[1:4], [keys[0]], [keys[7]], DAY)), "the owner lives"

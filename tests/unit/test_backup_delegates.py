@@ -7,7 +7,7 @@ import random
 import pytest
 from blake3 import blake3
 
-from firmware.backup import Care, Mark, PeerState
+from firmware.backup import Around, Care, Mark, PeerState, delegate_work
 from firmware.backup.chance import Chance
 from firmware.backup.delegates import PROVED_LEAVES
 from firmware.backup.states import DAY, HOUR, RULES
@@ -264,3 +264,17 @@ def test_what_was_planned_for_the_box_that_has_it_now_is_planned_no_more() -> No
     after = world.view.packs[at].lay
     assert after.marks[planned[1]] == Mark.HELD
     assert after.hosts.count(lay.hosts[planned[0]]) == 1
+
+
+def test_delegates_share_the_work_without_talking() -> None:
+    keys = [bytes([each]) * 32 for each in range(8)]
+    shards = tuple(Placed(bytes([40 + at]) * 32, (keys[at],)) for at in range(6))
+    packs = [ManifestPack(bytes([each]) * 32, 4 << 20, False, 4, shards) for each in range(30)]
+    done: dict[bytes, int] = {}
+    for me in keys[1:4]:
+        around = Around(me, keys[1:4], [keys[0]], [keys[7], keys[6]], 20 * DAY)
+        for job in delegate_work(packs, around):
+            done[job.pack.digest] = done.get(job.pack.digest, 0) + 1
+            assert job.wanted == ((0, keys[7]),)
+    assert len(done) == 30 and set(done.values()) == {1}
+    assert not delegate_work(packs, Around(keys[1], keys[1:4], [keys[0]], [keys[7]], DAY)), "the owner lives"

@@ -87,10 +87,11 @@ def _goes_bad(lab: Lab, owner: LabBox, friends: Sequence[LabBox]) -> None:
     bad = friends[-1]
     spoilt = spoil(bad)
     lab.found.figure("shards_spoilt", spoilt)
-    for _ in range(_ASKED):
-        found = owner.said("drill", "--now")
+    found = owner.said("drill", "--now")
+    for _ in range(_ASKED - 1):
         if found["state"] != "passed":
             break
+        found = owner.said("drill", "--now")
     lab.found.check("mended", found["state"] == "mended" and not found["lacking"], str(found))
     wrong = [each["peer"] for each in found["friends"] if each["wrong"]]
     lab.found.check("bad_friend_is_named", wrong == [bad.key], str(wrong))
