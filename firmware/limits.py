@@ -262,7 +262,7 @@ PEER_REQUESTS = 16
 """Requests of one link answered at the same time; the next ones wait in the other box."""
 
 PEER_READ_BYTES = 192 * KIB
-PEER_WRITE_BYTES, PEER_WRITE_SLOW_BYTES = 192 * KIB, 16 * KIB
+PEER_WRITE_BYTES, PEER_WRITE_SLOW_BYTES = 256 * KIB, 16 * KIB
 """Read or written at once on a stream. 1 MiB would spare a few wake-ups; but buffers below 512 KiB are used again
 instead of being mapped, cleared and unmapped each time, which costs more, and shards on their way then take a
 third of the memory. Without the copy patch 16 KiB keep one write below 5 ms, so that a slow library makes a slow backup

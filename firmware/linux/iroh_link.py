@@ -24,6 +24,7 @@ from firmware.limits import (
     PEER_WRITE_BYTES,
     PEER_WRITE_SLOW_BYTES,
 )
+from firmware.linux.iroh_calls import Going
 from firmware.linux.iroh_copy import MODE
 from firmware.ports import Answer, PeerPath, Standing
 
@@ -31,10 +32,40 @@ TROUBLE: Final = (IrohError, InternalError)
 """What iroh raises: InternalError is a panic on the Rust side, which ends the one operation."""
 
 _STEP = PEER_WRITE_SLOW_BYTES if MODE == "slow" else PEER_WRITE_BYTES
+_FLOWING_BYTES: Final = PEER_READ_BYTES
+"""What came before a stream counts as one that flows; questions and answers are shorter and wait for nothing."""
+_PAUSE_SECONDS: Final = 0.02
+"""No read waits longer for more than there is."""
 _PING, _PONG = b"\0", b"\1"
 _PING_BYTES = 9
 _PING_AGAIN_SECONDS = 1.0
 """Datagrams are not repeated by QUIC, so a ping is sent again this often until its time is over."""
+
+
+class _Pace:
+    """How fast a stream flows: when it does, a read waits until there should be as much as it asks for.
+
+    Each wake-up costs both processors of a small box more than the bytes of one packet do. The pause is what the next
+    read takes at the speed of the last ones: the window of a stream (1.2 MiB) is six times a read, so nobody waits.
+    """
+
+    def __init__(self) -> None:
+        self._size, self._speed, self._since = 0, 0.0, asyncio.get_running_loop().time()
+
+    def came(self, size: int) -> None:
+        """So many bytes were read."""
+        self._size += size
+
+    def pause(self, most: int) -> float:
+        """Seconds to wait for ``most`` bytes, now that none are there."""
+        now = asyncio.get_running_loop().time()
+        if not self._speed and 0 < self._size < _FLOWING_BYTES:
+            return 0.0
+        if self._size:
+            seen = self._size / max(now - self._since, 0.0001)
+            self._speed = (self._speed + seen) / 2 if self._speed else seen
+        self._size, self._since = 0, now
+        return min(most / self._speed, _PAUSE_SECONDS) if self._speed else 0.0
 
 
 class _Ends:
@@ -43,18 +74,19 @@ class _Ends:
     def __init__(self, halves: BiStream) -> None:
         self.send: SendStream = halves.send()
         self.receive: RecvStream = halves.recv()
-        self.reading: asyncio.Task[bytes] | None = None
+        self.reading: Going[bytes] | None = None
         self.finished = False
         self.at_end = False
+        self._pace = _Pace()
 
-    async def read(self) -> bytes:
-        """Wait for ``reading``; when the waiter is cancelled it goes on. Raises LinkLost."""
-        reading, task = self.reading, asyncio.current_task()
-        assert reading is not None, "somebody began to read"
+    async def read(self, most: int) -> bytes:
+        """Begin to read, or go on where a waiter was cancelled. Raises LinkLost."""
+        reading, task = self.reading or Going(self.receive.read(most)), asyncio.current_task()
+        self.reading = reading
         try:
-            data = await asyncio.shield(reading)
+            data = await reading.wait(0.0 if reading.over else self._pace.pause(most))
         except asyncio.CancelledError:
-            if not reading.cancelled() or (task is not None and task.cancelling()):
+            if not reading.over or (task is not None and task.cancelling()):
                 raise
             self.reading = None
             raise LinkLost from None
@@ -62,14 +94,14 @@ class _Ends:
             self.reading = None
             raise LinkLost from None
         self.reading = None
+        self._pace.came(len(data))
         return data
 
     async def give_up(self, code: int) -> None:
         """Reset what was not finished, stop what was not read to its end."""
         finished, at_end, self.finished, self.at_end = self.finished, self.at_end, True, True
-        if self.reading is not None and not self.reading.done():
+        if self.reading is not None:
             self.reading.cancel()  # stop() waits for a pending read
-            await asyncio.wait({self.reading})
         with contextlib.suppress(*TROUBLE):
             if not finished:
                 await self.send.reset(code)
@@ -94,12 +126,9 @@ class IrohStream:
             piece, self._left = self._left[:most], self._left[most:]
             return bytes(piece)
         ends = self._ends
-        if ends.reading is None:
-            if ends.at_end:
-                return b""
-            ends.reading = asyncio.ensure_future(ends.receive.read(min(most, PEER_READ_BYTES)))
-            ends.reading.add_done_callback(_seen)
-        data = await ends.read()
+        if ends.reading is None and ends.at_end:
+            return b""
+        data = await ends.read(min(most, PEER_READ_BYTES))
         if not data:
             ends.at_end = True
         if len(data) > most:
@@ -138,12 +167,6 @@ class IrohStream:
         """Give up what is not over yet, in both directions."""
         self._dropped.detach()
         await self._ends.give_up(code)
-
-
-def _seen(task: asyncio.Task[bytes]) -> None:
-    """A read nobody waited for any more may fail unheard."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _abandoned(loop: asyncio.AbstractEventLoop, ends: _Ends) -> None:

@@ -18,7 +18,7 @@ from firmware.peer import Answering, Caller, Host, Invitations, OwnBox
 from firmware.ports import Clock, PeerLink, PeerStream
 from services.peerd.talking import Flow
 
-_GATHERED, _GATHER_SECONDS = 2 * PEER_READ_BYTES, 0.02
+_GATHERED, _GATHER_SECONDS = 3 * PEER_READ_BYTES, 0.05
 """Of a shard that comes fast, so much goes to the disk's thread at a time; to wake one costs as much as to write it."""
 _UNKNOWN: Final = 3
 """The code a stranger's link is closed with, as the transport does it."""

@@ -126,7 +126,8 @@ class Shipping:
 
         def source(at: int, count: int) -> bytes:
             with packs.payload(path, size, digest) as of:
-                return bytes(piece(of, layout, action.index, at, count))
+                made = piece(of, layout, action.index, at, count)
+                return made if isinstance(made, bytes) else bytes(made)
 
         known = out.digest(action.pack, action.k, action.index)
         asked = Piece(action.locker, shard, action.size, action.peer, out.own, digest=known)

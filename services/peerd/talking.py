@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 from firmware.backup import Bucket, Caps, Way
@@ -16,9 +15,7 @@ from firmware.ports import Clock, PeerLink, PeerStream
 
 T = TypeVar("T")
 _NAP_SECONDS: Final = 1.0
-_AHEAD: Final = 2
-"""Pieces that are read and computed at a time; to wake a thread costs as much as to make one."""
-_LARGE, _LARGE_AT_ONCE = MIB, 3
+_LARGE, _LARGE_AT_ONCE = MIB, 2
 """Bodies longer than this go out so many at a time: the transport holds more than a megabyte of each until it is
 acknowledged. Small shards, which are most, wait for nobody."""
 
@@ -82,10 +79,9 @@ class Talker:
         await stream.write(asking.head())
         loop = asyncio.get_running_loop()
         pieces = asking.call.pieces(PEER_WRITE_BYTES)
-        while found := await loop.run_in_executor(self._workers, lambda: list(islice(pieces, _AHEAD))):
-            for piece in found:
-                await self._flow.pass_by(Way.UP, len(piece))
-                await stream.write(piece)
+        while piece := await loop.run_in_executor(self._workers, next, pieces, b""):
+            await self._flow.pass_by(Way.UP, len(piece))
+            await stream.write(piece)
         await stream.finish()
 
     async def may_take(self, size: int) -> None:

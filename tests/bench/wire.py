@@ -62,8 +62,9 @@ def bench(options: Options) -> Figures:
     return {
         "iroh_mib_s": round(speed["iroh"], 1),
         "iroh_cpu_s_per_gib": round(cpu["iroh"], 2),
-        "bare_iroh_mib_s": round(speed["bare"], 1),
-        "bare_iroh_cpu_s_per_gib": round(cpu["bare"], 2),
+        "floor_mib_s": round(speed["bare"], 1),
+        "floor_cpu_s_per_gib": round(cpu["bare"], 2),
+        "iroh_cpu_vs_floor": round(cpu["iroh"] / cpu["bare"], 3),
         "tls_mib_s": round(speed["tls"], 1),
         "tls_cpu_s_per_gib": round(cpu["tls"], 2),
         "iroh_vs_tls_throughput": round(speed["iroh"] / speed["tls"], 3),
