@@ -3,7 +3,7 @@
 Neither relays nor anybody's lookup service is used unless the settings name one: the minimal preset, both address
 families bound by hand. iroh asks the home router for a port by UPnP whatever we say, so where the owner does not want
 that, the firewall drops peerd's packets to UDP 1900 and 5351. Close the transport before the process ends, otherwise
-peers wait half a minute. With iroh_link and iroh_copy this is all of the house that knows iroh.
+peers wait half a minute. With iroh_link, iroh_calls and iroh_copy this is all of the house that knows iroh.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 pyeclib does the arithmetic (ISA-L's Cauchy matrix; never one of its Vandermonde codes). What it puts before every
 fragment is taken off again. Work goes window by window, so that rows stay in the processor's cache and memory stays
-small. Rows that are whole objects go straight to the ISA-L that pyeclib brought, without a copy and without keeping
-other threads from running; pyeclib itself does neither, but one window takes it well under a millisecond.
+small. pyeclib does not let other threads run meanwhile; one window takes well under a millisecond.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -20,11 +18,8 @@ from firmware.limits import KIB
 from firmware.shard.layout import Buffer, Layout
 from firmware.shard.merkle import LEAF_BYTES, leaf_size
 
-_WINDOW_BYTES = 256 * KIB
-"""Data bytes coded at once. Measured for all layouts: 64 to 512 KiB differ little, whole packs cost thrice as much."""
-
-_LIBRARY = "libisal-pyeclib.so.2"
-"""The name under which pyeclib's wheel loads ISA-L."""
+_WINDOW_BYTES = 128 * KIB
+"""Data bytes coded at once. Measured for all layouts: 64 to 256 KiB differ little, whole packs cost thrice as much."""
 
 _KNOWN_PARITY = {
     Layout(2, 3): "5e3be2c60e47aca95c3b038f7fce9fa3",
@@ -185,14 +180,7 @@ def _parity(layout: Layout, rows: Sequence[Buffer]) -> list[Buffer]:
     """Return the n-k parity rows of k equally long data rows."""
     if layout.k == 1:
         return [rows[0]] * layout.spare
-    whole = [row for row in rows if type(row) is bytes]
-    direct = _direct(layout) if len(whole) == len(rows) else None
-    return direct.encode(whole) if direct is not None else _by_pyeclib(_driver(layout), layout, rows)
-
-
-def _by_pyeclib(driver: ECDriver, layout: Layout, rows: Sequence[Buffer]) -> list[Buffer]:
-    """The long way: everything is copied in, and all rows are copied out."""
-    fragments = driver.encode(b"".join(rows))
+    fragments = _driver(layout).encode(b"".join(rows))
     return [memoryview(fragment)[-len(rows[0]) :] for fragment in fragments[layout.k :]]
 
 
@@ -216,45 +204,6 @@ def _solved(
 def _heads(layout: Layout, length: int) -> tuple[bytes, ...]:
     """Return what pyeclib wants before fragments of ``length`` bytes: heads it made; they do not depend on contents."""
     return tuple(fragment[:-length] for fragment in _driver(layout).encode(bytes(layout.k * length)))
-
-
-class _Direct:
-    """ISA-L as pyeclib brought it, asked without pyeclib between: nothing is copied, and other threads go on."""
-
-    def __init__(self, library: ctypes.CDLL, layout: Layout) -> None:
-        self._encode, self._k, self._spare = library.ec_encode_data, layout.k, layout.spare
-        matrix = ctypes.create_string_buffer(layout.n * layout.k)
-        library.gf_gen_cauchy1_matrix(matrix, layout.n, layout.k)
-        self._tables = ctypes.create_string_buffer(32 * layout.k * layout.spare)
-        parity = ctypes.addressof(matrix) + layout.k * layout.k
-        library.ec_init_tables(layout.k, layout.spare, ctypes.c_void_p(parity), self._tables)
-        self._sources, self._targets = ctypes.c_char_p * layout.k, ctypes.c_void_p * layout.spare
-
-    def encode(self, rows: Sequence[bytes]) -> list[Buffer]:
-        """Return the parity rows of k equally long rows; raises Misused: C would read beyond a shorter one."""
-        length = len(rows[0])
-        if len(rows) != self._k or any(len(row) != length for row in rows):
-            raise Misused(why="rows of one length are coded.")
-        made = bytearray(length * self._spare)
-        whole = (ctypes.c_char * len(made)).from_buffer(made)
-        start = ctypes.addressof(whole)
-        targets = self._targets(*(start + i * length for i in range(self._spare)))
-        self._encode(length, self._k, self._spare, self._tables, self._sources(*rows), targets)
-        view = memoryview(made)
-        return [view[i * length : (i + 1) * length] for i in range(self._spare)]
-
-
-@lru_cache
-def _direct(layout: Layout) -> _Direct | None:
-    """Return the short way to the coder; None where there is none, or where it gives other bytes."""
-    driver = _driver(layout)
-    try:
-        direct = _Direct(ctypes.CDLL(_LIBRARY), layout)  # it is loaded already: nothing is looked for
-    except (OSError, AttributeError):
-        return None
-    rows = [bytes(range(at, at + 64)) for at in range(layout.k)]
-    same = b"".join(direct.encode(rows)) == b"".join(_by_pyeclib(driver, layout, rows))
-    return direct if same else None
 
 
 @lru_cache
