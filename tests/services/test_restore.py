@@ -209,8 +209,8 @@ def test_words_that_open_nothing_say_why(burnt: Burnt, new: NewBox) -> None:
         new.look(" ".join(words[:23]), burnt.contact)
     with pytest.raises(WordsDoNotMatch):
         new.look(" ".join([words[1], words[0], *words[2:]]), burnt.contact)
-    with pytest.raises(NoContact):
-        new.look(burnt.words)
+    with pytest.raises((NoContact, NothingForKit, NoFriendReached)):  # boxes of this machine may help somebody just now
+        new.look(OTHER_KIT)
     with pytest.raises(ContactMistyped):
         new.look(burnt.words, burnt.contact[:-3])
     with pytest.raises(NothingForKit):
@@ -233,7 +233,7 @@ def test_everything_comes_back_whatever_is_killed(
     spoil(ben)
     found = new.look(burnt.words, burnt.contact)
     assert found.friends == 2 and [each.error for each in found.asked] == [None, None] and found.waits
-    new.ask("at_peerd_set_circle_caps", down_kib_s=512)
+    new.ask("at_peerd_set_circle_caps", down_kib_s=64)
     new.restore(burnt.words, burnt.contact)
     assert found.locker in capsys.readouterr().out
     until(lambda: new.status().names_ms, PATIENT)
@@ -277,10 +277,10 @@ def test_everything_comes_back_whatever_is_killed(
 def goes_on_while_closed(new: NewBox) -> None:
     """Nobody opens the locker; what needs no key comes all the same, and whatever is killed, once."""
     until(lambda: new.coming_back() is ComingBack.GOES_ON, PATIENT)
-    here = set(new.data.glob("lockers/*/packs/*"))
     new.kill("lockerd")
     until(new.answers)
-    until(lambda: set(new.data.glob("lockers/*/packs/*")) > here, PATIENT)
+    new.ask("at_peerd_set_circle_caps")
+    until(lambda: any(new.data.glob("lockers/*/restore/came")), PATIENT)  # from a friend, whole or rotten
     new.kill("lockerd")
     until(new.answers)
 
