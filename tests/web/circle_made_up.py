@@ -102,14 +102,15 @@ class MadeUpBox:
 class MadeUpFront:
     """A browser without a screen on a front with a made-up box."""
 
-    def __init__(self, box: MadeUpBox, port: int, cookie: str, session: Session) -> None:
+    def __init__(self, box: MadeUpBox, port: int, cookie: str, session: Session, sessions: Sessions) -> None:
         """Talk to ``port`` with the session of ``cookie``."""
         self.box, self._port, self._cookie, self._session = box, port, cookie, session
+        self._sessions = sessions
 
-    @property
-    def cookie(self) -> tuple[str, str, str]:
-        """Where it is, the name and the value of its cookie."""
-        return f"http://127.0.0.1:{self._port}", COOKIE, self._cookie
+    def for_browsers(self) -> str:
+        """Return the address; whoever comes has this session, since browsers take its cookie over TLS alone."""
+        self._sessions.find = lambda _cookie: self._session  # type: ignore[assignment, method-assign]
+        return f"http://127.0.0.1:{self._port}"
 
     def sure(self, proven: bool) -> None:
         """The member typed her passphrase a moment ago, or long ago."""
@@ -185,7 +186,7 @@ def front() -> Iterator[MadeUpFront]:
     thread.start()
     assert ready.wait(60)
     try:
-        found = MadeUpFront(box, sockets[0].getsockname()[1], cookie, session)
+        found = MadeUpFront(box, sockets[0].getsockname()[1], cookie, session, sessions)
         found.be_member()
         yield found
     finally:

@@ -11,9 +11,12 @@ from pathlib import Path
 from playwright.sync_api import FilePayload, Page, expect
 
 from services.api.blocking import Blocking
+from services.api.restore_types import RestoreNear
 from tests.services.circle_peerds import Clock, PeerBox
 from tests.services.reader_files import pdf
 from tests.services.running import until
+from tests.web import restores_made_up as made
+from tests.web.circle_made_up import front
 from tests.web.front import PASSPHRASE, Visitor
 from tests.web.scenery import clip, photograph
 from tests.web.things import fill, put, record_of
@@ -31,7 +34,8 @@ AGENTS = {
 TODAY = datetime(2026, 10, 21, 18, 0, tzinfo=UTC)
 FILMED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 STOPS: tuple[str, ...] = (
-    "01-porch", "02-claim", "02-claim-wrong", "03-household", "04-passphrase", "04-passphrase-weak",
+    "01-porch", "02-claim", "02-claim-wrong", "55-claim-kit", "56-restore-words", "57-restore-friends",
+    "03-household", "04-passphrase", "04-passphrase-weak",
     "04-passphrase-own", "05-kit", "10-home-needs-you", "06-kit-paper", "07-kit-check", "07-kit-check-order",
     "07-kit-check-done", "08-guide", "08-guide-ios", "08-guide-android", "08-guide-mac", "08-guide-windows",
     "08-guide-firefox", "09-home-empty", "11-photos-empty", "12-find-empty", "13-files-empty", "15-home-safe",
@@ -40,9 +44,11 @@ STOPS: tuple[str, ...] = (
     "record", "files", "bin-empty", "bin", "bin-gone", "record-bin", "20-box", "21-kit-again", "27-cost", "28-update",
     "29-error",
     "14-locked", "14-locked-wrong", "31-sure", "30-invite", "32-invited", "33-join", "34-members", "35-member",
-    "36-leaving", "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
+    "36-leaving", "61-member-restore",
+    "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
     "43-recover",
     "48-circle-empty", "49-shelf", "50-caps", "51-friend-invited", "52-circle", "53-friend",
+    "60-help-restore", "58-restore-found", "59-coming", "59-coming-short", "59-coming-done",
     "44-members-child", "45-child", "46-guarding", "47-away",
 )  # fmt: skip
 """Every stop, in order."""
@@ -59,7 +65,17 @@ def first_run(walk: Walk) -> None:
     page.locator("#code").fill("K7QM-2XFD-9T00-0000")
     walk.press()
     walk.snap("02-claim-wrong")
-    walk.go(f"/claim#c={walk.box.hello['claim_code']}")
+    walk.go(f"/claim?kit=1#c={walk.box.hello['claim_code']}")
+    walk.snap("55-claim-kit")
+    walk.press()
+    page.locator("html[data-awake=yes]").wait_for()
+    page.locator("#words").fill("medow " + made.WORDS)
+    page.locator("[data-near]:visible").wait_for()
+    walk.snap("56-restore-words")
+    page.locator("#words").fill(made.WORDS)
+    walk.press()
+    walk.snap("57-restore-friends")
+    walk.go(f"/claim?kit=0#c={walk.box.hello['claim_code']}")
     walk.press()
     page.locator("#household").fill("Novak home")
     page.locator("#name").type("Marta Novak")
@@ -236,6 +252,8 @@ def people(walk: Walk) -> None:
     walk.snap("35-member")
     walk.press(".button.danger")
     walk.snap("36-leaving")
+    walk.go("/members/restore")
+    walk.snap("61-member-restore")
     for name, path in (
         ("37-log-ins", "/box/log-ins"),
         ("38-passkeys", "/box/passkeys"),
@@ -315,8 +333,28 @@ def befriending(walk: Walk) -> None:
             walk.snap("52-circle")
             walk.go(f"/circle/peer/{friend.key}")
             walk.snap("53-friend")
+            walk.go("/circle/help")
+            walk.snap("60-help-restore")
         finally:
             friend.stop()
+
+
+def coming_home(walk: Walk) -> None:
+    """A locker on its way home, over a box that is made up: nobody has to wait for a fire."""
+    with front() as home:
+        other = walk.somebody_else(base_url=home.for_browsers())
+        home.be_newcomer()
+        home.box.answers |= {"restore_look": made.FOUND, "restore_near": RestoreNear()}
+        other.page.goto("/restore")
+        other.page.locator("#words").fill(f"{made.WORDS} {made.CONTACT}")
+        other.press()
+        other.snap("58-restore-found")
+        home.be_member()
+        for stop, state in made.STOPS.items():
+            home.box.answers["restore_status"] = state
+            other.page.goto("/restore/progress")
+            other.snap(stop)
+        other.page.context.close()
 
 
 def guarding(walk: Walk) -> None:
@@ -367,6 +405,7 @@ WALKS: list[Callable[[Walk], None]] = [
     inside,
     people,
     befriending,
+    coming_home,
     guarding,
 ]
 """In this order, on one box and in one browser."""
