@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
 def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) -> dict[str, Any]:
     """Look around; then, two machines at a time, updates and power cuts on copies of the card that was looked at."""
     if (board := read_board(args.board)).boot == "raspberrypi":
-        return raspberry.look(board, image, folder, args.emulated)
+        return raspberry.look(board, image)
     card = Card(image, folder, args.board)
     told = look(args.board, card, folder, words)
     if args.cuts is None:
@@ -119,7 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
     parser.add_argument("--cuts", type=int, metavar="N", help="pull the plug N times (default: 20; arm64: none)")
     parser.add_argument("--no-updates", dest="updates", action="store_false", help="leave the updates out")
-    parser.add_argument("--emulated", action="store_true", help="rpi4: start its card in an emulated Pi 3 too")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")
