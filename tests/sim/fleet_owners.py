@@ -207,6 +207,8 @@ class Owner:
     def _ships_in(self) -> int:
         """Return in how many ms something that stands in line for a peer who is there may ship; a day: nothing does."""
         view = self.view
+        if self.control is Control.NO_REPAIR:
+            return DAY  # what is late stands in line for good
         lines = [view.by_number[number] for number, line in view.queues.items() if line]
         waits = [max(HOUR, each.full_until - view.awake_ms) for each in lines if each.online]
         if waits and self.night_only and view.caps.rate(Way.UP, view.now_ms) == 0:
@@ -216,7 +218,9 @@ class Owner:
     def waits_for(self, host: Box) -> bool:
         """Whether something is to go to this box, or to nobody yet."""
         view = self.view
-        return bool(view.queues.get(view.peers[host.key].number) or view.backlog or view.short)
+        return self.control is not Control.NO_REPAIR and bool(
+            view.queues.get(view.peers[host.key].number) or view.backlog or view.short
+        )
 
     def check(self) -> None:
         """What must be so after every step, whatever happened; packs that did not change are as they were."""
