@@ -9,8 +9,6 @@ from typing import Any
 from firmware.errors import BoxError, Unreachable
 from services.api.client import Client
 
-_PERCENT = 100
-
 
 @dataclass(slots=True)
 class Copying:
@@ -27,13 +25,6 @@ class Copying:
     began: asyncio.Event = field(default_factory=asyncio.Event)
     """The words opened a locker, or the error says why not."""
     task: asyncio.Task[None] | None = None
-
-    @property
-    def share(self) -> int:
-        """How much is here, in percent; 100 only when it is open."""
-        if self.token:
-            return _PERCENT
-        return min(_PERCENT - 1, _PERCENT * self.bytes // self.of_bytes) if self.of_bytes else 0
 
 
 def begin(box: Client, asked: dict[str, Any]) -> Copying:

@@ -76,7 +76,6 @@ class ShelfRestoreProgress(Returning):
             step=0,
             done=bool(found.token),
             amount=amount if found.of_bytes else "",
-            share=found.share,
             left=found.left,
             name=session.name,
         )
