@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from firmware.errors import Locked, Refused
 from services.api.blocking import Blocking
 from services.cli.secrets_io import Tokens
 from tests.lab.isolation import Isolation
@@ -203,8 +204,12 @@ class LabBox:
         self._client().call("at_peerd_circle_now")
 
     def idle(self) -> bool:
-        """Whether the reader has read everything and made every preview."""
-        found = self.mine().call("analysis")
+        """Whether the reader has read everything and made every preview; opens again what days have closed."""
+        try:
+            found = self.mine().call("analysis")
+        except (Locked, Refused):
+            self.open()
+            return False
         return not found.pending_text and not found.pending_previews
 
     def hosted(self) -> Path:
