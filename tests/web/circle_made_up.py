@@ -181,6 +181,7 @@ def front() -> Iterator[MadeUpFront]:
         ready.set()
         await ended.wait()
         server.stop()
+        await server.close_all_connections()  # or they are found unclosed in the middle of somebody else's test
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()

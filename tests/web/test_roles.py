@@ -12,7 +12,7 @@ from webui.route import Proof, Route
 
 _PAGES = [one for one in _PRIVATE if one.proof is Proof.MEMBER and one.path not in _HARMLESS | _ENDLESS]
 _NOT_FOR_GUARDIANS = {"/box/activity", "/box/passkeys", "/box/apps", "/box/log-ins", "/take-home/file", "/kit"}
-_NOT_FOR_GUARDIANS |= {"/kit/friends", "/circle/keys/split", "/circle/moves"}
+_NOT_FOR_GUARDIANS |= {"/kit/friends", "/circle/keys/split", "/circle/moves", "/restore/progress"}
 """What a guardian is refused in her ward's locker: everything about keys, doors and what happened."""
 
 
