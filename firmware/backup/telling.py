@@ -70,6 +70,12 @@ def not_told(facts: Facts, action: Head | Capsule | Manifest) -> None:
     facts.untold[kind, action.locker, action.peer] = facts.awake_ms + facts.rules.later_ms
 
 
+def line_is_back(facts: Facts, peer: bytes) -> None:
+    """What did not come through because the line broke is told at once."""
+    for each in [each for each in facts.untold if each[2] == peer]:
+        del facts.untold[each]
+
+
 def _kind(action: Head | Capsule | Manifest) -> str:
     return next(kind for kind, of in _NEWS.items() if of is type(action))
 

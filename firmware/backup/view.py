@@ -72,6 +72,8 @@ class CircleView(Facts):
         """Any contact: the peer is there; ``address`` without port, as far as it is known."""
         peer = self.peers.get(key)
         if peer is not None and peer.state is not PeerState.LEFT:
+            if not peer.online:
+                telling.line_is_back(self, key)
             peer.online, peer.seen_ms = True, now_ms
             peer.network = network_of(address) or peer.network
             self.touched(peer)
