@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from firmware.chain import Link
+from firmware.chunk.cutting import ID_BYTES
 from firmware.errors import BadName, Missing, Misused, NoSuchRecord
-from firmware.limits import GRID_ITEMS, MIB, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
+from firmware.limits import GRID_ITEMS, NEAR_TERMS, PAGE_RECORDS, TEXT_INDEX_BYTES
 from firmware.locker import folders
 from firmware.locker.home import Home
 from firmware.locker.packs import PackShelf, file_name
-from firmware.locker.rows import Catalog, Outgoing, PackRow, PackState, Pending, Place, UploadRow
+from firmware.locker.rows import Catalog, Content, Outgoing, PackRow, PackState, Pending, Place, UploadRow
 from firmware.locker.texts import kept_text
 from firmware.locker.words import nearest, plain_word, search_expression
 from firmware.model import Page, Preview, Record, RecordState, SafeName, Version
@@ -26,9 +27,9 @@ from firmware.seal import LockerSecrets
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TOGETHER = 64
-"""Records whose rows are read by one question when many are copied: a sixth of a small file's CPU less."""
-_SMALL_BYTES = 1 * MIB
-"""Files up to here have few enough chunks to ask for the places of all ``_TOGETHER`` at once."""
+"""Records whose rows are read by one question when many are copied (`./box bench locker`, restore_cpu_vs_restic)."""
+_FEW = 8 * ID_BYTES
+"""Lists of chunks up to this long are looked up for all ``_TOGETHER`` at once: a question has at most 512 values."""
 
 
 def id_bytes(id: str) -> bytes:
@@ -39,7 +40,11 @@ def id_bytes(id: str) -> bytes:
 
 
 def _split(chunks: bytes) -> Iterator[bytes]:
-    return (chunks[at : at + 32] for at in range(0, len(chunks), 32))
+    return (chunks[at : at + ID_BYTES] for at in range(0, len(chunks), ID_BYTES))
+
+
+def _is_small(content: Content) -> bool:
+    return not content.depth and len(content.chunks) <= _FEW
 
 
 def _folder(text: str | None) -> str | None:
@@ -177,11 +182,11 @@ class LockerReader:
         known = map(id_bytes, ids)
         while some := list(itertools.islice(known, _TOGETHER)):
             found = self._catalog.outgoing(some)
-            small = [one.content.chunks for one in found.values() if one.size <= _SMALL_BYTES and not one.content.depth]
+            small = [one.content.chunks for one in found.values() if _is_small(one.content)]
             places = self._catalog.placed(list(itertools.chain.from_iterable(map(_split, small))))
             for one in filter(None, map(found.get, some)):
                 content = one.content
-                if one.size <= _SMALL_BYTES and not content.depth:
+                if _is_small(content):
                     yield one, self._small(content.chunks, places)
                 else:
                     yield one, self._pieces(content.chunks, content.depth, 0, content.size)
@@ -268,7 +273,7 @@ class LockerReader:
             raise NoSuchRecord(what=id[:80])
         chunks, found = content.chunks, set[int]()
         for depth in range(content.depth, -1, -1):
-            ids = [chunks[at : at + 32] for at in range(0, len(chunks), 32)]
+            ids = list(_split(chunks))
             found.update(0 if place is None else place.pack for place in map(self._catalog.place, ids))
             chunks = b"".join(self._shelf.chunk(each) for each in ids) if depth else b""
         link = self._catalog.link(self._catalog.text_seq(id_bytes(id)) or 0)

@@ -252,7 +252,7 @@ class Store:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-        _LIBC.malloc_trim(0)  # glibc keeps what many small frees leave; giving it back costs nothing measurable
+        _LIBC.malloc_trim(0)  # glibc keeps what many small frees leave
         grouped: dict[Intake, list[Any]] = {}
         for intake, decided, failed in news:
             grouped.setdefault(intake, []).append(failed(error) if error is not None else decided)
