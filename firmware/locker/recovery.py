@@ -12,8 +12,7 @@ from firmware.errors import BoxError, Damaged, NewerFormat
 from firmware.locker.apply import Applier
 from firmware.locker.packs import file_name, reader_for
 from firmware.locker.rows import LinkRow, PackRow, PackState
-from firmware.pack import FRAME_LINK, FRAMES_AT, CutPack, Frame, Kind, PackReader, pad_recovered, padded_size
-from firmware.pack.format import PRELUDE_BYTES
+from firmware.pack import FRAME_LINK, FRAMES_AT, CutPack, Frame, Kind, PackReader, pad_recovered
 from firmware.pack.writing import shipped_digest
 from firmware.seal import SigningKey
 
@@ -287,9 +286,7 @@ def _finish(locker: Locker, row: PackRow, found: _Dead, garbage: list[str]) -> N
         locker.packs.entries.append(chain.Dropped(row.id))
         return
     disk = locker.home.disk
-    length = found.end - PRELUDE_BYTES
-    if found.whole or disk.size(found.name) == PRELUDE_BYTES + padded_size(length):
-        # Closed before, and what said so is lost or has not come back yet: friends keep these very bytes.
+    if found.whole:
         file = disk.reopen(found.name)  # a killed writer may have left its trailer in the cache alone
         try:
             file.sync()

@@ -201,13 +201,17 @@ class PackWriter:
 def pad_recovered(disk: Disk, name: str, end: int, entropy: Entropy) -> tuple[int, bytes]:
     """Truncate a dead writer's pack at ``end`` (behind its last whole frame), pad it with random bytes, sync.
 
-    Nothing is sealed: the pack's salt is never used again. Returns (file size, digest of the shipped part).
+    Nothing is sealed: the pack's salt is never used again. Returns (file size, digest of the shipped part). Noise that
+    is there already stays the same, for friends may hold it; it is written anew, for where a sync failed once, the
+    cache goes on showing bytes that the disk does not have, and a second sync says nothing of them.
     """
+    length = end - PRELUDE_BYTES
+    room = padded_size(length) - length
+    noise = disk.read(name, end, room) if disk.size(name) == end + room else entropy.bytes(room)
     file = disk.reopen(name)
     try:
         file.truncate(end)
-        length = end - PRELUDE_BYTES
-        file.append(entropy.bytes(padded_size(length) - length))
+        file.append(noise)
         file.sync()
     finally:
         file.close()
