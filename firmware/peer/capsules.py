@@ -9,9 +9,10 @@ from blake3 import blake3
 from firmware.errors import BadSeal, Damaged, NewerFormat, PeerGarbled
 from firmware.lean import dataclass
 from firmware.limits import CAPSULE_KEY_BYTES, PEER_CAPSULE_BYTES, PEER_HANDOVERS
+from firmware.peer.asked import HASH, ID
 from firmware.peer.cbor import dumps, loads
 from firmware.peer.fields import Many, Raw, Row, Uint, key
-from firmware.peer.messages import HASH, ID, Head
+from firmware.peer.remembering import Head
 from firmware.peer.signed import Absent, read_head
 from firmware.seal import KitUse, SigningKey, kit_key, verify_signature
 from firmware.seal.kdf import same_bytes

@@ -17,7 +17,7 @@ from firmware.lean import dataclass
 from firmware.peer.capsules import Filling, RootCard, open_capsule
 from firmware.peer.cbor import dumps
 from firmware.peer.kits import circle_number
-from firmware.peer.messages import KitGet
+from firmware.peer.remembering import KitGet
 from firmware.peer.signed import HeldCustody, read_custody
 from firmware.seal import SigningKey, verify_signature
 

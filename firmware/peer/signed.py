@@ -14,9 +14,10 @@ from blake3 import blake3
 from firmware.errors import BadSeal, PeerGarbled, PermitWrong
 from firmware.lean import dataclass
 from firmware.limits import PEER_ADDRESS_CHARS, PEER_ADDRESSES, PEER_LABEL_BYTES, PEER_SIGNED_BYTES
+from firmware.peer.asked import HASH, ID, SHARD_BYTES
 from firmware.peer.cbor import Value, dumps, loads
 from firmware.peer.fields import Kind, Many, Raw, Row, Text, Uint, key, plain
-from firmware.peer.messages import HASH, ID, SHARD_BYTES, Head
+from firmware.peer.remembering import Head
 from firmware.seal import SigningKey, verify_signature
 
 CARD: Final = b"lockerbox card v1\n"

@@ -10,7 +10,7 @@ from firmware.errors import Missing, PeerGarbled
 from firmware.limits import CAPSULE_KEY_BYTES
 from firmware.locker import Home
 from firmware.peer.capsules import Filling, KitCard
-from firmware.peer.messages import Head
+from firmware.peer.remembering import Head
 from firmware.seal import LockerSecrets, SigningKey
 from services.lockerd.custody import Papers
 

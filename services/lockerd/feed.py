@@ -20,7 +20,7 @@ from firmware.locker import Home, Locker, LockerReader
 from firmware.locker.rows import PackRow, PackState
 from firmware.pack import Kind, Prelude
 from firmware.pack.format import PRELUDE_BYTES, pack_name
-from firmware.peer.messages import Head
+from firmware.peer.remembering import Head
 from firmware.seal import LockerSecrets, SigningKey, Suite
 from services.api.circle_types import FeedCapsule, FeedHead, FeedKey, FeedKnown, FeedPack
 from services.api.client import Client

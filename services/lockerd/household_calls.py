@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -209,6 +208,8 @@ def erase(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fsync(fd)
     os.close(fd)
+    import shutil  # late: it brings every compression along
+
     shutil.rmtree(folder)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -99,6 +98,8 @@ class Rehearsing:
 
     async def _open(self) -> None:
         """Read what came back into a file without a name, open and compare it, say what came of it."""
+        import tempfile  # late: it brings every compression along
+
         waiting = (await self._peerd.call("drill_packs", locker=self._locker)).packs
         with tempfile.TemporaryFile(dir=self._folder) as file:
             came = {bytes.fromhex(pack): await self._taken(file, pack) for pack in waiting}

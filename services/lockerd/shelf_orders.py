@@ -16,7 +16,7 @@ from blake3 import blake3
 from firmware.errors import BadSeal, OtherKit
 from firmware.locker import Home, Locker
 from firmware.locker.home import KnownHead
-from firmware.peer.messages import Head
+from firmware.peer.remembering import Head
 from firmware.peer.signed import read_custody, read_head
 from firmware.seal import KeyFile, LockerSecrets, SigningKey, open_with_words
 from services.lockerd.capsules import put_card
