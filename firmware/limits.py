@@ -114,7 +114,7 @@ API_CHUNK_BYTES = 256 * KIB
 API_SEND_BYTES = 1 * MIB
 """Socket buffer asked for where a whole locker is sent: fewer wake-ups; the kernel may grant less."""
 
-PUT_QUEUE_BYTES = 2 * MIB
+PUT_QUEUE_BYTES = 1 * MIB
 """Received but not yet stored, over all uploads of one locker; then the socket has to wait."""
 
 ACK_BYTES = 1 * MIB
