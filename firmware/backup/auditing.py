@@ -76,20 +76,21 @@ def _unclear(facts: Facts) -> set[int]:
 def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tuple[PickedShard, ...]:
     """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
-    walked = 0
+    walked, order, size = 0, facts.order, len(facts.order)
     looked: dict[bytes, _Kept | None] = {}
     for turn in range(count):
         found = None
         for _ in range(TRIES):
-            found = _look(facts, looked, facts.order[chance.below(len(facts.order))], standing)
+            pack_id = order[chance.below(size)]
+            found = looked[pack_id] if pack_id in looked else _look(facts, looked, pack_id, standing)
             if found and (not turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
         at = standing.number, standing.locker
-        most = min(WALK, walked + len(facts.order))
+        most = min(WALK, walked + size)
         while found is None and walked < most:
             walked += 1
-            facts.walks[at] = (facts.walks.get(at, 0) + 1) % len(facts.order)
-            found = _look(facts, looked, facts.order[facts.walks[at]], standing)
+            facts.walks[at] = (facts.walks.get(at, 0) + 1) % size
+            found = _look(facts, looked, order[facts.walks[at]], standing)
         if found is None:
             found = _kept(facts, facts.latest.get(at, b""), standing)
         if found is None:

@@ -131,24 +131,23 @@ class Care:
         self, packs: Sequence[ManifestPack], there: Collection[bytes], awake_ms: int, chance: Chance
     ) -> list[Proof]:
         """Return what hosts are asked to prove now: some leaves of each, once a day."""
-        due = {
-            key
+        chosen: dict[bytes, list[tuple[bytes, int]]] = {
+            key: []
             for key, seen in self.hosts.items()
             if key in there and key != self._me and not 0 <= awake_ms - seen.asked_at < DAY * (seen.asked_at >= 0)
         }
-        chosen: dict[bytes, list[tuple[bytes, int]]] = {key: [] for key in due}
-        seen_shards = dict.fromkeys(due, 0)
-        for pack in packs if due else ():
+        seen_shards = dict.fromkeys(chosen, 0)
+        for pack in packs if chosen else ():
             size = Lay(pack.k, b"", b"").shard_size(pack.size)
             for shard in self.now(pack).shards:
-                for host in due.intersection(shard.hosts):  # a sample of fixed size from a stream (Vitter's R)
-                    seen_shards[host] += 1
+                for host in [each for each in dict.fromkeys(shard.hosts) if each in chosen]:
+                    seen_shards[host] += 1  # a sample of fixed size from a stream (Vitter's R)
                     sample = chosen[host]
                     if len(sample) < PROVED_LEAVES:
                         sample.append((shard.shard, size))
                     elif (at := chance.below(seen_shards[host])) < PROVED_LEAVES:
                         sample[at] = (shard.shard, size)
-        for host in due:
+        for host in chosen:
             self.hosts[host].asked_at = awake_ms
         return [
             Proof(host, shard, size, chance.below(-(-size // LEAF_BYTES)))

@@ -145,12 +145,13 @@ def retry(facts: Facts) -> None:
     """Try again, now and then, the packs for which no household was found."""
     if not facts.short or facts.awake_ms < facts.short_next:
         return
+    taking = {each.home for each in facts.by_number.values() if each.state in TAKES}
     alike: dict[bytes, bool] = {}
     for each in list(facts.short)[:TRIED_A_STEP]:
         by_room, pack = facts.short.pop(each), facts.packs.get(each)
         hosts = (pack.next or pack.lay).hosts if pack is not None else b""
         if hosts not in alike:
-            alike[hosts] = _has_somebody(facts, hosts)
+            alike[hosts] = _has_somebody(facts, hosts, taking)
         if pack is not None and alike[hosts]:
             line_up(facts, pack)
         elif pack is not None:
@@ -158,11 +159,10 @@ def retry(facts: Facts) -> None:
     facts.short_next = facts.awake_ms + facts.rules.later_ms
 
 
-def _has_somebody(facts: Facts, numbers: bytes) -> bool:
-    """Whether a household that takes shards is none of these, so that room is all that was wanting."""
+def _has_somebody(facts: Facts, numbers: bytes, taking: set[str]) -> bool:
+    """Whether a household of those ``taking`` shards is none of these, so that room is all that was wanting."""
     hosts = (facts.by_number[host] for host in numbers if host)
-    homes = {each.home for each in hosts if not is_gone(each)}
-    return any(each.state in TAKES and each.home not in homes for each in facts.by_number.values())
+    return not taking <= {each.home for each in hosts if not is_gone(each)}
 
 
 # Households for packs

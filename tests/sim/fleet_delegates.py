@@ -39,7 +39,7 @@ class Charge:
         self.round_at, self.awake_ms = t, self.awake_ms + passed
         if self.box.lies(t):
             return 0
-        named = {host for pack in self.packs for shard in pack.shards for host in shard.hosts}
+        named = dict.fromkeys(host for pack in self.packs for shard in pack.shards for host in shard.hosts)
         self.care.know(named)
         self.care.pass_time(passed, set(hosts), {})
         asked = set(hosts) if self.owner.control is not Control.NO_AUDIT else set()
