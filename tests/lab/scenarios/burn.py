@@ -1,6 +1,7 @@
 """The house burns down. A fresh box, the 24 words and one friend who answers give everything back.
 
-One member: two friends' boxes are lost before, which the owner's box makes good, and what a third one keeps is spoilt.
+One member: two friends' boxes are lost before, so the owner's box lays everything out anew for those who are left, and
+what a third one keeps is spoilt.
 Two members (``--members 2``): each comes back with her own words, once from two friends and once from a single one.
 """
 
@@ -25,6 +26,8 @@ MIB = 520
 _EACH_MIB = 48
 _LOST = 2
 """Friends lost before the fire, where there are enough to lose."""
+_GIVEN_UP_HOURS = 24 * 11
+"""Three silent days and seven suspended ones: then the circle counts as smaller, and everything is laid out anew."""
 _MINUTE_MS = 60_000
 
 
@@ -78,7 +81,7 @@ def _friends_lost(lab: Lab, owner: LabBox, friends: Sequence[LabBox]) -> list[La
     for each in friends[:_LOST]:
         burn(each)
         returning.missed([owner], each)
-    lab.pass_hours(24 * 6, lambda: _given_up(owner) >= _LOST)
+    lab.pass_hours(_GIVEN_UP_HOURS, lambda: _given_up(owner) >= _LOST)
     lab.pass_hours(2)
     returning.told_to_friends(owner)
     lab.found.figure("friends_lost", _LOST)
@@ -87,7 +90,7 @@ def _friends_lost(lab: Lab, owner: LabBox, friends: Sequence[LabBox]) -> list[La
 
 def _given_up(owner: LabBox) -> int:
     try:
-        return sum(each.state in (PeerIs.SUSPENDED, PeerIs.LOST) for each in owner.circle().peers)
+        return sum(each.state is PeerIs.LOST for each in owner.circle().peers)
     except (BoxError, OSError):
         return 0
 
