@@ -38,7 +38,9 @@ def elsewhere(spec: Spec) -> str:
     """Play one fleet in a process of its own, where sets have another order; return its trace."""
     program = "import sys; from tests.sim.fleet import *; print(play(Spec.read(sys.argv[1]))[1])"
     other = os.environ | {"PYTHONHASHSEED": str(1 + int(os.environ.get("PYTHONHASHSEED", "random") == "1"))}
-    told = subprocess.run([sys.executable, "-c", program, spec.written()], env=other, check=True, stdout=subprocess.PIPE)
+    told = subprocess.run(
+        [sys.executable, "-c", program, spec.written()], env=other, check=True, stdout=subprocess.PIPE
+    )
     return told.stdout.decode().split()[-1]
 
 
