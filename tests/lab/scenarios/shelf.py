@@ -106,6 +106,7 @@ def _burnt(lab: Lab, owner: LabBox, disk: Path, names: dict[str, Path]) -> None:
     done = owner.said("shelf", "restore", disk, *told)
     lab.found.figure("minutes_to_all", round((time.monotonic() - began) / 60, 2))
     lab.found.check("nothing_left_on_the_disk", not done["left"], str(done))
+    owner.know()
     good = circles.came_back(owner, names, lab.folder / "came back")
     lab.found.figure("files_compared", len(names))
     lab.found.figure("bytes_compared", sum(path.stat().st_size for path in names.values()))
