@@ -81,8 +81,7 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
     for turn in range(count):
         found = None
         for _ in range(TRIES):
-            pack_id = order[chance.below(size)]
-            found = looked[pack_id] if pack_id in looked else _look(facts, looked, pack_id, standing)
+            found = _look(facts, looked, order[chance.below(size)], standing)
             if found and (not turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
         at = standing.number, standing.locker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from enum import StrEnum
 from functools import lru_cache
@@ -60,8 +61,6 @@ def words_to_entropy(words: str) -> Secret:
     for position, word in enumerate(typed, start=1):
         if word not in known:
             shown = word[:_SHOWN_CHARS]
-            import difflib
-
             nearest = difflib.get_close_matches(shown, known, n=1, cutoff=0.0)[0]
             raise UnknownWord(position=position, word=shown, nearest=nearest)
     try:

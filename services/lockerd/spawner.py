@@ -47,8 +47,8 @@ class Spawner:
 def start(worker_main: WorkerMain) -> Spawner:
     """Fork the spawner. Call it after importing everything and before any thread or event loop starts.
 
-    What only the start needed goes back first: three processes would each keep it (8 MiB at the peak of
-    `./box bench locker`).
+    What only the start needed goes back first: three processes would each keep it (`./box bench locker`,
+    ingest_peak_pss_mib).
     """
     settle()
     gc.freeze()
