@@ -134,6 +134,14 @@ def test_every_host_is_asked_once_a_day_for_leaves_of_its_own_shards() -> None:
     assert care.proofs(packs, {key(2), key(4)}, DAY, chance)
 
 
+def test_hosts_are_asked_in_the_order_they_were_met_whatever_the_hash_seed() -> None:
+    met = range(2, 14)
+    care = caring(1, *met)
+    packs = [pack(at, 2, *(2 + (at + step) % len(met) for step in range(4))) for at in range(len(met))]
+    asked = care.proofs(packs, set(map(key, met)), 0, Chance(CountedEntropy(b"order")))
+    assert list(dict.fromkeys(each.host for each in asked)) == list(map(key, met))
+
+
 class Story:
     """Hosts go and come, delegates see some of them; what is placed is never placed beside its like."""
 
