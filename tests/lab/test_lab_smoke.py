@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab import circles, phones
-from tests.lab.dwelling import until
 from tests.lab.lab import Lab, Wish
 from tests.lab.network import Line
 from tests.lab.outside import Outside, needed_packs
@@ -41,8 +40,7 @@ def test_two_boxes_on_a_shaped_line_and_their_badges(tmp_path: Path) -> None:
         names = circles.names_below(folder)
         assert circles.put(owner, folder) == len(names)
         assert not any(map(circles.is_safe, circles.badges(owner, list(names)).values()))
-        owner.ok("circle", "now")
-        until(lambda: circles.safe(owner), "everything to be safe")
+        circles.ship(owner)
         outside, needed, told = Outside(owner, [friend]), needed_packs(owner), circles.badges(owner, list(names))
         assert all(circles.is_safe(each) for each in told.values())
         assert all(truthful(outside, needed[name.encode()], badge) for name, badge in told.items())

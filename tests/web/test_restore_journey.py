@@ -49,6 +49,7 @@ def street(tmp_path: Path) -> Iterator[Street]:
             ada.mine.call("put", body=[b"dear friend"], name=f"Letters/{number}.txt", size=11)
         ada.mine.call("cut")
         ada.mine.call("put", body=[_FILM], name="Films/Harbour.mov", size=len(_FILM))
+        until(lambda: not ada.mine.call("analysis").pending_text)
         ada.mine.call("circle_now")
         until(lambda: ada.lockers()[0].safe_bytes and not ada.lockers()[0].going_bytes, PATIENT)
         packs = len(list(ada.data.glob("lockers/*/packs/*"))) - 1
