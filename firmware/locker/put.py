@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from firmware import chain
 from firmware.chunk import Cutter, chunk_id
@@ -30,6 +30,70 @@ PACKED = (
     "application/gzip",
 )
 """Kinds that are compressed already: trying again would only cost time."""
+
+
+class Whole(NamedTuple):
+    """A small file read to its end, and all that is known of it without its locker; ``identity``: its only chunk's."""
+
+    name: SafeName
+    mtime_ns: int
+    mime: str
+    data: memoryview
+    identity: bytes
+    text: str | None
+
+
+def looked_at(name: SafeName, data: memoryview, id_key: bytes, *, mtime_ns: int, mime: str | None) -> Whole:
+    """Look at 1 to WHOLE_FILE_BYTES bytes of a file, on any thread; ``mime``: what its sender says it is."""
+    head = bytes(data[:TEXT_INDEX_BYTES])
+    known = mime_of(name, head[:HEAD_BYTES]) if mime is None else mime
+    return Whole(name, mtime_ns, known, data, chunk_id(id_key, data), _text_of(known, head, len(data)))
+
+
+def keep(locker: Locker, file: Whole, collide: Collide) -> PutResult:
+    """Queue a whole file as ``Put.finish`` does, without the detour over an open put; raises Full, Damaged."""
+    locker.settle()
+    locker.catalog.begin()
+    size = len(file.data)
+    inline = file.text is not None and size <= TEXT_INLINE_BYTES
+    kind, compress = Kind.META if inline else Kind.DATA, not file.mime.startswith(PACKED)
+    is_new = locker.add_chunk(kind, file.identity, file.data, compress=compress)
+    made = _Made(file.name, file.mtime_ns, file.mime, size, file.identity, 0, inline, file.text, size * is_new)
+    return _queued(locker, made, collide)
+
+
+class _Made(NamedTuple):
+    """A file whose chunks are all in the locker; ``inline``: its text is one of them."""
+
+    name: SafeName
+    mtime_ns: int
+    mime: str
+    size: int
+    chunks: bytes
+    depth: int
+    inline: bool
+    text: str | None
+    new_bytes: int
+
+
+def _queued(locker: Locker, made: _Made, collide: Collide) -> PutResult:
+    """Queue the new version, or find that nothing changed."""
+    rid, version = locker.identity(made.name, made.chunks, made.depth, made.size, collide)
+    if version == 0:
+        return PutResult(rid.hex(), made.name, PutState.SAME, locker.newest_version(rid), made.size, 0)
+    entry = chain.Put(
+        rid, version, made.name.raw, made.size, made.mtime_ns, locker.now_ms, made.mime, made.chunks, made.depth,
+        True if made.inline and made.chunks else made.text or None,
+    )  # fmt: skip
+    locker.queue_put(entry, made.text)
+    return PutResult(rid.hex(), made.name, PutState.STORED, version, made.size, made.new_bytes)
+
+
+def _text_of(mime: str, head: bytes, size: int) -> str | None:
+    """Return the text to index of a file of ``size`` bytes that begins with ``head``, None where none is at hand."""
+    if not is_text(mime) or needs_reader(mime):
+        return None
+    return decode_text(head, whole=size <= len(head))
 
 
 class Put:
@@ -95,24 +159,16 @@ class Put:
             raise Misused(why="fewer bytes came than were announced")
         if self._mime is None:
             self._mime = mime_of(self._name, self._head[:HEAD_BYTES])
-        text: str | None = None
-        if is_text(self._mime) and not needs_reader(self._mime):
-            text = decode_text(self._head, whole=self._size <= len(self._head))
+        text = _text_of(self._mime, self._head, self._size)
         inline = text is not None and not self._ids and self._size <= TEXT_INLINE_BYTES
         for piece in self._cutter.finish():
             self._keep(piece, Kind.META if inline else Kind.DATA)
         chunks, depth = self._listed()
         self._end()
-        rid, version = self._locker.identity(self._name, chunks, depth, self._size, self._collide)
-        if version == 0:
-            known = self._locker.newest_version(rid)
-            return PutResult(rid.hex(), self._name, PutState.SAME, known, self._size, 0)
-        entry = chain.Put(
-            rid, version, self._name.raw, self._size, self._mtime_ns, self._locker.now_ms, self._mime, chunks, depth,
-            True if inline and self._ids else text or None,
+        made = _Made(
+            self._name, self._mtime_ns, self._mime, self._size, chunks, depth, inline, text, self._new_bytes
         )  # fmt: skip
-        self._locker.queue_put(entry, text)
-        return PutResult(rid.hex(), self._name, PutState.STORED, version, self._size, self._new_bytes)
+        return _queued(self._locker, made, self._collide)
 
     def _listed(self) -> tuple[bytes, int]:
         chunks, depth = b"".join(self._ids), 0

@@ -10,9 +10,10 @@ from typing import Any
 from firmware import limits
 from firmware.errors import BoxError, Conflict, FileChanged, Full, TooLarge
 from firmware.locker import Locker, Put
+from firmware.locker.put import Whole, keep, looked_at
 from firmware.model import Collide, PutResult, SafeName
 from services.api import types as t
-from services.api.bulk import Event, FileStart, Frames
+from services.api.bulk import Event, FileEnd, FileStart, Frames
 from services.lockerd.store import Intake, Store
 
 
@@ -111,12 +112,31 @@ class OneFile(Intake):
             store.refuse_all()
 
 
+class Batch:
+    """What a piece of a bulk put completed, in order; its length is what it holds, in bytes and characters."""
+
+    __slots__ = ("_size", "events")
+
+    def __init__(self, size: int) -> None:
+        self.events: list[Event | Whole | BoxError] = []
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, event: Event | Whole | BoxError) -> None:
+        """Take the next one."""
+        self.events.append(event)
+        if type(event) is Whole and event.text is not None:
+            self._size += len(event.text)
+
+
 class ManyFiles(Intake):
     """A bulk put. ``said(lines, error, done)`` is called on the event loop with finished NDJSON lines."""
 
-    def __init__(self, collide: Collide, said: Callable[[bytes, BoxError | None, bool], None]) -> None:
-        """Start before the first frame."""
-        self._collide, self._said = collide, said
+    def __init__(self, collide: Collide, id_key: bytes, said: Callable[[bytes, BoxError | None, bool], None]) -> None:
+        """Start before the first frame; ``id_key`` is the locker's."""
+        self._collide, self._id_key, self._said = collide, id_key, said
         self._frames = Frames()
         self._index = -1
         self._file: _File | None = None
@@ -124,15 +144,60 @@ class ManyFiles(Intake):
         self._over = False
         self.files = self.stored = self.same = self.failed = self.aborted = self.received = 0
 
-    def take(self, store: Store, data: bytes) -> None:
-        """Run the frames in ``data``."""
-        if self._over:
-            return
+    def looked_at(self, data: bytes) -> Batch:
+        """On the thread that reads the stream, so that the store thread need not: what ``data`` completes.
+
+        A small file that lies whole in ``data`` is looked at here; every other one is taken piece by piece.
+        """
+        batch = Batch(len(data))
+        begun: list[Event] = []
         try:
             for event in self._frames.feed(data):
-                self._event(store, event)
+                begun.append(event)
+                if type(event) is FileStart:
+                    continue
+                if len(begun) == 2 and type(event) is memoryview and type(begun[0]) is FileStart:
+                    continue  # its whole content, perhaps
+                self._gather(batch, begun)
+                begun.clear()
         except BoxError as error:
-            self._stop(store, error)
+            batch.events += begun
+            batch.add(error)
+            return batch
+        batch.events += begun
+        return batch
+
+    def _gather(self, batch: Batch, begun: list[Event]) -> None:
+        whole = _whole(begun, self._id_key) if len(begun) == 3 else None
+        if whole is not None:
+            batch.add(whole)
+        else:
+            batch.events += begun
+
+    def take(self, store: Store, batch: Batch) -> None:
+        """Keep what is in ``batch``."""
+        for event in batch.events:
+            if self._over:
+                return
+            if isinstance(event, Whole):
+                self._keep(store, event)
+            elif isinstance(event, BoxError):
+                self._stop(store, event)
+            else:
+                self._event(store, event)
+
+    def _keep(self, store: Store, file: Whole) -> None:
+        self._index += 1
+        self.files += 1
+        index = self._index
+        try:
+            result = keep(store.locker, file, self._collide)
+        except BoxError as error:
+            failed = error
+            store.refuse_all()
+            store.tell(self, (index, failed), lambda _: (index, failed))
+            return
+        store.tell(self, (index, result), lambda error: (index, error))
 
     def end(self, store: Store) -> None:
         """The stream ended: check that it did between two files, then count up."""
@@ -238,6 +303,20 @@ class ManyFiles(Intake):
             result.version,
             result.size,
         )
+
+
+def _whole(events: list[Event], id_key: bytes) -> Whole | None:
+    """A small file out of its beginning, its only block and its end, None for any other or a name nobody may have."""
+    start, data, end = events
+    if type(start) is not FileStart or type(data) is not memoryview or end != FileEnd(ok=True):
+        return None
+    if len(data) > limits.WHOLE_FILE_BYTES or start.size not in (-1, len(data)):
+        return None
+    try:
+        name = SafeName(start.name.decode("utf-8", "surrogateescape"))
+    except BoxError:
+        return None
+    return looked_at(name, data, id_key, mtime_ns=start.mtime_ns, mime=start.mime)
 
 
 class _Done:

@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -36,8 +36,8 @@ class Intake(ABC):
     """One upload as the store thread sees it. All methods but ``told`` run on the store thread and may not raise."""
 
     @abstractmethod
-    def take(self, store: Store, data: bytes) -> None:
-        """Take the next bytes."""
+    def take(self, store: Store, data: Any) -> None:
+        """Take what was offered."""
 
     @abstractmethod
     def end(self, store: Store) -> None:
@@ -98,7 +98,7 @@ class Store:
                 self._waiters.append(functools.partial(self._soon, _wake, waiter))
         return waiter
 
-    def offer_waiting(self, intake: Intake, item: bytes) -> None:
+    def offer_waiting(self, intake: Intake, item: Sized) -> None:
         """``offer`` for any other thread: blocks until there is room for more. Raises Locked once the store stopped."""
         room: threading.Event | None = None
         with self._guard:

@@ -61,7 +61,7 @@ class BulkSink:
         self._stored = stored
         self._store, self._call = store, call
         args: t.BulkArgs = call.args
-        self._intake = ManyFiles(args.collide, self._said)
+        self._intake = ManyFiles(args.collide, store.locker.id_key, self._said)
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._unread = 0
@@ -75,7 +75,7 @@ class BulkSink:
             self._room.clear()
             if self._unread > limits.ACK_BYTES:
                 self._room.wait()
-        self._store.offer_waiting(self._intake, piece)
+        self._store.offer_waiting(self._intake, self._intake.looked_at(piece))
 
     def look(self) -> None:
         """What goes wrong is said in the lines at once."""

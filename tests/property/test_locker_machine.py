@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from firmware.errors import NoSuchRecord
+from firmware.locker.put import keep, looked_at
 from firmware.model import Analysis, Collide, Facts, Preview, PutState, RecordState, SafeName
 from tests.homes import DAY_MS, Box, put, whole
 from tests.sim.world import small_sizes
 
+_SMALL_FILE = 2048
+"""A file that is one chunk in a world of ``small_sizes``."""
 NAMES = st.sampled_from(["a.txt", "b.bin", "letters/a.txt", "letters/ä.md", "undecodable-\udcff", "😀"])
 CONTENTS = st.one_of(
     st.sampled_from([b"", b"lantern", b"harbour light"]),
@@ -89,11 +92,15 @@ class LockerMachine(RuleBasedStateMachine):
 
     # --- putting
 
-    @rule(name=NAMES, content=CONTENTS, beside=st.booleans(), mtime=st.integers(0, 10**18))
-    def put(self, name: str, content: bytes, *, beside: bool, mtime: int) -> None:
-        result = put(
-            self.box.locker, name, content, collide=Collide.BESIDE if beside else Collide.VERSION, mtime_ns=mtime
-        )
+    @rule(name=NAMES, content=CONTENTS, beside=st.booleans(), mtime=st.integers(0, 10**18), at_once=st.booleans())
+    def put(self, name: str, content: bytes, *, beside: bool, mtime: int, at_once: bool) -> None:
+        collide = Collide.BESIDE if beside else Collide.VERSION
+        if at_once and 0 < len(content) <= _SMALL_FILE:
+            locker = self.box.locker
+            file = looked_at(SafeName(name), memoryview(content), locker.id_key, mtime_ns=mtime, mime=None)
+            result = keep(locker, file, collide)
+        else:
+            result = put(self.box.locker, name, content, collide=collide, mtime_ns=mtime)
         self.look()
         self.queued = True
         live = {id: known for id, known in self.now.items() if (known.name, known.state) == (name, RecordState.LIVE)}

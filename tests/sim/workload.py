@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 from firmware.errors import Conflict, NoSuchUpload
 from firmware.locker import Locker
+from firmware.locker.put import keep, looked_at
 from firmware.locker.uploads import Announced
-from firmware.model import Analysis, Facts, Preview, RecordState, SafeName
+from firmware.model import Analysis, Collide, Facts, Preview, RecordState, SafeName
 from tests.sim.ledger import Ledger, Sent
 
 _WORDS = ["harbour", "letter", "summer", "kitchen", "bicycle", "grandmother", "invoice", "lantern", "meadow", "violin"]
+_SMALL_FILE = 2048
+"""A file that is one chunk, also in a world of ``small_sizes``."""
 
 
 class Workload:
@@ -62,7 +65,13 @@ class Workload:
         return rng.randbytes(rng.choice((0, 20, 700, 1500, 3000, 9000, 20_000)))
 
     def _put_as(self, name: str, content: bytes) -> None:
-        put = self._locker.begin(SafeName(name), mtime_ns=self._rng.getrandbits(60), size=len(content))
+        mtime_ns = self._rng.getrandbits(60)
+        if len(content) % 2 and len(content) <= _SMALL_FILE:  # half of them as a bulk put does it
+            locker, safe = self._locker, SafeName(name)
+            file = looked_at(safe, memoryview(content), locker.id_key, mtime_ns=mtime_ns, mime=None)
+            self._ledger.put(keep(locker, file, Collide.VERSION), name, content)
+            return
+        put = self._locker.begin(SafeName(name), mtime_ns=mtime_ns, size=len(content))
         for at in range(0, len(content), 4096):
             put.write(content[at : at + 4096])
         self._ledger.put(put.finish(), name, content)
