@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import BoxError
+from firmware.errors import BoxError, Locked, Refused
 from services.api.circle_types import Reach, SafetyIs
 from tests.folders import plain_files
 from tests.lab.dwelling import LabBox, until
@@ -78,9 +79,11 @@ def safe(box: LabBox) -> bool:
 
 
 def ship(box: LabBox, seconds: float = 1800.0) -> None:
-    """Let the box read what it got, close its packs, and wait until it says that everything is safe."""
+    """Let the box read what it got, close everybody's packs, and wait until it says that everything is safe."""
     until(box.idle, f"{box.name} to have read everything", seconds, 1)
-    box.ok("circle", "now")
+    for each in box.sessions():
+        with contextlib.suppress(Locked, Refused):
+            each.call("circle_now")
     until(lambda: safe(box), f"everything of {box.name} to be safe ({progress(box)})", seconds, 1)
 
 

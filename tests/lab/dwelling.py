@@ -203,14 +203,25 @@ class LabBox:
         """Make it plan now: what the button *Ship now* does."""
         self._client().call("at_peerd_circle_now")
 
+    def sessions(self) -> list[Blocking]:
+        """A client in the session of every member whose locker was opened here; one of them may be closed again."""
+        run = self._run()
+        tokens = {each.id: Tokens(run).of(each.id) for each in self._client().call("status").members}
+        return [Blocking(run, token, member) for member, token in tokens.items() if token is not None]
+
     def idle(self) -> bool:
-        """Whether the reader has read everything and made every preview; opens again what days have closed."""
+        """Whether readers have read everything and made every preview; opens again what days have closed."""
         try:
-            found = self.mine().call("analysis")
+            self.mine().call("analysis")
         except (Locked, Refused):
             self.open()
             return False
-        return not found.pending_text and not found.pending_previews
+        for each in self.sessions():
+            with contextlib.suppress(Locked, Refused):
+                found = each.call("analysis")
+                if found.pending_text or found.pending_previews:
+                    return False
+        return True
 
     def hosted(self) -> Path:
         """Where it keeps what is others'."""
