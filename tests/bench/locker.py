@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,7 +113,8 @@ def free_bytes(folder: Path) -> None:
     first (``recently_deleted`` in fs/ext4/ialloc.c): the removal of a round would be paid by the next round's restores.
     """
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # the files of a tree are the data set's own
             with contextlib.suppress(OSError):
                 os.truncate(path, 0)
 

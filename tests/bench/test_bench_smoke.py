@@ -96,3 +96,15 @@ def test_the_last_line_is_one_object_with_the_seconds(capsys: pytest.CaptureFixt
     told = json.loads(last)
     assert told["files_compared"] == 3
     assert told["seconds"] >= 0
+
+
+def test_a_round_gives_back_its_bytes_but_not_the_data_set(tmp_path: Path) -> None:
+    kept, mine = tmp_path / "set", tmp_path / "round" / "restored"
+    mine.parent.mkdir()
+    kept.write_bytes(b"picture")
+    mine.write_bytes(b"picture")
+    linked = mine.with_name("tree")
+    linked.hardlink_to(kept)
+    mine.with_name("link").symlink_to(kept)
+    locker.free_bytes(mine.parent)
+    assert (kept.read_bytes(), mine.stat().st_size) == (b"picture", 0)
