@@ -80,8 +80,7 @@ def _back_on_purpose(lab: Lab, old: LabBox, friends: Sequence[LabBox], new: LabB
     lab.found.check("friends_wait", began["waits"])
     until(lambda: _asks(new), "the box in force to hear who wants to take over")
     lab.found.check("box_in_force_is_asked", not was_replaced(new))
-    locker = next(each.locker for each in new.circle().lockers)
-    new.mine().call("agree_move", locker=locker)
+    new.ok("circle", "let-in")
     until(lambda: old.said("restore", "status")["state"] == "done", "the restore after the yes", 900, 1)
     lab.found.check(
         "came_after_one_yes", returning.all_there(lab, old, Person("Owner", person.words, person.passphrase, more))
