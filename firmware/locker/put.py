@@ -165,9 +165,7 @@ class Put:
             self._keep(piece, Kind.META if inline else Kind.DATA)
         chunks, depth = self._listed()
         self._end()
-        made = _Made(
-            self._name, self._mtime_ns, self._mime, self._size, chunks, depth, inline, text, self._new_bytes
-        )  # fmt: skip
+        made = _Made(self._name, self._mtime_ns, self._mime, self._size, chunks, depth, inline, text, self._new_bytes)
         return _queued(self._locker, made, self._collide)
 
     def _listed(self) -> tuple[bytes, int]:

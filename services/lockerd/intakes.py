@@ -112,23 +112,21 @@ class OneFile(Intake):
             store.refuse_all()
 
 
+_EVENT_BYTES = 512
+"""What an event weighs beside its bytes and its text: tuple, name, view, id. Many tiny files fill a queue by these."""
+
+
 class Batch:
-    """What a piece of a bulk put completed, in order; its length is what it holds, in bytes and characters."""
+    """What a piece of a bulk put completed, in order; its length is what it holds in memory, in bytes."""
 
     __slots__ = ("_size", "events")
 
-    def __init__(self, size: int) -> None:
-        self.events: list[Event | Whole | BoxError] = []
-        self._size = size
+    def __init__(self, size: int, events: list[Event | Whole | BoxError]) -> None:
+        texts = sum(len(event.text) for event in events if isinstance(event, Whole) and event.text)
+        self.events, self._size = events, size + texts + _EVENT_BYTES * len(events)
 
     def __len__(self) -> int:
         return self._size
-
-    def add(self, event: Event | Whole | BoxError) -> None:
-        """Take the next one."""
-        self.events.append(event)
-        if type(event) is Whole and event.text is not None:
-            self._size += len(event.text)
 
 
 class ManyFiles(Intake):
@@ -149,30 +147,20 @@ class ManyFiles(Intake):
 
         A small file that lies whole in ``data`` is looked at here; every other one is taken piece by piece.
         """
-        batch = Batch(len(data))
+        events: list[Event | Whole | BoxError] = []
         begun: list[Event] = []
         try:
             for event in self._frames.feed(data):
                 begun.append(event)
-                if type(event) is FileStart:
-                    continue
-                if len(begun) == 2 and type(event) is memoryview and type(begun[0]) is FileStart:
-                    continue  # its whole content, perhaps
-                self._gather(batch, begun)
+                if len(begun) < 3 and type(begun[0]) is FileStart and type(event) is not FileEnd:
+                    continue  # a small file, perhaps
+                whole = _whole(begun, self._id_key) if len(begun) == 3 else None
+                events += begun if whole is None else (whole,)
                 begun.clear()
+            events += begun
         except BoxError as error:
-            batch.events += begun
-            batch.add(error)
-            return batch
-        batch.events += begun
-        return batch
-
-    def _gather(self, batch: Batch, begun: list[Event]) -> None:
-        whole = _whole(begun, self._id_key) if len(begun) == 3 else None
-        if whole is not None:
-            batch.add(whole)
-        else:
-            batch.events += begun
+            events += (*begun, error)
+        return Batch(len(data), events)
 
     def take(self, store: Store, batch: Batch) -> None:
         """Keep what is in ``batch``."""
