@@ -303,6 +303,22 @@ class NoContact(Misused):
     advice = "Scan the kit's code, or use the code that “Help someone restore” shows on a friend's box."
 
 
+class TicketMistyped(Misused):
+    """A text that should be a friend's ticket for a part of a key is none, or one with a typing mistake."""
+
+    code = "ticket-mistyped"
+    sentence = "This is not a whole ticket: {why}."
+    advice = "Scan it again, or copy all of it; it begins with lbk1."
+
+
+class TicketExpired(Refused):
+    """A friend's ticket for a part of a key is older than it may be."""
+
+    code = "ticket-expired"
+    sentence = "This ticket is no longer good."
+    advice = "Ask your friend for a new one: it is made on their box under Circle, “Help somebody back”."
+
+
 class ContactMistyped(Misused):
     """A text that should say where a friend's box is does not."""
 
@@ -315,7 +331,7 @@ class NothingForKit(Missing):
     """Friends' boxes answer, and none keeps anything for these words."""
 
     code = "nothing-for-kit"
-    sentence = "{asked} friends' boxes answered, and none of them keeps anything for these 24 words."
+    sentence = "No friend's box that answered ({asked}) keeps anything for these 24 words."
     advice = "Compare the words with the newest kit of this locker, and ask a friend who kept its backup."
 
 

@@ -49,6 +49,8 @@ from firmware.circle_errors import (
     ShelfOwnDisk,
     ShelfTaken,
     StillAtFriends,
+    TicketExpired,
+    TicketMistyped,
     TooFewFriends,
 )
 from firmware.families import BoxError, Conflict, Damaged, Full, Locked, Missing, Misused, Refused, Unreachable
@@ -124,6 +126,8 @@ __all__ = [  # what comes from elsewhere; the errors of this page need no mentio
     "ShelfTaken",
     "SlotsUnclear",
     "StillAtFriends",
+    "TicketExpired",
+    "TicketMistyped",
     "TooFewFriends",
     "Unreachable",
     "UpdateBusy",

@@ -51,6 +51,8 @@ class Health:
     back_count: int = 0
     full_bytes: int = 0
     lacks_kit: bool = False
+    moved: bool = False
+    """Another box acts for a locker of this one."""
     held_bytes: int = 0
     """What friends keep though a locker does without it, until a person says that it may go."""
     peers: tuple[PeerInfo, ...] = field(default=())
@@ -108,12 +110,13 @@ def health(found: Circle, now_ms: int) -> Health:
     safe = sum(each.safe_bytes for each in found.lockers)
     may_fail = min((each.may_fail for each in found.lockers if each.safe_bytes), default=0)
     short = max(0, len(_homes(back)) - may_fail) if safe else 0
-    lacks_kit = bool(found.lockers) and not all(each.custody for each in found.lockers)
+    moved = any(each.moved_ms is not None for each in found.lockers)
+    lacks_kit = not all(each.custody or each.moved_ms is not None for each in found.lockers)
     full = next((each.amount for each in found.notices if each.kind == _FULL and not each.peer), 0)
     full = full if found.waits_bytes else 0
     held = sum(each.held_bytes for each in found.lockers)
     lines = [standing(each, now_ms) for each in peers]
-    needs = any(each.level is Level.NEED for each in lines) or lacks_kit or full or held
+    needs = any(each.level is Level.NEED for each in lines) or lacks_kit or moved or full or held
     level = Level.NEED if needs else Level.SAFE if there == len(peers) else Level.QUIET
     return Health(
         level,
@@ -123,6 +126,7 @@ def health(found: Circle, now_ms: int) -> Health:
         short,
         full,
         lacks_kit,
+        moved,
         held,
         peers,
     )
@@ -143,6 +147,8 @@ def _touch(peers: Sequence[PeerInfo], there: int) -> tuple[str, dict[str, int | 
 
 
 def _reason(found: Circle, safe: int, spare: int, *, away: int, short: int) -> tuple[str, dict[str, int | str]]:
+    if found.lockers and all(each.moved_ms is not None for each in found.lockers):
+        return "moved", {}
     if short:
         return "short", {}
     if found.paused and found.waits_bytes:

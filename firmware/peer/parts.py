@@ -14,7 +14,7 @@ from typing import Final
 
 from blake3 import blake3
 
-from firmware.errors import InvitationExpired, InvitationMistyped, NewerFormat, PeerGarbled
+from firmware.errors import NewerFormat, PeerGarbled, TicketExpired, TicketMistyped
 from firmware.lean import dataclass
 from firmware.limits import FRIENDS_LEAST, FRIENDS_MOST, PAIR_TICKET_CHARS, PEER_LABEL_BYTES
 from firmware.peer.asked import HASH, ID, SIGNED, Done, Request
@@ -265,11 +265,11 @@ class PartTicket:
 def read_part_ticket(text: str, now_ms: int) -> PartTicket:
     """Return the ticket in ``text``: alone, broken over lines, or behind the # of a link.
 
-    Raises InvitationMistyped, InvitationExpired, or NewerFormat for a ticket of a later version.
+    Raises TicketMistyped, TicketExpired, or NewerFormat for a ticket of a later version.
     """
     found = _TICKET_TEXT.search("".join(text[:PAIR_TICKET_CHARS].lower().split()))
     if found is None:
-        raise InvitationMistyped(why="it has no part that begins with lbk1")
+        raise TicketMistyped(why="it has no part that begins with lbk1")
     version, letters = found.groups()
     if version != "1":
         raise NewerFormat(what="This ticket", found=version, known=1)
@@ -277,11 +277,11 @@ def read_part_ticket(text: str, now_ms: int) -> PartTicket:
         whole = base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
         payload, check = whole[:-4], whole[-4:]
         if blake3(payload).digest()[:4] != check:
-            raise InvitationMistyped(why="a letter of it is missing or another one")
+            raise TicketMistyped(why="a letter of it is missing or another one")
         ticket = Row(PartTicket).read(loads(payload), "ticket")
     except (binascii.Error, PeerGarbled):
-        raise InvitationMistyped(why="it does not hold what it should") from None
+        raise TicketMistyped(why="it does not hold what it should") from None
     assert isinstance(ticket, PartTicket)
     if now_ms > ticket.until_ms:
-        raise InvitationExpired
+        raise TicketExpired
     return ticket

@@ -208,8 +208,8 @@ class Regain:
 class RegainAt:
     """How far it is at one friend's box."""
 
-    label: str = arg("The friend's box.")
-    state: str = arg(_STATE + " Also away, refused, early.")
+    label: str = arg("The friend's box; empty as long as it never answered.")
+    state: str = arg(_STATE + " Else the code of the error that asking it ended with just now.")
     until_ms: int = arg("Until when somebody may say no.", default=0)
     sentence: str | None = arg("Why not.", default=None)
 

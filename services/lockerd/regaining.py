@@ -1,8 +1,9 @@
 """Asking friends for a key, on whatever box she stands before who lost it: who was asked, how far each is.
 
-``regain/<name>`` in the data folder keeps the tickets and the seed that friends' parts are sealed to, for the days that
-everybody has to say no; the handle, from which the name is made, is with whoever asked. Enough parts give the secret,
-the secret opens the note, the note holds the kit's words: what then happens is what happens with a kit.
+``regain/<name>`` in the data folder keeps the tickets, the seed that friends' parts are sealed to and what each box
+said last, for the days that everybody has to say no: friends need not be there at the same hour. The handle, from which
+the name is made, is with whoever asked. Enough parts give the secret, the secret opens the note, the note holds the
+kit's words: what then happens is what happens with a kit.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import asyncio
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from firmware.errors import BoxError, Missing, Misused, PartsDoNotFit
+from firmware.errors import BoxError, Missing, Misused, PartsDoNotFit, Unreachable
 from firmware.linux.disk import LinuxDisk
 from firmware.peer.parts import ask_code, note_info, part_info, read_part_ticket
 from firmware.ports import Entropy
@@ -39,6 +40,8 @@ class Asking:
     parts: list[str] = field(default_factory=list)
     place: str | None = None
     holders: list[str] = field(default_factory=list)
+    heard: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each box said last (a ``KeyAsked``), by its ticket, or by its key where the heir asks."""
 
 
 class Regaining:
@@ -64,16 +67,25 @@ class Regaining:
         if len(one.tickets) > _MOST or len(one.parts) > _MOST:
             raise Misused(why="so many parts no key has.")
         self._keep(handle, one)
-        return await self._ask(handle, one)
+        found = await self._ask(handle, one)
+        self._keep(handle, one)
+        return found
 
     async def _ask(self, handle: str, one: Asking) -> y.Regained:
         seed = Secret(bytes.fromhex(one.seed))
         public = (await asyncio.to_thread(public_key, seed)).hex()
-        asks: list[dict[str, Any]] = [{"ticket": each} for each in one.tickets]
-        asks += [{"place": one.place, "holder": each} for each in one.holders]
-        found = await asyncio.gather(*(self._one(public, each) for each in asks))
-        heard = [each for each in found if isinstance(each, y.KeyAsked)]
-        at = tuple(_shown(each) for each in found)
+        asks: dict[str, dict[str, Any]] = {each: {"ticket": each} for each in one.tickets}
+        asks |= {each: {"place": one.place, "holder": each} for each in one.holders}
+        known = {name: y.KeyAsked(**said) for name, said in one.heard.items()}
+        found = await asyncio.gather(*(self._one(public, asks[name]) for name in asks))
+        for name, said in zip(asks, found, strict=True):
+            if isinstance(said, y.KeyAsked):
+                known[name] = said
+            elif not isinstance(said, Unreachable):
+                known.pop(name, None)  # a friend who says no now takes back what was given
+        one.heard = {name: _row(said) for name, said in known.items()}
+        heard = [known[name] for name in asks if name in known]
+        at = tuple(_shown(said, known.get(name)) for name, said in zip(asks, found, strict=True))
         parts = {*one.parts, *(_part(seed, each) for each in heard if each.part is not None)}
         words = await asyncio.to_thread(_joined, sorted(parts), heard)
         if not heard and found and isinstance(found[0], BoxError) and not parts:
@@ -120,10 +132,17 @@ def _name(handle: str) -> str:
     return hashlib.sha256(b"lockerbox regain\n" + bytes.fromhex(handle)).hexdigest()[:32]
 
 
-def _shown(each: y.KeyAsked | BoxError) -> y.RegainAt:
+def _row(said: y.KeyAsked) -> dict[str, Any]:
+    return {each.name: getattr(said, each.name) for each in fields(said)}
+
+
+def _shown(each: y.KeyAsked | BoxError, known: y.KeyAsked | None) -> y.RegainAt:
     if isinstance(each, BoxError):
         told = each.as_dict()
-        return y.RegainAt("", str(told["code"]), 0, f"{told['sentence']} {told['advice']}".strip())
+        if known is not None and known.part is not None:
+            return y.RegainAt(known.box_label, known.state, known.until_ms)
+        label, until_ms = (known.box_label, known.until_ms) if known is not None else ("", 0)
+        return y.RegainAt(label, str(told["code"]), until_ms, f"{told['sentence']} {told['advice']}".strip())
     return y.RegainAt(each.box_label, each.state, each.until_ms)
 
 

@@ -129,7 +129,8 @@ class Welcoming(Helping):
             if old is not None and is_new:  # a friend's box stays with the family it belongs to
                 self._one_household(old, peers[after])
             self.restorers.settled(came[0].endpoint)
-        self.rows.add_notice(self.clock.now_ms(), after, NoticeKind.MOVED.value, "")
+        self.rows.add_notice(self.clock.now_ms(), after, "came", "")
+        self.rows.add_notice(self.clock.now_ms(), before, "replaced", "")
         self.spawn(self._say_moved(before))
 
     def _one_household(self, *boxes: Peer) -> None:

@@ -110,6 +110,10 @@ def test_two_friends_give_the_words_back_and_a_new_kit_changes_what_they_give(
     back = ada.data / "words"
     assert main(["regain", "--handle", found.handle, "--words-out", str(back), "--data", str(ada.data)]) == 0
     assert back.read_text().strip() == ada.words and "2 of 2 parts are here" in capsys.readouterr().out
+    ben.stop(signal.SIGTERM)
+    assert (again().have, again().words) == (2, ada.words), "what Ben gave is here, whether or not his box is on"
+    assert again().at[0].state == "open"
+    ben.start()
     fresh = ada.mine.call("kit").words
     until(lambda: again().words == fresh)
     until(lambda: ada.sees(ben) and ada.sees(cem))

@@ -82,10 +82,14 @@ class MadeUpBox:
         del token, member
         return self
 
+    def _status(self) -> Status:
+        claimed = self.answers.get("claimed", True)
+        return Status(True, claimed, "0", "Novak home", (MemberInfo(MEMBER, "Marta", self.role, True),))
+
     async def call(self, operation: str, /, **arguments: Any) -> Any:
         """Answer one operation; an error that stands in ``answers`` is raised."""
         looks: dict[str, Callable[[], Any]] = {
-            "status": lambda: Status(True, True, "0", "Novak home", (MemberInfo(MEMBER, "Marta", self.role, True),)),
+            "status": self._status,
             "circle": lambda: self.circle,
             "pairing": lambda: Pairings(self.pairings),
             "restore_status": lambda: self.answers.get("restore_status", RestoreStatus(RestoreIs.NONE)),
@@ -106,6 +110,8 @@ class MadeUpFront:
         """Talk to ``port`` with the session of ``cookie``."""
         self.box, self._port, self._cookie, self._session = box, port, cookie, session
         self._sessions = sessions
+        self.jar: dict[str, str] = {}
+        """Cookies the pages set."""
 
     def for_browsers(self) -> str:
         """Return the address; whoever comes has this session, since browsers take its cookie over TLS alone."""
@@ -135,13 +141,17 @@ class MadeUpFront:
     def ask(self, method: str, path: str, language: str = "en", **fields: str) -> tuple[int, str, str]:
         """Return status, body, Location."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        headers = {"Cookie": f"{COOKIE}={self._cookie}", "Accept-Language": language}
+        cookies = "; ".join(f"{name}={value}" for name, value in {COOKIE: self._cookie, **self.jar}.items())
+        headers = {"Cookie": cookies, "Accept-Language": language}
         body = urllib.parse.urlencode(fields) if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         found = answer.status, answer.read().decode(), answer.headers.get("Location", "")
+        for line in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = line.partition(";")[0].partition("=")
+            self.jar |= {name: value.strip('"')}
         connection.close()
         return found
 

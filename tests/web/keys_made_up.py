@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.api.household_types import Activity
 from services.api.key_types import (
     KeptPart,
@@ -53,3 +55,9 @@ def kept(*asks: KeyAsk, heir: bool = False) -> KeptPart:
 NOTHING = Keys((), (), ())
 COUNTS, NO_RECORDS, NO_ACTIVITY = Counts({"records": 7, "bytes": 900}), Records(()), Activity((), None)
 UNDER_WAY = Regained("5a" * 32, "402816", "Marta", 2, 0, (RegainAt("Tom & Ana", "confirm"), RegainAt("", "peer-away")))
+TOLD = replace(
+    UNDER_WAY,
+    at=(RegainAt("Tom & Ana", "waiting", NOW_MS + DAY_MS), RegainAt("Ilse", "peer-away", NOW_MS + 2 * DAY_MS)),
+    have=1,
+)
+"""Two friends said yes and a paper is there: with the first of them it is enough."""

@@ -8,12 +8,13 @@ from html import unescape
 
 import pytest
 
-from firmware.errors import PartRefused, StepUpNeeded, WordsDoNotMatch
+from firmware.errors import Missing, StepUpNeeded, TicketMistyped, WordsDoNotMatch, WrongClaimCode
 from services.api.circle_types import LockerSafety
 from services.api.key_types import KeyMade, Keys, StolenBox, TheftHeard
 from services.api.types import Role
 from tests.web import keys_made_up as made
 from tests.web.circle_made_up import NOW_MS, MadeUpFront, front
+from webui.pages.regain import HANDLE_COOKIE
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,7 @@ def test_too_few_parts_and_wrong_words_are_said_where_they_were_chosen(web: Made
     assert status == 400 and "they are enough" in page
     web.box.answers["key_make"] = WordsDoNotMatch()
     fields = {box: "yes", "need": "2", "papers": "1", "heir": "", "words": "one two"}
-    status, page, _ = web.ask("POST", "/circle/keys/split", **fields)
-    assert status == 400 and "one two" not in page
+    assert web.ask("POST", "/circle/keys/split", **fields)[0] == 400
 
 
 def test_a_new_kit_is_shown_next(web: MadeUpFront) -> None:
@@ -106,7 +106,7 @@ def test_home_says_it_before_anything_else(web: MadeUpFront) -> None:
 def test_taking_the_parts_back_asks_for_the_passphrase(web: MadeUpFront) -> None:
     web.box.answers["keys"] = Keys((made.own(),), (), ())
     page = web.page("/circle/keys")
-    assert "has it" in page and "gets it when" in page and "On paper, part 4" in page
+    assert "Has it" in page and "Gets it when" in page and "On paper, part 4" in page
     web.box.answers["key_drop"] = StepUpNeeded()
     assert web.ask("POST", "/circle/keys", do="back")[2].startswith("/sure")
 
@@ -129,8 +129,10 @@ def test_a_friend_is_helped_back_with_a_ticket_and_six_digits(web: MadeUpFront) 
     web.box.answers["keys"] = Keys((), (made.kept(heir=True),), ())
     page = web.page("/circle/keys/kept")
     assert "Your box is the heir." in page and "Ask as the heir" in page
-    web.box.answers["key_heir"] = made.UNDER_WAY
-    assert "0 of 2 parts are here." in web.ask("POST", "/circle/keys/kept", do="heir", place=made.PLACE)[1]
+    web.box.answers["key_heir"] = made.TOLD
+    assert "Now everybody is told." in web.ask("POST", "/circle/keys/kept", do="heir", place=made.PLACE)[1]
+    assert web.jar == {HANDLE_COOKIE: made.TOLD.handle}
+    web.jar = {}
     web.box.role = Role.ADULT
     assert "Help Ilse back" not in web.page("/circle/keys/kept")
 
@@ -156,11 +158,48 @@ def test_who_lost_everything_sees_how_far_friends_are_and_then_the_words(web: Ma
     assert 'name="code"' not in web.page("/regain"), "this box belongs to somebody"
     web.box.answers["regain"] = made.UNDER_WAY
     _, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle="")
-    assert "Compare the digits with your friend: 402816" in page and made.UNDER_WAY.handle in page
+    assert "Compare six digits." in page and "<b>40</b><b>28</b><b>16</b>" in page and "to Tom &amp; Ana" in page
+    assert web.jar == {HANDLE_COOKIE: made.UNDER_WAY.handle}, "this browser finds back"
     assert ("regain", {"tickets": ("lbk1abc",), "parts": (), "code": None, "handle": None}) in web.box.asked
-    web.box.answers["regain"] = PartRefused()
-    status, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle="")
-    assert status == 403 and "lbk1abc" in page and "gives no part" in page
+    web.box.answers["regain"] = TicketMistyped(why="x")
+    status, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle=made.UNDER_WAY.handle)
+    assert status == 400 and "lbk1abc" in page and "not a whole ticket" in page
     web.box.answers["regain"] = replace(made.UNDER_WAY, have=2, words="otter " * 23 + "maple")
     _, page, _ = web.ask("POST", "/regain", "de", handle=made.UNDER_WAY.handle)
     assert "<li>maple</li>" in page and 'href="/recover"' in page
+
+
+def test_the_browser_that_asked_finds_back_until_it_forgets(web: MadeUpFront) -> None:
+    web.jar = {HANDLE_COOKIE: made.UNDER_WAY.handle}
+    web.box.answers["regain"] = made.TOLD
+    page = unescape(web.page("/regain"))
+    assert "Now everybody is told." in page and "parts are given on 19 November, " in page and "<details" in page
+    assert "Not in touch just now. Everybody may say no until 20 November, " in page
+    assert ("regain", {"tickets": (), "parts": (), "code": None, "handle": made.UNDER_WAY.handle}) in web.box.asked
+    web.box.answers["regain"] = Missing(what="ask of this handle")
+    assert "Friends bring you back." in web.page("/regain") and web.jar == {HANDLE_COOKIE: ""}
+    web.jar = {HANDLE_COOKIE: made.UNDER_WAY.handle}
+    assert web.ask("POST", "/regain", do="forget")[2] == "/regain" and web.jar == {HANDLE_COOKIE: ""}
+    web.jar = {}
+
+
+def test_nobody_types_the_claim_code_twice(web: MadeUpFront) -> None:
+    web.be_newcomer()
+    web.box.answers["claimed"] = False
+    try:
+        assert 'name="code"' not in web.page("/regain")
+        web.box.answers["regain"] = WrongClaimCode(left=3)
+        _, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle="")
+        assert ("regain", {"tickets": ("lbk1abc",), "parts": (), "code": "CODE", "handle": None}) in web.box.asked
+        assert 'name="code"' in page, "it is good no more, so it is asked for"
+    finally:
+        web.be_member()
+
+
+def test_wrong_words_lose_nothing_that_was_chosen(web: MadeUpFront) -> None:
+    heir = made.BOXES.boxes[1].peer
+    web.box.answers["key_make"] = WordsDoNotMatch()
+    chosen = {each.peer: "yes" for each in made.BOXES.boxes[:3]}
+    _, page, _ = web.ask("POST", "/circle/keys/split", need="3", papers="2", heir=heir, words="one two", **chosen)
+    for kept in ('value="3" selected', 'value="2" selected', f'value="{heir}" selected', ">one two</textarea>"):
+        assert kept in page, kept

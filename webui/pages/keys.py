@@ -6,7 +6,7 @@ show them again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import segno
 
@@ -17,7 +17,7 @@ from services.api.key_types import KeptPart, KeyAsk, KeyMade, Keys, KeyTicket, O
 from webui.language import Language
 from webui.pages.page import Page
 from webui.pages.peer import FriendPage
-from webui.pages.regain import show_regained
+from webui.pages.regain import remember, show_regained
 from webui.pages.safety import is_owner
 from webui.pages.shown import readable
 
@@ -97,13 +97,23 @@ class KeysPage(Page):
         self.go("/circle/keys")
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was chosen and typed to split a key; it stands there again when something is wrong with it."""
+
+    k: int = FRIENDS_LEAST
+    papers: int = 0
+    heir: str = ""
+    words: str = field(default="", repr=False)
+
+
 class KeySplit(Page):
     """``/circle/keys/split``: who gets a part, how many open it, an heir. The passphrase comes first."""
 
     async def get(self) -> None:
         """Ask."""
         if self._proven():
-            await self._ask({})
+            await self._ask(None)
 
     async def post(self) -> None:
         """Split; what cannot be split that way is said where it was chosen."""
@@ -112,17 +122,18 @@ class KeySplit(Page):
         boxes = [each.peer for each in (await self.ask("part_boxes")).boxes if each.public and self._says(each.peer)]
         k, papers = self._number("need"), min(self._number("papers"), _PAPERS)
         heir, words = self.get_body_argument("heir", ""), self.get_body_argument("words", "")[:_LONGEST]
-        if not FRIENDS_LEAST <= k <= len(boxes) + papers <= FRIENDS_MOST:
-            await self._ask({"k": k}, self.language.say("keys.too-few"))
-            return
         chosen = heir if heir in boxes else None
+        typed = Typed(k, papers, chosen or "", words)
+        if not FRIENDS_LEAST <= k <= len(boxes) + papers <= FRIENDS_MOST:
+            await self._ask(typed, self.language.say("keys.too-few"))
+            return
         try:
             made: KeyMade = await self.ask(
                 "key_make", k=k, boxes=tuple(boxes), papers=papers, heir=chosen, words=words.strip() or None
             )
         except _TYPED as error:
             said = self.said(error)
-            await self._ask({"k": k}, f"{said['sentence']} {said['advice']}")
+            await self._ask(typed, f"{said['sentence']} {said['advice']}")
             return
         session = self.member()
         if made.words is not None:
@@ -144,7 +155,7 @@ class KeySplit(Page):
         text = self.field(name)
         return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
 
-    async def _ask(self, typed: dict[str, int], trouble: str = "") -> None:
+    async def _ask(self, typed: Typed | None, trouble: str = "") -> None:
         boxes: tuple[PartBox, ...] = (await self.ask("part_boxes")).boxes
         there = sum(each.public is not None for each in boxes)
         chosen = {each.peer for each in boxes if self._says(each.peer)} if typed else {each.peer for each in boxes}
@@ -154,7 +165,7 @@ class KeySplit(Page):
             boxes=boxes,
             chosen=chosen,
             needs=range(FRIENDS_LEAST, max(FRIENDS_LEAST, there + 1) + 1),
-            k=typed.get("k", FRIENDS_LEAST),
+            typed=typed or Typed(),
             papers=range(_PAPERS + 1),
             few=there < FRIENDS_LEAST,
             least=FRIENDS_LEAST,
@@ -192,7 +203,9 @@ class KeptParts(Page):
             await self._show(await self.ask("key_ticket", place=place), place)
             return
         if self.field("do") == "heir":
-            await show_regained(self, await self.ask("key_heir", place=place))
+            found = await self.ask("key_heir", place=place)
+            remember(self, found.handle)
+            await show_regained(self, found)
             return
         await self.ask("key_answer", place=place, ask=self.field("ask"), yes=self.field("do") == "yes")
         self.go("/circle/keys/kept")
@@ -241,9 +254,9 @@ class PeerStolen(FriendPage):
     """``/circle/peer/<key>/stolen``: what happens to a box that was stolen, and the one question."""
 
     async def get(self, peer: str) -> None:
-        """Ask, or say since when it is so."""
+        """Ask, or say since when it is so; the passphrase comes before words are typed, which are kept nowhere."""
         found = await self.friend(peer)
-        if found is not None and await self._owns(peer):
+        if found is not None and await self._owns(peer) and self._proven(peer):
             await self._ask(found[0])
 
     async def post(self, peer: str) -> None:
@@ -254,19 +267,24 @@ class PeerStolen(FriendPage):
             await self.ask("key_theft", peer=peer, stolen=False)
             self.go(f"/circle/peer/{peer}")
             return
-        if self.member().sure_until_ms <= self.front.now_ms():
-            self.go(f"/sure?then=/circle/peer/{peer}/stolen")  # words that were typed are kept nowhere
+        if not self._proven(peer):
             return
-        words = self.get_body_argument("words", "")[:_LONGEST].strip() or None
+        words = self.get_body_argument("words", "")[:_LONGEST].strip()
         try:
-            await self.ask("key_theft", peer=peer, stolen=True, words=words)
+            await self.ask("key_theft", peer=peer, stolen=True, words=words or None)
         except _TYPED as error:
             found = await self.friend(peer)
             if found is not None:
                 said = self.said(error)
-                await self._ask(found[0], f"{said['sentence']} {said['advice']}")
+                await self._ask(found[0], f"{said['sentence']} {said['advice']}", words)
             return
         self.go(f"/circle/peer/{peer}/stolen")
+
+    def _proven(self, peer: str) -> bool:
+        if self.member().sure_until_ms > self.front.now_ms():
+            return True
+        self.go(f"/sure?then=/circle/peer/{peer}/stolen")
+        return False
 
     async def _owns(self, peer: str) -> bool:
         if await is_owner(self):
@@ -274,9 +292,9 @@ class PeerStolen(FriendPage):
         self.go(f"/circle/peer/{peer}")
         return False
 
-    async def _ask(self, known: PeerInfo, wrong: str = "") -> None:
+    async def _ask(self, known: PeerInfo, wrong: str = "", words: str = "") -> None:
         keys = await keys_of(self)
         since = next((each.when_ms for each in keys.stolen if each.peer == known.peer), 0)
         when = self.language.date(since, self.front.now_ms()) if since else ""
-        shown = {"peer": known, "called": readable(known.label), "since": when, "wrong": wrong, "place": "circle"}
-        self.show("keys-stolen.html", answer=400 if wrong else 200, **shown)
+        shown = {"peer": known, "called": readable(known.label), "since": when, "wrong": wrong, "words": words}
+        self.show("keys-stolen.html", answer=400 if wrong else 200, place="circle", **shown)

@@ -113,7 +113,7 @@ def said(
     rest = mine.here_bytes + mine.going_bytes
     there = [each.reach not in AWAY for each in friends]
     waiting = None
-    if rest:
+    if rest and mine.moved_ms is None:
         reason = "badges.home.wait.paused" if circle.paused else "badges.home.wait.text"
         can_send = is_owner and not circle.paused and mine.custody
         fact = "badges.home.wait.still" if circle.paused else "badges.home.wait"

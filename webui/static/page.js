@@ -4,6 +4,8 @@ import { codeInFragment } from "./claim-code.js";
 
 const DAY_MS = 86_400_000;
 const LOOKED_MS = 1500;
+const AGAIN_MS = 15_000;
+const AGAIN_AT_ONCE = 12;
 
 /** Modules the first look at a page does without come one by one, once the pictures in sight are there. */
 function later() {
@@ -65,6 +67,32 @@ function eye(input) {
   input.after(button);
 }
 
+/** A picture that cannot be had yet (it is still with friends) leaves its place empty and is asked for again. */
+function unseen() {
+  const waiting = new Set();
+  const missing = (picture) => {
+    picture.classList.add("unseen");
+    waiting.delete(picture); // whoever asked last waits longest
+    waiting.add(picture);
+  };
+  const seen = ({ target, type }) => {
+    if (!(target instanceof HTMLImageElement)) return;
+    if (type === "error") return missing(target);
+    target.classList.remove("unseen");
+    waiting.delete(target);
+  };
+  addEventListener("error", seen, true);
+  addEventListener("load", seen, true);
+  for (const picture of document.images) if (picture.currentSrc && picture.complete && !picture.naturalWidth) missing(picture);
+  setInterval(() => {
+    if (document.visibilityState !== "visible") return;
+    for (const picture of [...waiting].slice(0, AGAIN_AT_ONCE)) {
+      if (picture.isConnected) picture.src = picture.src;
+      else waiting.delete(picture);
+    }
+  }, AGAIN_MS);
+}
+
 /** A form acts once: its button says what is being done until the next page is there. */
 function busy(form) {
   form.addEventListener("submit", (event) => {
@@ -86,6 +114,7 @@ function busy(form) {
 }
 
 later();
+unseen();
 for (const link of document.querySelectorAll("[data-carry-fragment]")) carryFragment(link);
 for (const line of document.querySelectorAll("[data-clock]")) compareClocks(line);
 for (const input of document.querySelectorAll("[data-eye]")) eye(input);
