@@ -99,6 +99,9 @@ def test_one_thing_needs_you_the_worst_first() -> None:
     assert need is not None and "does not prove" in need.title
     without = need_of(circle(lost), locker(custody=False), ENGLISH, NOW)
     assert without is not None and without.href == "/kit"
+    gone = replace(locker(here=1, custody=False), moved_ms=NOW)
+    replaced = home(circle(friend(1)), gone)
+    assert replaced.need is not None and replaced.need.href == "/circle/moves" and replaced.waiting is None
     asleep = friend(5, reach=Reach.AWAY, seen_ms=NOW - DAY // 2)
     assert need_of(circle(asleep), locker(), ENGLISH, NOW) is None, "a box may sleep"
     assert home(circle(dark, asleep, friend(6)), locker()).houses == ("alarm", "dark", "lit")

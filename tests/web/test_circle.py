@@ -60,6 +60,17 @@ def test_the_sentence_of_truth_and_its_reason(web: MadeUpFront) -> None:
     assert said(web, circle(*_SIX, safe=0))[1] == "What is new goes to them at night."
 
 
+def test_a_box_that_was_replaced_sends_nothing_and_says_so(web: MadeUpFront) -> None:
+    found = circle(*_SIX[:2], custody=False, waits=GB)
+    gone = replace(found, lockers=tuple(replace(each, moved_ms=NOW_MS) for each in found.lockers))
+    assert said(web, gone)[1] == "Friends follow another box; nothing goes to them from here."
+    page = web.page("/circle")
+    assert 'href="/circle/moves"' in page and 'action="/circle/now"' not in page
+    assert said(web, found)[1] == "What came before is there; 1\u202fGB are on their way." and "no kit yet" in web.page(
+        "/circle"
+    )
+
+
 def test_a_circle_that_is_too_small_says_exactly_who_has_to_come_back(web: MadeUpFront) -> None:
     one = circle(away(0, 2), may_fail=0)
     assert said(web, one) == (

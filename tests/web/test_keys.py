@@ -10,7 +10,7 @@ import pytest
 
 from firmware.errors import Missing, StepUpNeeded, TicketMistyped, WordsDoNotMatch, WrongClaimCode
 from services.api.circle_types import LockerSafety
-from services.api.key_types import KeyMade, Keys, StolenBox, TheftHeard
+from services.api.key_types import KeyMade, Keys, RegainAt, StolenBox, TheftHeard
 from services.api.types import Role
 from tests.web import keys_made_up as made
 from tests.web.circle_made_up import NOW_MS, MadeUpFront, front
@@ -161,6 +161,10 @@ def test_who_lost_everything_sees_how_far_friends_are_and_then_the_words(web: Ma
     assert "Compare six digits." in page and "<b>40</b><b>28</b><b>16</b>" in page and "to Tom &amp; Ana" in page
     assert web.jar == {HANDLE_COOKIE: made.UNDER_WAY.handle}, "this browser finds back"
     assert ("regain", {"tickets": ("lbk1abc",), "parts": (), "code": None, "handle": None}) in web.box.asked
+    first = (RegainAt("Tom & Ana", "waiting", NOW_MS), RegainAt("", "peer-away"))
+    web.box.answers["regain"] = replace(made.UNDER_WAY, at=first)
+    page = web.page("/regain")
+    assert "1 of 2 parts are promised. Ask one more friend." in page and "A friend" in page
     web.box.answers["regain"] = TicketMistyped(why="x")
     status, page, _ = web.ask("POST", "/regain", ticket="lbk1abc", part="", handle=made.UNDER_WAY.handle)
     assert status == 400 and "lbk1abc" in page and "not a whole ticket" in page

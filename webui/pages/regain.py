@@ -142,7 +142,7 @@ def under_way(found: Regained, language: Language, now_ms: int) -> UnderWay:
         heading, lead = say("regain.told"), say("regain.told.lead", when=when)
     else:
         heading = say("regain.heading")
-        lead = say("regain.have", have=found.have, k=found.k) if found.k else say("regain.lead")
+        lead = say("regain.asked", have=asked, k=found.k) if found.k else say("regain.lead")
     lines = tuple(_line(found, number, language, now_ms) for number in range(len(found.at)))
     handle = " ".join(found.handle[at : at + _GROUP] for at in range(0, len(found.handle), _GROUP))
     return UnderWay(heading, lead, digits, lines, bool(found.k) and asked >= found.k, handle, bool(digits))
