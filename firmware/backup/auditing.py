@@ -42,10 +42,9 @@ _ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
 def audits(facts: Facts, chance: Chance) -> list[Action]:
     """Return the audits that are due now: one for each peer that is there, of one locker each."""
     out: list[Action] = []
-    unclear = _unclear(facts)
-    for standing in list(facts.standings.values()):
-        if standing.next_at > facts.awake_ms or standing.number in unclear:
-            continue
+    unclear, awake_ms = _unclear(facts), facts.awake_ms
+    due = [each for each in facts.standings.values() if each.next_at <= awake_ms and each.number not in unclear]
+    for standing in due:
         peer = facts.by_number[standing.number]
         holds = facts.held[standing.number, standing.locker]
         if not peer.online or peer.state not in _ASKED or holds <= 0:
@@ -76,13 +75,14 @@ def _unclear(facts: Facts) -> set[int]:
 def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tuple[PickedShard, ...]:
     """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
-    walked, order, size = 0, facts.order, len(facts.order)
+    walked, order, size, below = 0, facts.order, len(facts.order), chance.below
     looked: dict[bytes, _Kept | None] = {}
     for turn in range(count):
         found = None
         for _ in range(TRIES):
-            found = _look(facts, looked, order[chance.below(size)], standing)
-            if found and (not turn % 2 or chance.below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
+            pack_id = order[below(size)]
+            found = looked[pack_id] if pack_id in looked else _look(facts, looked, pack_id, standing)
+            if found and (not turn % 2 or below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
                 break
         at = standing.number, standing.locker
         most = min(WALK, walked + size)
@@ -96,7 +96,7 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
             break
         lay, pack, index = found
         leaves = -(-lay.shard_size(pack.size) // LEAF_BYTES)
-        chosen.setdefault((pack.id, lay.k, index), set()).add(chance.below(leaves))
+        chosen.setdefault((pack.id, lay.k, index), set()).add(below(leaves))
     return tuple(
         PickedShard(pack, k, _n(facts.packs[pack], k, index), index, tuple(sorted(leaves)))
         for (pack, k, index), leaves in sorted(chosen.items())
@@ -325,6 +325,8 @@ def pass_time(facts: Facts, passed: int) -> None:
     for peer in facts.by_number.values():
         if peer.online:
             peer.silent_ms = 0
+            if peer.state is PeerState.ACTIVE and not peer.strikes:
+                continue  # so it is nearly always
         elif anybody and peer.state is not PeerState.LEFT:
             before = peer.silent_ms
             peer.silent_ms += passed
@@ -354,7 +356,7 @@ def _proved(facts: Facts, peer: Peer) -> bool:
 def _turn(facts: Facts, peer: Peer) -> None:
     rules, now = facts.rules, facts.awake_ms
     if peer.state is PeerState.ACTIVE and not peer.strikes and peer.silent_ms < rules.silent_ms:
-        return  # so it is nearly always
+        return
     if peer.strikes and now - peer.strike_at >= rules.strike_forget_ms and peer.state is not PeerState.SUSPENDED:
         peer.strikes = 0
         facts.touched(peer)

@@ -20,9 +20,10 @@ class Chance:
 
     def below(self, bound: int) -> int:
         """Return a number from 0 to ``bound`` - 1 (bound below 2^40: the bias of 64 bits is nothing); 0 for bound 0."""
-        if not self._drawn:
-            self._drawn = list(_BLOCK.unpack(self._entropy.bytes(_BLOCK.size)))
-        number = self._drawn.pop()
+        drawn = self._drawn
+        if not drawn:
+            drawn += _BLOCK.unpack(self._entropy.bytes(_BLOCK.size))
+        number = drawn.pop()
         return number % bound if bound > 0 else 0
 
     def nonce(self) -> bytes:

@@ -146,23 +146,19 @@ def retry(facts: Facts) -> None:
     if not facts.short or facts.awake_ms < facts.short_next:
         return
     taking = {each.home for each in facts.by_number.values() if each.state in TAKES}
+    homes = {number: each.home for number, each in facts.by_number.items() if not is_gone(each)}
     alike: dict[bytes, bool] = {}
     for each in list(facts.short)[:TRIED_A_STEP]:
         by_room, pack = facts.short.pop(each), facts.packs.get(each)
         hosts = (pack.next or pack.lay).hosts if pack is not None else b""
         if hosts not in alike:
-            alike[hosts] = _has_somebody(facts, hosts, taking)
+            # a household takes shards and has none of these: then room is all that was wanting
+            alike[hosts] = not taking.issubset(map(homes.get, hosts))
         if pack is not None and alike[hosts]:
             line_up(facts, pack)
         elif pack is not None:
             facts.short[each] = by_room  # whoever comes, or comes back, starts a sweep
     facts.short_next = facts.awake_ms + facts.rules.later_ms
-
-
-def _has_somebody(facts: Facts, numbers: bytes, taking: set[str]) -> bool:
-    """Whether a household of those ``taking`` shards is none of these, so that room is all that was wanting."""
-    hosts = (facts.by_number[host] for host in numbers if host)
-    return not taking <= {each.home for each in hosts if not is_gone(each)}
 
 
 # Households for packs

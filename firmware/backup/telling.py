@@ -20,20 +20,20 @@ _NEWS: Final[dict[str, type[Head | Capsule | Manifest]]] = {
 def news(facts: Facts) -> list[Action]:
     """Return what peers that are there do not know yet: every head and capsule goes to every peer."""
     out: list[Action] = []
+    lockers = [each for each in facts.lockers.values() if each.custody]
     for peer in facts.by_number.values():
         if not peer.online or peer.state is PeerState.LEFT:
             continue
-        for locker in facts.lockers.values():
-            if locker.custody:
-                out += _to(facts, peer, locker)
-        out += _renewals(facts, peer)
+        for locker in lockers:
+            known = facts.standings.get((peer.number, locker.id))
+            if known is None or not _is_told(known, peer, locker):
+                out += _to(facts, peer, locker, known)
+        if peer.renewed_at < 0 or facts.awake_ms - peer.renewed_at >= facts.rules.audit_every_ms:
+            out += _renewals(facts, peer)
     return out
 
 
-def _to(facts: Facts, peer: Peer, locker: Locker) -> list[Action]:
-    known = facts.standings.get((peer.number, locker.id))
-    if known is not None and _is_told(known, peer, locker):
-        return []
+def _to(facts: Facts, peer: Peer, locker: Locker, known: Standing | None) -> list[Action]:
     out: list[Action] = []
     for kind in _NEWS:
         number = int(getattr(locker, kind))
@@ -81,8 +81,6 @@ def _kind(action: Head | Capsule | Manifest) -> str:
 
 
 def _renewals(facts: Facts, peer: Peer) -> list[Action]:
-    if peer.renewed_at >= 0 and facts.awake_ms - peer.renewed_at < facts.rules.audit_every_ms:
-        return []
     mine = [each.id for each in facts.lockers.values() if each.custody and facts.held[peer.number, each.id] > 0]
     out: list[Action] = [
         Renew(peer.key, tuple(mine[at : at + PEER_LOCKERS])) for at in range(0, len(mine), PEER_LOCKERS)

@@ -56,11 +56,19 @@ class Layout:
 LAYOUTS = tuple(Layout(k, n) for k, n in _RUNGS)
 """Every layout of format 1, smallest circle first."""
 
+_LARGEST = 14
+"""More households than these change nothing."""
+
+
+def _ladder(*, precious: bool) -> tuple[Layout | None, ...]:
+    """Return what so many households get, by their number."""
+    small = (None, Layout(1, 1), Layout(1, 2), Layout(2, 3), Layout(2, 4), Layout(2, 4), Layout(4, 6), Layout(4, 6))
+    return (*small, *((Layout(4, 8) if precious else Layout(4, 6)) for _ in range(8, _LARGEST)), Layout(8, 14))
+
+
+_PRECIOUS, _OTHERS = _ladder(precious=True), _ladder(precious=False)
+
 
 def layout_for(peers: int, *, precious: bool = False) -> Layout | None:
     """Return the layout for so many other households that keep shards; None when there is nobody yet."""
-    if peers >= 14:
-        return Layout(8, 14)
-    if peers >= 6:
-        return Layout(4, 8) if precious and peers >= 8 else Layout(4, 6)
-    return (None, Layout(1, 1), Layout(1, 2), Layout(2, 3), Layout(2, 4), Layout(2, 4))[max(peers, 0)]
+    return (_PRECIOUS if precious else _OTHERS)[max(0, min(peers, _LARGEST))]
