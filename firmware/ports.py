@@ -45,6 +45,10 @@ class Disk(Protocol):
         """Return up to ``size`` bytes from ``offset``; short only at the end of the file. Raises Missing."""
         ...
 
+    def read_into(self, name: str, offset: int, room: memoryview) -> int:
+        """Fill ``room`` from ``offset`` as ``read`` does; return how many bytes of it that were. Raises Missing."""
+        ...
+
     def size(self, name: str) -> int:
         """Return the size of ``name`` in bytes; raises Missing."""
         ...

@@ -114,6 +114,12 @@ class WatchedDisk:
         self.reads.append((name, len(data)))
         return data
 
+    def read_into(self, name: str, offset: int, room: memoryview) -> int:
+        """See the port."""
+        data = self.read(name, offset, len(room))
+        room[: len(data)] = data
+        return len(data)
+
     def size(self, name: str) -> int:
         """See the port."""
         return self._real.size(name)

@@ -13,7 +13,7 @@ from firmware.errors import BoxError, Damaged, Missing, StillAtFriends
 from firmware.limits import MIB, SEGMENT_BYTES
 from firmware.locker.home import Home
 from firmware.locker.rows import CATALOG, Catalog, LinkRow, PackRow, PackState, Place
-from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Frame, Kind, PackReader, PackWriter, Prelude
+from firmware.pack import FRAME_LINK, FRAME_SEGMENT, CutPack, Frame, Kind, PackReader, PackWriter, Prelude, Rooms
 from firmware.pack.format import HEAD_BYTES, pack_name
 from firmware.pack.writing import Codec
 from firmware.seal import LockerSecrets, Suite
@@ -38,7 +38,8 @@ class PackShelf:
         self.catalog = catalog
         self.rows: dict[int, PackRow] = {}
         self._readers: OrderedDict[int, PackReader] = OrderedDict()
-        self._payloads: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._payloads: OrderedDict[tuple[int, int], bytes | memoryview] = OrderedDict()
+        self._rooms = Rooms()
 
     def load(self) -> None:
         """Read the pack rows again."""
@@ -63,19 +64,23 @@ class PackShelf:
                 self._readers.popitem(last=False)
         return found
 
-    def payload(self, place: Place | LinkRow) -> bytes:
-        """Return the opened payload a place points into; raises BadSeal, Damaged, Missing or StillAtFriends."""
+    def piece(self, place: Place) -> bytes:
+        """Return the bytes a place points at; raises BadSeal, Damaged, Missing or StillAtFriends."""
+        return bytes(self._payload(place)[place.offset : place.offset + place.length])
+
+    def _payload(self, place: Place) -> bytes | memoryview:
         key = (place.pack, place.frame)
         found = self._payloads.get(key)
         if found is None:
             try:
-                found = self.reader(place.pack).payload(place.frame, place.at, place.sealed_len)
+                reader = self.reader(place.pack)
+                found = reader.payload_into(self._rooms, place.frame, place.at, place.sealed_len)
             except Missing:
                 self._ask_for(self.row(place.pack).id)
                 raise
             self._payloads[key] = found
             if len(self._payloads) > _KEPT_PAYLOADS:
-                self._payloads.popitem(last=False)
+                self._rooms.give(self._payloads.popitem(last=False)[1])
         return found
 
     def _ask_for(self, pack: bytes) -> None:
@@ -88,13 +93,18 @@ class PackShelf:
         """Drop cached readers and plaintext (after packs moved)."""
         self._readers.clear()
         self._payloads.clear()
+        self._rooms.rest()
+
+    def rest(self) -> None:
+        """Much was read: keep the last segments, not the memory to open more."""
+        self._rooms.rest()
 
     def chunk(self, identity: bytes, place: Place | None = None) -> bytes:
         """Return one chunk's bytes (``place``: where, when it is known); raises Damaged when it is nowhere."""
         place = place or self.catalog.place(identity)
         if place is None:
             raise Damaged(what=f"chunk {identity.hex()[:16]}")
-        return self.payload(place)[place.offset : place.offset + place.length]
+        return self.piece(place)
 
     def link(self, seq: int) -> chain.Link:
         """Return one link of the chain; raises Damaged when it is nowhere."""

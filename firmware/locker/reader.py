@@ -180,16 +180,19 @@ class LockerReader:
         The catalog is asked for many at once, as far as they are small.
         """
         known = map(id_bytes, ids)
-        while some := list(itertools.islice(known, _TOGETHER)):
-            found = self._catalog.outgoing(some)
-            small = [one.content.chunks for one in found.values() if _is_small(one.content)]
-            places = self._catalog.placed(list(itertools.chain.from_iterable(map(_split, small))))
-            for one in filter(None, map(found.get, some)):
-                content = one.content
-                if _is_small(content):
-                    yield one, self._small(content.chunks, places)
-                else:
-                    yield one, self._pieces(content.chunks, content.depth, 0, content.size)
+        try:
+            while some := list(itertools.islice(known, _TOGETHER)):
+                found = self._catalog.outgoing(some)
+                small = [one.content.chunks for one in found.values() if _is_small(one.content)]
+                places = self._catalog.placed(list(itertools.chain.from_iterable(map(_split, small))))
+                for one in filter(None, map(found.get, some)):
+                    content = one.content
+                    if _is_small(content):
+                        yield one, self._small(content.chunks, places)
+                    else:
+                        yield one, self._pieces(content.chunks, content.depth, 0, content.size)
+        finally:
+            self._shelf.rest()
 
     def look(self, path: str) -> folders.Place:
         """Say what lies at ``path`` ("" = the whole locker) as native clients see it; raises BadName, Damaged."""

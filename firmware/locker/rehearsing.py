@@ -52,6 +52,11 @@ class _BorrowedDisk:
         head = prelude[offset : offset + size]
         return head + pack.read(max(0, offset - PRELUDE_BYTES), size - len(head))
 
+    def read_into(self, name: str, offset: int, room: memoryview) -> int:
+        data = self.read(name, offset, len(room))
+        room[: len(data)] = data
+        return len(data)
+
     def size(self, name: str) -> int:
         return PRELUDE_BYTES + self._found(name)[1].size
 

@@ -119,7 +119,7 @@ def _move_chunks(locker: Locker, victims: list[PackRow], live: set[bytes]) -> in
     moving.sort(key=lambda item: (item[0].pack, item[0].frame, item[0].offset))
     queued = 0
     for place, identity in moving:
-        data = locker.shelf.payload(place)[place.offset : place.offset + place.length]
+        data = locker.shelf.piece(place)
         kind = Kind(numbers[place.pack].kind)
         locker.packs.add(kind, identity, data, compress=kind is not Kind.PREVIEW)
         queued += len(data)

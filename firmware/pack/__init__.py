@@ -12,7 +12,7 @@ from firmware.pack.format import (
     Prelude,
     padded_size,
 )
-from firmware.pack.reading import PackReader
+from firmware.pack.reading import PackReader, Rooms
 from firmware.pack.writing import CutPack, PackWriter, pad_recovered
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PackReader",
     "PackWriter",
     "Prelude",
+    "Rooms",
     "pad_recovered",
     "padded_size",
 ]

@@ -92,6 +92,10 @@ class CountingDisk:
         """Pass on."""
         return self._disk.read(name, offset, size)
 
+    def read_into(self, name: str, offset: int, room: memoryview) -> int:
+        """Pass on."""
+        return self._disk.read_into(name, offset, room)
+
     def size(self, name: str) -> int:
         """Pass on."""
         return self._disk.size(name)

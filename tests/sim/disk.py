@@ -309,6 +309,12 @@ class SimDisk:
         """See the port."""
         return bytes(self._find(name).live[offset : offset + size])
 
+    def read_into(self, name: str, offset: int, room: memoryview) -> int:
+        """See the port."""
+        data = self.read(name, offset, len(room))
+        room[: len(data)] = data
+        return len(data)
+
     def size(self, name: str) -> int:
         """See the port."""
         return len(self._find(name).live)

@@ -25,6 +25,7 @@ from firmware.pack import (
     PackReader,
     PackWriter,
     Prelude,
+    Rooms,
     pad_recovered,
     padded_size,
 )
@@ -63,13 +64,16 @@ def test_any_frames_come_out_as_they_went_in(tmp_path: Path, frames: Frames, sui
         return
     assert walked(disk, writer.name) == [(kind, payload) for kind, payload, _ in frames]
     done = writer.cut()
-    reader = PackReader.from_header(disk, writer.name, EPOCHS)
+    reader, rooms = PackReader.from_header(disk, writer.name, EPOCHS), Rooms()
     index = reader.index()
     assert index is not None
     assert [(line.frame.type, reader.body(line.frame)) for line in index] == [(kind, data) for kind, data, _ in frames]
     for line, (kind, payload, _) in zip(index, frames, strict=True):
         frame = line.frame
         assert reader.payload(frame.number, frame.at, frame.sealed_len) == payload
+        into = reader.payload_into(rooms, frame.number, frame.at, frame.sealed_len)
+        assert into == payload
+        rooms.give(into)
         assert line.lengths == ((len(payload),) if kind == FRAME_SEGMENT else ())
     assert walked(disk, writer.name)[: len(frames)] == [(kind, payload) for kind, payload, _ in frames]
     assert disk.size(writer.name) == done.size == 16 + padded_size(done.size - 16)
@@ -153,6 +157,47 @@ def test_a_frame_opens_at_no_other_place(tmp_path: Path, frame: int) -> None:
         reader.payload(place.number, place.at + 1, place.sealed_len)
     with pytest.raises(BadSeal):
         reader.payload(place.number, 10**9, place.sealed_len)
+    rooms = Rooms()
+    for number, at, length in (
+        *((number, place.at, place.sealed_len) for number in {0, 1, 2, 3} - {place.number}),
+        (place.number, place.at, place.sealed_len - 1),
+        (place.number, place.at + 1, place.sealed_len),
+        (place.number, 10**9, place.sealed_len),
+    ):
+        with pytest.raises(BadSeal):
+            reader.payload_into(rooms, number, at, length)
+
+
+def test_a_buffer_is_used_again_only_when_it_was_given_back(tmp_path: Path) -> None:
+    disk = LinuxDisk(tmp_path)
+    payloads = [bytes([number]) * 70_000 for number in range(3)]
+    writer = write(disk, [(FRAME_SEGMENT, each, False) for each in payloads])
+    writer.cut()
+    reader, rooms = PackReader.from_header(disk, writer.name, EPOCHS), Rooms()
+    index = reader.index()
+    assert index is not None
+    frames = [line.frame for line in index]
+
+    def opened(frame: Frame) -> bytes | memoryview:
+        return reader.payload_into(rooms, frame.number, frame.at, frame.sealed_len)
+
+    first, second = opened(frames[0]), opened(frames[1])
+    assert (first, second) == (payloads[0], payloads[1])
+    rooms.give(first)
+    third = opened(frames[2])
+    assert isinstance(first, memoryview) and isinstance(third, memoryview) and third.obj is first.obj
+    assert second == payloads[1] and third == payloads[2]
+    path = tmp_path / writer.name
+    torn = bytearray(path.read_bytes())
+    torn[frames[0].at + 100] ^= 1
+    path.write_bytes(torn)
+    rooms.give(third)
+    with pytest.raises(BadSeal):
+        opened(frames[0])
+    again = opened(frames[1])
+    assert again == payloads[1] and isinstance(again, memoryview) and again.obj is third.obj
+    rooms.rest()
+    assert opened(frames[2]) == payloads[2]
 
 
 def test_frames_of_another_pack_do_not_open(tmp_path: Path) -> None:
