@@ -58,5 +58,5 @@ DONE = replace(
     REST, state=RestoreIs.DONE, done_ms=NOW_MS - 600_000, files=14_208, packs_here=9000, here_bytes=164 * GB,
     friends=tuple(replace(each, there=False) for each in FRIENDS),
 )  # fmt: skip
-STOPS = {"59-coming": REST, "59-coming-short": SHORT, "59-coming-done": DONE}
+STOPS = {"59-coming": REST, "59-coming-short": SHORT, "59-coming-waits": WAITS, "59-coming-done": DONE}
 """Stops of the walk (``walks.py``)."""

@@ -16,6 +16,7 @@ from tests.services.circle_peerds import Clock, PeerBox
 from tests.services.reader_files import pdf
 from tests.services.running import until
 from tests.web import restores_made_up as made
+from tests.web import walks_kit
 from tests.web.circle_made_up import front
 from tests.web.front import PASSPHRASE, Visitor
 from tests.web.scenery import clip, photograph
@@ -48,7 +49,8 @@ STOPS: tuple[str, ...] = (
     "37-log-ins", "38-passkeys", "39-activity", "40-passphrase-new", "41-take-home", "42-apps",
     "43-recover",
     "48-circle-empty", "49-shelf", "50-caps", "51-friend-invited", "52-circle", "53-friend",
-    "60-help-restore", "58-restore-found", "59-coming", "59-coming-short", "59-coming-done",
+    "60-help-restore", "58-restore-found", "59-coming", "59-coming-short", "59-coming-waits", "59-coming-done",
+    *walks_kit.STOPS,
     "44-members-child", "45-child", "46-guarding", "47-away",
 )  # fmt: skip
 """Every stop, in order."""
@@ -406,6 +408,7 @@ WALKS: list[Callable[[Walk], None]] = [
     people,
     befriending,
     coming_home,
+    walks_kit.ways_back,
     guarding,
 ]
 """In this order, on one box and in one browser."""
