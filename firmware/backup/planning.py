@@ -43,11 +43,12 @@ def plan(view: CircleView, now_ms: int, entropy: Entropy) -> list[Action]:
 
 def pass_time(view: CircleView, now_ms: int) -> None:
     """Count the time since the last step; ``plan`` does so first, and nothing is asked for here."""
-    passed = max(0, min(now_ms - view.now_ms, view.rules.step_ms)) if view.now_ms else 0
-    view.now_ms = now_ms
+    before, view.now_ms = view.now_ms, now_ms
+    passed = max(0, min(now_ms - before, view.rules.step_ms)) if before else 0
     hour, day = view.awake_ms // HOUR, view.awake_ms // view.rules.audit_every_ms
     view.awake_ms += passed
     view.changes.times = view.changes.times or passed > 0
     auditing.pass_time(view, passed)
-    auditing.doubt_old(view)
+    if not before or now_ms - before != passed:  # it slept, or its clock was set: else both times went on alike
+        auditing.doubt_old(view)
     telling.new_manifests(view, hour != view.awake_ms // HOUR, day != view.awake_ms // view.rules.audit_every_ms)

@@ -21,14 +21,15 @@ def news(facts: Facts) -> list[Action]:
     """Return what peers that are there do not know yet: every head and capsule goes to every peer."""
     out: list[Action] = []
     lockers = [each for each in facts.lockers.values() if each.custody]
+    standings, renewed = facts.standings, facts.awake_ms - facts.rules.audit_every_ms
     for peer in facts.by_number.values():
         if not peer.online or peer.state is PeerState.LEFT:
             continue
         for locker in lockers:
-            known = facts.standings.get((peer.number, locker.id))
+            known = standings.get((peer.number, locker.id))
             if known is None or not _is_told(known, peer, locker):
                 out += _to(facts, peer, locker, known)
-        if peer.renewed_at < 0 or facts.awake_ms - peer.renewed_at >= facts.rules.audit_every_ms:
+        if peer.renewed_at < 0 or peer.renewed_at <= renewed:
             out += _renewals(facts, peer)
     return out
 

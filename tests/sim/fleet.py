@@ -60,9 +60,9 @@ def fleet(spec: Spec, seeds: int, processes: int) -> dict[str, object]:
     each = [replace(spec, seed=spec.seed + turn) for turn in range(seeds)]
     days = min(spec.days, 40)
     small = replace(spec, boxes=min(spec.boxes, 40), days=days, away_days=min(spec.away_days, days // 2))
-    with ProcessPoolExecutor(processes) as pool:  # controls first: nobody knows how many fleets they take
-        controls = {what: pool.submit(without, each, what) for what in _CONTROLS}
+    with ProcessPoolExecutor(processes) as pool:  # the longest first: then no processor is idle for long in the end
         main = [pool.submit(play, one) for one in each]
+        controls = {what: pool.submit(without, each, what) for what in _CONTROLS}
         here, there = pool.submit(play, small), pool.submit(elsewhere, small)
         played = [job.result() for job in main]
         found: dict[str, object] = figures(_sum([tally for tally, _ in played]))

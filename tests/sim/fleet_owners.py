@@ -198,11 +198,14 @@ class Owner:
             wait = 2 * HOUR
         if view.fresh:
             wait = min(wait, max(1, view.night_at_ms - view.now_ms))
+        latest = view.awake_ms + wait
         for standing in view.standings.values():
+            if standing.next_at >= latest:
+                continue
             peer, at = view.by_number[standing.number], (standing.number, standing.locker)
             if peer.online and peer.state is not PeerState.LEFT and view.held[at] and not view.empty.get(at):
-                wait = min(wait, standing.next_at - view.awake_ms)
-        return max(1, wait)
+                latest = standing.next_at
+        return max(1, latest - view.awake_ms)
 
     def _ships_in(self) -> int:
         """Return in how many ms something that stands in line for a peer who is there may ship; a day: nothing does."""
