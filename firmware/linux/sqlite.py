@@ -49,11 +49,11 @@ class Connection:
 
     def _prepare(self, key: Secret, cipher: str, *, exclusive: bool, synchronous: str, readonly: bool) -> None:
         db = self._sql
+        db.set_busy_timeout(10_000)  # first: whoever looks in while a catalog is made anew waits for its lock, too
         db.execute(f"PRAGMA cipher='{cipher}'")
         db.execute(f'PRAGMA key="raw:{key.reveal().hex()}"')
         db.execute(f"PRAGMA cache_size=-{CATALOG_CACHE_KIB if not readonly else CATALOG_CACHE_KIB // 4}")
         self._pragmas("temp_store=MEMORY", "mmap_size=0", "trusted_schema=OFF")
-        db.set_busy_timeout(10_000)
         # Without this every bound value makes SQLite prepare the statement again: a quarter of a small file's CPU.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if exclusive:
