@@ -30,15 +30,13 @@ class UnderWay:
     heading: str
     lead: str
     digits: tuple[str, ...]
-    """The six digits in twos, while a friend has to compare them."""
+    """The six digits in twos, while a friend has to compare them: then something may change within seconds."""
     lines: tuple[tuple[str, str, bool], ...]
     """A friend's box: its name, how far it is there, whether its part is here."""
     enough: bool
     """Nobody else has to be asked."""
     handle: str
     """In groups, as people copy it."""
-    soon: bool
-    """Something may change within seconds."""
 
 
 class Regain(Page):
@@ -130,6 +128,7 @@ def under_way(found: Regained, language: Language, now_ms: int) -> UnderWay:
     """Put into words how far it is: digits to compare first, then whom else to ask, then when to come back."""
     say, states = language.say, [each.state for each in found.at]
     asked = found.have + sum(state in ("waiting", "confirm") for state in states)
+    enough = bool(found.k) and asked >= found.k
     untils = sorted(each.until_ms for each in found.at if each.until_ms and each.state != "open")
     lacks = max(0, found.k - found.have)
     digits: tuple[str, ...] = ()
@@ -137,7 +136,7 @@ def under_way(found: Regained, language: Language, now_ms: int) -> UnderWay:
         names = [readable(each.label) for each in found.at if each.state == "confirm"]
         heading, lead = say("regain.digits"), say("regain.digits.lead", name=" · ".join(filter(None, names)))
         digits = tuple(found.code[at : at + 2] for at in range(0, 6, 2))
-    elif found.k and asked >= found.k and len(untils) >= lacks:
+    elif enough and len(untils) >= lacks:
         when = _when(untils[lacks - 1], language, now_ms) if lacks else ""
         heading, lead = say("regain.told"), say("regain.told.lead", when=when)
     else:
@@ -145,7 +144,7 @@ def under_way(found: Regained, language: Language, now_ms: int) -> UnderWay:
         lead = say("regain.asked", have=asked, k=found.k) if found.k else say("regain.lead")
     lines = tuple(_line(found, number, language, now_ms) for number in range(len(found.at)))
     handle = " ".join(found.handle[at : at + _GROUP] for at in range(0, len(found.handle), _GROUP))
-    return UnderWay(heading, lead, digits, lines, bool(found.k) and asked >= found.k, handle, bool(digits))
+    return UnderWay(heading, lead, digits, lines, enough, handle)
 
 
 def _when(at_ms: int, language: Language, now_ms: int) -> str:
