@@ -188,7 +188,7 @@ def test_a_browser_that_trusts_the_box_is_asked_to_stay_private(home: Home, firs
     name, header = "locker-7f3a.local", "strict-transport-security"
     assert header not in home.ask("10.77.0.1", name, "/open", ca=first.ca)
     told = home.ask("10.77.0.1", name, "/trusted", method="POST", ca=first.ca)
-    assert told["status"] == 200
+    assert told["status"] == 204
     assert str(told["set-cookie"]).startswith("__Host-trusted=1;")
     for page in ("/open", "/static/style.css"):
         answer = home.ask("10.77.0.1", name, page, ca=first.ca, cookie="__Host-trusted=1")

@@ -240,6 +240,7 @@ class LockerUploads extends HTMLElement {
     const field = this.piece("passphrase");
     const body = new URLSearchParams({ member: this.dataset.member, passphrase: field.value });
     const answer = await fetch("/open", { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+    const { error } = (await answer?.json().catch(() => null)) ?? {};
     const said = this.piece("locked-said");
     said.hidden = Boolean(answer?.ok);
     if (answer?.ok) {
@@ -249,7 +250,6 @@ class LockerUploads extends HTMLElement {
       document.dispatchEvent(new Event("locker:opened"));
       return;
     }
-    const { error } = (await answer?.json().catch(() => null)) ?? {};
     said.textContent = error ? `${error.sentence} ${error.advice}` : this.words.unreachable;
     field.select();
   }
