@@ -7,11 +7,12 @@ line accuses nobody. ``found`` is the owner's end: what was repaired is where it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from firmware.backup.chance import Chance
-from firmware.backup.delegating import Around, Rebuilding, delegate_work
+from firmware.backup.delegating import Around, Rebuilding, delegate_work, new_hosts, taken_roofs
 from firmware.backup.facts import Facts
 from firmware.backup.health import receipted
 from firmware.backup.shipping import lay_of, line_up, put_mark, take_over
@@ -54,6 +55,8 @@ class Care:
         """(shard, host): the host says that it is missing, or could not prove it."""
         self.placed: dict[bytes, set[bytes]] = {}
         """Shard -> hosts that have it now and are not in the manifest."""
+        self.roofs: dict[bytes, int] = {}
+        """Box -> household, as far as the owner said."""
 
     def know(self, hosts: Iterable[bytes]) -> None:
         """These boxes keep shards of the locker, or repair for it."""
@@ -117,15 +120,25 @@ class Care:
     ) -> list[Rebuilding]:
         """Return what this box should make again, most endangered first; ``room``: hosts that are there, best first."""
         found: dict[bytes, Rebuilding] = {}
-        current = [self.now(each) for each in packs]
+        current, room = [self.now(each) for each in packs], self._trusted(room)
         for long in (False, True):
             lost = self.lost(long)
             waited = max([0, *(self.hosts[key].silent_ms - self.rules.silent_ms for key in lost)])
             waited = min(waited, owner_silent_ms - self.rules.delegate_silent_ms)
-            around = Around(self._me, delegates, lost, room, owner_silent_ms, long, waited)
+            around = Around(self._me, delegates, lost, room, owner_silent_ms, long, waited, self.roofs, self.gone)
             for each in delegate_work(current, around, self.rules):
                 found.setdefault(each.pack.digest, each)
         return list(found.values())
+
+    def _trusted(self, room: Sequence[bytes]) -> list[bytes]:
+        """Those last that lost most of what they should have, however much room they say they have."""
+        lost = Counter(host for _, host in self.gone)
+        return sorted(room, key=lambda each: lost[each])
+
+    def others(self, pack: ManifestPack, index: int, room: Sequence[bytes]) -> list[bytes]:
+        """Return who may have this shard if its host does not take it: households with none of the pack."""
+        around = Around(self._me, (), self.lost(), self._trusted(room), 0, roofs=self.roofs, gone=self.gone)
+        return new_hosts(pack, index, taken_roofs(self.now(pack), around), around)
 
     def proofs(
         self, packs: Sequence[ManifestPack], there: Collection[bytes], awake_ms: int, chance: Chance

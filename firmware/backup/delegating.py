@@ -8,8 +8,8 @@ same work, and if they do, only a shard too many results. Each day the work is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from blake3 import blake3
 
@@ -30,6 +30,14 @@ class Around:
     """The lost hosts are lost for more than a week; else only packs with at most k + 1 shards left are made whole."""
     waited_ms: int = 0
     """How long somebody should have done it already."""
+    roofs: Mapping[bytes, int] = field(default_factory=dict)
+    """Boxes -> households, as the owner numbers them; a box nobody told of has one of its own."""
+    gone: Collection[tuple[bytes, bytes]] = ()
+    """(shard, host): this host had this shard and lost it; it does not get it again."""
+
+    def roof(self, host: bytes) -> bytes | int:
+        """Return what tells the household of a host from others."""
+        return self.roofs.get(host, host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ def delegate_work(packs: Iterable[ManifestPack], around: Around, rules: Rules = 
         gone = any(not shard.hosts for shard in pack.shards)  # missing or wrong, or the owner did not come to it
         if all(alive) or spare < 0 or not (around.lost_long or spare <= 1 or gone) or not _ours(pack.digest, around):
             continue
-        wanted = _new_hosts(pack, alive, around.room)
+        wanted = _to_new_roofs(pack, alive, around)
         if not wanted and pack.k > 1 and (around.lost_long or spare == 0):
             wanted = _doubled(pack, alive, around)
         if wanted:
@@ -74,23 +82,38 @@ def _ours(digest: bytes, around: Around) -> bool:
     return around.me in heavy[: 1 + around.waited_ms // DAY]
 
 
-def _new_hosts(pack: ManifestPack, alive: Sequence[bool], room: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:
-    """Give each lost shard a host that has none of this pack, those with most room first."""
-    taken = {host for shard in pack.shards for host in shard.hosts}
-    free = [host for host in room if host not in taken]
-    lost = [index for index, there in enumerate(alive) if not there]
-    return tuple(zip(lost, free, strict=False))
+def new_hosts(pack: ManifestPack, index: int, taken: Collection[bytes | int], around: Around) -> list[bytes]:
+    """Return who may have this shard, best first: boxes under roofs that are not ``taken``."""
+    shard = pack.shards[index].shard
+    return [each for each in around.room if around.roof(each) not in taken and (shard, each) not in around.gone]
+
+
+def taken_roofs(pack: ManifestPack, around: Around) -> list[bytes | int]:
+    """Return the household of every shard that somebody has who is not lost."""
+    return [around.roof(each) for shard in pack.shards for each in shard.hosts if each not in around.lost]
+
+
+def _to_new_roofs(pack: ManifestPack, alive: Sequence[bool], around: Around) -> tuple[tuple[int, bytes], ...]:
+    """Give each lost shard a household that has none of this pack, as long as there are such."""
+    taken, found = set(taken_roofs(pack, around)), list[tuple[int, bytes]]()
+    for index in [index for index, there in enumerate(alive) if not there]:
+        for host in new_hosts(pack, index, taken, around)[:1]:
+            taken.add(around.roof(host))
+            found.append((index, host))
+    return tuple(found)
 
 
 def _doubled(pack: ManifestPack, alive: Sequence[bool], around: Around) -> tuple[tuple[int, bytes], ...]:
-    """Give each lost shard a host that has one already, where all of them have: better two under one roof than none.
+    """Give each lost shard a household that has fewest, where all of them have: better two under one roof than none.
 
     The owner makes it again under a roof of its own when it is back (``delegates.found``).
     """
-    count = Counter(host for shard in pack.shards for host in shard.hosts if host not in around.lost)
+    count = Counter(taken_roofs(pack, around))
     found: list[tuple[int, bytes]] = []
-    for index in [index for index, there in enumerate(alive) if not there] if around.room else ():
-        host = min(around.room, key=lambda each: count[each])
-        count[host] += 1
-        found.append((index, host))
+    for index in [index for index, there in enumerate(alive) if not there]:
+        hosts = new_hosts(pack, index, (), around)
+        if hosts:
+            host = min(hosts, key=lambda each: count[around.roof(each)])
+            count[around.roof(host)] += 1
+            found.append((index, host))
     return tuple(found)

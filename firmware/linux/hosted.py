@@ -38,8 +38,8 @@ from firmware.linux.hosted_memory import HostedMemory
 from firmware.linux.hosted_parts import HostedParts
 from firmware.linux.hosted_places import Ask, Place
 from firmware.linux.hosted_state import Ears
-from firmware.peer import Authority, Caller, Card, HeldCustody, HeldHandover, Verdict
-from firmware.peer.messages import NewerCustody, Notice, NoticeKind, Rebuild, Repair, Role, Seen
+from firmware.peer import Authority, Caller, Card, HeldCustody, HeldHandover, Introduction, Verdict
+from firmware.peer.messages import NewerCustody, Notice, NoticeKind, Rebuild, Repair, Seen
 
 __all__ = ["Ears", "HostedShards"]
 
@@ -187,10 +187,10 @@ class HostedShards(HostedParts, HostedMemory):
         """Passed on to the service; raises PeerOlder when it repairs for nobody."""
         return self._ears.asked_to_rebuild(caller, order, now_ms)
 
-    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+    def introduce(self, caller: Caller, said: Introduction) -> None:
         """Passed on to the service, which keeps it."""
         assert caller.box is not None, "only peers introduce"
-        self._ears.introduced(caller.box, card, data, role, until_ms, self._now())
+        self._ears.introduced(caller.box, said, self._now())
 
     def introduced(self, owner: bytes, box: bytes) -> bool:
         """Whether ``owner`` said that ``box`` repairs for it."""

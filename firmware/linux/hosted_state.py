@@ -19,8 +19,8 @@ from firmware.linux.disk import LinuxDisk
 from firmware.linux.hosted_files import room, shard_files
 from firmware.linux.hosted_places import Peer, Place, Places, place_name
 from firmware.linux.hosted_rows import HostedRows
-from firmware.peer import Authority, Caller, Card
-from firmware.peer.messages import Notice, Rebuild, Repair, Role
+from firmware.peer import Authority, Caller, Card, Introduction
+from firmware.peer.messages import Notice, Rebuild, Repair
 from firmware.peer.parts import AskState, PartKeyed, PartPut, PartSay
 from firmware.ports import Clock
 
@@ -60,8 +60,8 @@ class Ears:
         """Take an order to repair, return its number; raises PeerOlder: this box repairs for nobody."""
         raise PeerOlder(what=order.OP)
 
-    def introduced(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int, now_ms: int) -> None:
-        """A peer says that the box of ``card`` acts with it."""
+    def introduced(self, owner: bytes, said: Introduction, now_ms: int) -> None:
+        """A peer says that another box acts with it."""
 
     def is_delegate(self, owner: bytes, box: bytes) -> bool:  # noqa: ARG002 for those who override it
         """Whether ``owner`` introduced ``box`` as its delegate."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         reserve,
         talk,
     )
-    from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox
+    from firmware.peer.host import Arriving, Authority, Caller, Host, Introduction, OwnBox
     from firmware.peer.invitations import Ticket, Way, read_ticket
     from firmware.peer.listing import ShardList, check_listed
     from firmware.peer.manifests import ManifestPack, manifest_parts, read_manifest
@@ -72,6 +72,7 @@ __all__ = [
     "HeldCustody",
     "HeldHandover",
     "Host",
+    "Introduction",
     "Invitation",
     "InvitationState",
     "Invitations",

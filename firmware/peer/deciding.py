@@ -25,7 +25,7 @@ from firmware.errors import (
 )
 from firmware.peer import messages as m
 from firmware.peer.frames import FrameHead
-from firmware.peer.host import Arriving, Authority, Caller, Host, OwnBox, PartHost
+from firmware.peer.host import Arriving, Authority, Caller, Host, Introduction, OwnBox, PartHost
 from firmware.peer.listing import check_listed
 from firmware.peer.pairing import Invitations
 from firmware.peer.signed import (
@@ -320,7 +320,8 @@ class Deciding:
             card = read_card(request.card)
         except BadSeal:
             raise PeerGarbled(why="the card it passes on is not signed by its box") from None
-        self._host.introduce(self._caller, card, request.card, m.Role(request.role), request.until_ms)
+        role = m.Role(request.role)
+        self._host.introduce(self._caller, Introduction(card, request.card, role, request.until_ms, request.roof))
         return m.Done(), b""
 
     def whereabouts(self, request: m.Whereabouts, _body: bytes, _now_ms: int) -> Reply:

@@ -23,12 +23,16 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Introduce(Request[Done]):
-    """A box you need not be in a circle with acts with me until ``until_ms``; a newer card replaces an older one."""
+    """A box you need not be in a circle with acts with me until ``until_ms``; a newer card replaces an older one.
+
+    ``roof`` tells which boxes share a household: 0 is that of the box that is told, others as the sender numbers them.
+    """
 
     OP, ANSWER = "introduce", Done
     card: bytes = key(SIGNED)
     role: int = key(Uint(2))
     until_ms: int = key(Uint())
+    roof: int | None = key(Uint(), optional=True)
 
 
 @dataclass(frozen=True)

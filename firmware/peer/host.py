@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from firmware.errors import PeerBusy
 from firmware.limits import PEER_PUTS, PEER_REQUESTS
@@ -98,6 +98,17 @@ class Authority:
         return self.permit is not None
 
 
+class Introduction(NamedTuple):
+    """What a peer says of another box: its card (verified, and as signed), what it does, until when, its household."""
+
+    card: Card
+    data: bytes
+    role: Role
+    until_ms: int
+    roof: int | None = None
+    """See ``Introduce``; None: it did not say."""
+
+
 class Arriving(Protocol):
     """One shard on its way in, appended from the offset that ``begin_put`` was given."""
 
@@ -172,8 +183,8 @@ class Host(Protocol):
 
     # Helping
 
-    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
-        """A peer says that the box of ``card`` (verified) acts with it; ``data`` is the card as signed. PeerBusy."""
+    def introduce(self, caller: Caller, said: Introduction) -> None:
+        """A peer says that another box acts with it. Raises PeerBusy."""
         ...
 
     def introduced(self, owner: bytes, box: bytes) -> bool:

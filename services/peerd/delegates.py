@@ -91,10 +91,19 @@ class Delegates:
         until = self._clock.now_ms() + PEER_INTRODUCED_DAYS * _DAY_MS
         for other in {*before, *wanted} & cards.keys():
             role = wanted.get(other, m.Role.NOBODY)
-            call = Call(m.Introduce(cards[other], role, until))
+            call = Call(m.Introduce(cards[other], role, until, self._roof(other, peer)))
             await self._out.talker.ask(self._out.link(box), call)
         if wanted != before:
             self._rows.set_paper(_TOLD, box, dumps([[each, int(role)] for each, role in sorted(wanted.items())]))
+
+    def _roof(self, box: bytes, told: Peer) -> int | None:
+        """The number of the household of a box, 0 for that of the peer that is told; None: it is no peer any more."""
+        peer = self._view.peers.get(box)
+        if peer is None:
+            return None
+        if peer.home == told.home:
+            return 0
+        return min(each.number for each in self._view.by_number.values() if each.home == peer.home)
 
     def _company(self, peer: Peer) -> Iterator[tuple[bytes, m.Role]]:
         """Whom a peer should know: delegates everybody, hosts only the delegates."""

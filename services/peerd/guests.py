@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from firmware.errors import BadSeal, PeerBusy, PeerGarbled
 from firmware.limits import PEER_INTRODUCED, PEER_INTRODUCED_DAYS
 from firmware.linux.circle_rows import CircleRows
-from firmware.peer import Card, read_card
+from firmware.peer import Card, Introduction, read_card
 from firmware.peer.messages import Role
 
 _PAPER: Final = "guest"
+_ROOF: Final = "roof"
 _DAY_MS: Final = 86_400_000
 _KEY: Final = 32
 
@@ -28,6 +29,7 @@ class Guest(NamedTuple):
     data: bytes
     role: Role
     until_ms: int
+    roof: int | None = None
 
 
 class Guests:
@@ -40,24 +42,27 @@ class Guests:
         for about, data in rows.papers(_PAPER).items():
             found = _read(about, data)
             if found is not None:
-                self._known[found.owner, found.card.box] = found
+                roof = rows.paper(_ROOF, about)
+                self._known[found.owner, found.card.box] = found._replace(
+                    roof=int.from_bytes(roof) if roof is not None else None
+                )
 
     def check_room(self, owner: bytes) -> None:
         """Raise PeerBusy when a friend introduces more boxes than anybody's circle has."""
         if sum(1 for known, _ in list(self._known) if known == owner) >= PEER_INTRODUCED:
             raise PeerBusy
 
-    def take(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int, now_ms: int) -> None:
+    def take(self, owner: bytes, said: Introduction, now_ms: int) -> None:
         """Note what ``owner`` says; NOBODY takes it back. An older card than the one known changes no address."""
-        if role is Role.NOBODY:
-            self._known.pop((owner, card.box), None)
-            self._rows.drop_paper(_PAPER, owner + card.box)
+        card, data = said.card, said.data
+        if said.role is Role.NOBODY:
+            self._drop(owner, card.box)
             return
-        until_ms = min(until_ms, now_ms + PEER_INTRODUCED_DAYS * _DAY_MS)
+        until_ms = min(said.until_ms, now_ms + PEER_INTRODUCED_DAYS * _DAY_MS)
         newest = self.card(card.box)
         if newest is not None and newest[0].number > card.number:
             card, data = newest
-        self._keep(Guest(owner, card, data, role, until_ms))
+        self._keep(Guest(owner, card, data, said.role, until_ms, said.roof))
 
     def newer(self, card: Card, data: bytes) -> bool:
         """A card of a guest came from somebody; return whether it is newer than the one known."""
@@ -74,13 +79,19 @@ class Guests:
         self._known[guest.owner, guest.card.box] = guest
         value = bytes([guest.role]) + guest.until_ms.to_bytes(8) + guest.data
         self._rows.set_paper(_PAPER, guest.owner + guest.card.box, value)
+        if guest.roof is not None:
+            self._rows.set_paper(_ROOF, guest.owner + guest.card.box, guest.roof.to_bytes(8))
+
+    def _drop(self, owner: bytes, box: bytes) -> None:
+        self._known.pop((owner, box), None)
+        for kind in (_PAPER, _ROOF):
+            self._rows.drop_paper(kind, owner + box)
 
     def end(self, now_ms: int) -> None:
         """Forget introductions whose time is over."""
         for (owner, box), each in list(self._known.items()):
             if each.until_ms < now_ms:
-                del self._known[owner, box]
-                self._rows.drop_paper(_PAPER, owner + box)
+                self._drop(owner, box)
 
     # Questions
 
@@ -96,6 +107,10 @@ class Guests:
     def of(self, owner: bytes, role: Role | None = None) -> list[Guest]:
         """Whom ``owner`` introduced (with this role)."""
         return [each for each in list(self._known.values()) if each.owner == owner and role in (None, each.role)]
+
+    def roofs(self, owner: bytes) -> dict[bytes, int]:
+        """Boxes of which ``owner`` said in which household they are; 0 is this box's."""
+        return {each.card.box: each.roof for each in self.of(owner) if each.roof is not None}
 
     def box_of(self, endpoint: bytes) -> bytes | None:
         """The box of a guest, by the key its transport proves."""

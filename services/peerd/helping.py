@@ -14,7 +14,7 @@ from firmware.linux.clock import SystemClock, SystemEntropy
 from firmware.linux.hosted import HostedShards
 from firmware.linux.journal import Journal
 from firmware.linux.peer_links import PeerLinks
-from firmware.peer import Caller, Card, OwnBox, read_card
+from firmware.peer import Caller, Introduction, OwnBox, read_card
 from firmware.peer.messages import Rebuild, Repair, Role
 from services.peerd.delegates import Delegates
 from services.peerd.guests import Guests
@@ -107,14 +107,14 @@ class Helping(PartEars):
         """A friend left, and its company with it."""
         self.signed.pop(box, None)
         for each in self.guests.of(box):
-            self.guests.take(box, each.card, each.data, Role.NOBODY, 0, 0)
+            self.guests.take(box, Introduction(each.card, each.data, Role.NOBODY, 0), 0)
 
     # Ears
 
-    def introduced(self, owner: bytes, card: Card, data: bytes, role: Role, until_ms: int, now_ms: int) -> None:
+    def introduced(self, owner: bytes, said: Introduction, now_ms: int) -> None:
         """A friend says that a box acts with it."""
         self.guests.check_room(owner)
-        self._soon(lambda: self.guests.take(owner, card, data, role, until_ms, now_ms))
+        self._soon(lambda: self.guests.take(owner, said, now_ms))
 
     def is_delegate(self, owner: bytes, box: bytes) -> bool:
         """Whether a friend said that a box repairs for it."""

@@ -153,6 +153,7 @@ class Repairing:
         """Silence of the owner, and of the hosts while it is away, is time in which somebody else was heard."""
         care, there = charge.care, self._there(charge)
         care.know(each.card.box for each in self._guests.of(charge.owner))
+        care.roofs = {self._me: 0, **self._guests.roofs(charge.owner)}
         if charge.owner not in self._away:
             charge.silent_ms = 0
             for seen in care.hosts.values():
@@ -314,8 +315,7 @@ class Repairing:
         made = 0
         try:
             for index, host in job.wanted:
-                taken = {each for shard in job.pack.shards for each in shard.hosts}
-                others = [each for each in room if each not in taken and each != host]
+                others = [each for each in charge.care.others(job.pack, index, room) if each != host]
                 at = await self._making.again(charge.locker, papers, job.pack, index, [host, *others], charge.care)
                 if at is not None:
                     self._note(charge, job.pack.shards[index].shard, at)

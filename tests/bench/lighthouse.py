@@ -99,7 +99,7 @@ def often(folder: Path, name: str, url: str, known: list[dict[str, object]], opt
 
 
 def judged(folder: Path, name: str, url: str, known: list[dict[str, object]], options: Options) -> dict[str, int]:
-    """Run Lighthouse on ``url`` in a browser that has the cookies ``known``; returns the scores by page and category."""
+    """Run Lighthouse on ``url`` in a browser with the cookies ``known``; returns the scores by page and category."""
     said = folder / f"{name}.json"
     _run(folder, url, said, known, options)
     report: dict[str, Any] = json.loads(said.read_text())

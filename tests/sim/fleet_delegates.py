@@ -41,6 +41,8 @@ class Charge:
             return 0
         named = dict.fromkeys(host for pack in self.packs for shard in pack.shards for host in shard.hosts)
         self.care.know(named)
+        if self.owner.control is not Control.SAME_HOUSEHOLD:
+            self.care.roofs = {each.key: each.home for each in self.owner.boxes.values()}
         self.care.pass_time(passed, set(hosts), {})
         asked = set(hosts) if self.owner.control is not Control.NO_AUDIT else set()
         for proof in self.care.proofs(self.packs, asked, self.awake_ms, self.chance):

@@ -22,11 +22,13 @@ from firmware.backup import (
 from firmware.backup.health import receipted
 from firmware.backup.planning import pass_time
 from firmware.backup.retention import receipted_all
+from firmware.backup.states import TAKES
 from firmware.pack.format import Kind
 from firmware.peer import Custody, HeldCustody
 from tests.sim.fleet_boxes import Box
 from tests.sim.fleet_spec import DAY, HOUR, Control
 
+LATER: Final = 600_000
 AWAKE: Final = replace(RULES, step_ms=2 * DAY)
 """The product plans every few seconds and counts an hour at most. A box of the fleet that was on all the time plans
 when something is due, so all of the time counts; after an outage or a jump of its clock the product's hour holds."""
@@ -159,8 +161,8 @@ class Owner:
         account = host.grant(self.home)
         self.view.offered(host.key, account.quota, account.used)
 
-    def line(self, host: Box, up: bool) -> bool:
-        """The line to a host came up or broke; return whether that is something to plan for at once."""
+    def line(self, host: Box, up: bool) -> int:
+        """The line to a host came up or broke; return in how many ms the next step is due because of that."""
         if up and host.key not in self.linked:
             self.linked[host.key] = None
             first = host.key not in self.last_line
@@ -168,13 +170,13 @@ class Owner:
             address = f"5.{host.home >> 8}.{host.home & 255}.9" if known else ""
             self.last_line[host.key] = self.t
             self.view.heard(host.key, self.now_ms(), address)
-            return self.waits_for(host)
+            return LATER if self._waits_for(host) else max(HOUR + 1, self._asks_in(host))
         if not up and host.key in self.linked:
             self.passes()
             del self.linked[host.key]
             self.last_line[host.key] = self.t
             self.view.gone(host.key)
-        return False
+        return DAY
 
     def passes(self) -> None:
         """Let the view count the time until now, so that nobody was silent while the line was up."""
@@ -213,17 +215,25 @@ class Owner:
         if self.control is Control.NO_REPAIR:
             return DAY  # what is late stands in line for good
         lines = [view.by_number[number] for number, line in view.queues.items() if line]
-        waits = [max(HOUR, each.full_until - view.awake_ms) for each in lines if each.online]
+        takes = [each for each in lines if each.online and each.state in TAKES]
+        waits = [max(HOUR, each.full_until - view.awake_ms) for each in takes]
         if waits and self.night_only and view.caps.rate(Way.UP, view.now_ms) == 0:
             return DAY - view.now_ms % DAY
         return min(waits, default=DAY)
 
-    def waits_for(self, host: Box) -> bool:
+    def _waits_for(self, host: Box) -> bool:
         """Whether something is to go to this box, or to nobody yet."""
         view = self.view
-        return self.control is not Control.NO_REPAIR and bool(
-            view.queues.get(view.peers[host.key].number) or view.backlog or view.short
-        )
+        peer = view.peers[host.key]
+        line = view.queues.get(peer.number) and peer.state in TAKES
+        return self.control is not Control.NO_REPAIR and bool(line or view.backlog or view.short)
+
+    def _asks_in(self, host: Box) -> int:
+        """Return in how many ms of awake time this box is to prove something; a day: it keeps nothing."""
+        view, at = self.view, (self.view.peers[host.key].number, self.locker)
+        if not view.held[at] or view.empty.get(at) or at not in view.standings:
+            return DAY
+        return view.standings[at].next_at - view.awake_ms - (self.now_ms() - view.now_ms)
 
     def check(self) -> None:
         """What must be so after every step, whatever happened; packs that did not change are as they were."""

@@ -20,7 +20,7 @@ from tests.sim.fleet_boxes import Box
 from tests.sim.fleet_carrying import Carrying, may_end
 from tests.sim.fleet_delegates import Charge
 from tests.sim.fleet_happenings import Happenings
-from tests.sim.fleet_owners import Item, Owner, SeededEntropy
+from tests.sim.fleet_owners import LATER, Item, Owner, SeededEntropy
 from tests.sim.fleet_people import Home, furnished, people
 from tests.sim.fleet_returning import Returning
 from tests.sim.fleet_spec import (
@@ -40,7 +40,6 @@ from tests.sim.fleet_tally import Tally, rung
 
 _GRID = 8 * HOUR
 """Owners plan at most so often when nothing happened, so that what is due together is done together."""
-_LATER = 600_000
 
 
 class World:
@@ -154,8 +153,9 @@ class World:
     def link(self, owner: Owner, host: Box) -> None:
         """The line between an owner and a host may have come or gone."""
         owner.t = self.t
-        if owner.line(host, owner.running and self.is_line(owner.box, host)):
-            self.soon(owner, _LATER)
+        wait = owner.line(host, owner.running and self.is_line(owner.box, host))
+        if wait < DAY:
+            self.soon(owner, self._on_grid(owner, wait))
 
     def turned(self, box: Box) -> None:
         """A box came up or went down."""
@@ -187,11 +187,14 @@ class World:
         owner.silent_since = self.t
         self.tally.checks += 1
         owner.check()
-        wait = owner.due()
-        if wait > HOUR:
-            phase = owner.home * 997_000 % _GRID
-            wait = -(-(self.t + wait - phase) // _GRID) * _GRID + phase - self.t
-        self.soon(owner, max(_LATER, wait))
+        self.soon(owner, max(LATER, self._on_grid(owner, owner.due())))
+
+    def _on_grid(self, owner: Owner, wait: int) -> int:
+        """Return the wait to the owner's next point of the grid; what is due within the hour is not put off."""
+        if wait <= HOUR:
+            return wait
+        phase = owner.home * 997_000 % _GRID
+        return -(-(self.t + wait - phase) // _GRID) * _GRID + phase - self.t
 
     # What owners do
 

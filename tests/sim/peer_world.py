@@ -38,6 +38,7 @@ from firmware.peer import (
     Heard,
     HeldCustody,
     HeldHandover,
+    Introduction,
     Invitations,
     OwnBox,
     Verdict,
@@ -84,6 +85,7 @@ class MemoryHost:
         self.doomed: dict[bytes, int] = {}
         self.told: list[object] = []
         self.known: dict[tuple[bytes, bytes], tuple[bytes, Role]] = {}
+        self.roofs: dict[tuple[bytes, bytes], int | None] = {}
         self.repairs: list[Repair] = []
         self.free_ms = 0
 
@@ -129,9 +131,10 @@ class MemoryHost:
     def vouch(self, caller: Caller, seen: Sequence[Seen], now_ms: int) -> None:
         self.told.extend(seen)
 
-    def introduce(self, caller: Caller, card: Card, data: bytes, role: Role, until_ms: int) -> None:
+    def introduce(self, caller: Caller, said: Introduction) -> None:
         assert caller.box is not None
-        self.known[caller.box, card.box] = (data, role)
+        self.known[caller.box, said.card.box] = (said.data, said.role)
+        self.roofs[caller.box, said.card.box] = said.roof
 
     def introduced(self, owner: bytes, box: bytes) -> bool:
         return self.known.get((owner, box), (b"", Role.NOBODY))[1] is Role.DELEGATE

@@ -98,6 +98,35 @@ def test_a_shard_a_host_cannot_prove_is_made_again_at_once() -> None:
     assert not care.work(packs, [], [key(5)], LONG)
 
 
+def test_a_host_that_lost_a_shard_does_not_get_it_again_however_much_room_it_says_it_has() -> None:
+    care = caring(1, 1, 2, 3, 4, 5, 6)
+    packs = [pack(1, 2, 1, 2, 3, 4)]
+    boaster, honest = key(3), key(5)
+    room = [boaster, honest, key(1)]
+    care.missing(packs[0].shards[2].shard, boaster)
+    assert care.work(packs, [], room, LONG)[0].wanted == ((2, honest),)
+    care.place(packs[0].shards[2].shard, honest)
+    days(care, 3, 1, 2, 3, 5)
+    ((index, host),) = care.work(packs, [], [boaster, key(6), honest], LONG)[0].wanted
+    assert (index, host) == (3, key(6)), "who lost one comes last for the others too"
+    assert care.others(packs[0], 3, room) == [boaster]
+
+
+def test_no_two_shards_go_under_one_roof_while_another_one_has_none() -> None:
+    care = caring(1, *range(1, 8))
+    care.roofs = {key(1): 0, key(5): 0, key(2): 2, key(6): 2, key(7): 7}
+    packs = [pack(1, 2, 1, 2, 3, 4)]
+    days(care, 3, 1, 2, 3, 5, 6, 7)
+    room = [key(5), key(6), key(7), key(1)]
+    assert care.work(packs, [], room, LONG)[0].wanted == ((3, key(7)),)
+    assert care.others(packs[0], 3, room) == [key(7)]
+    assert not care.others(packs[0], 3, [key(5), key(6)])
+    assert not care.work(packs, [], [key(5), key(6)], LONG), "one may still fail, and a box may come back"
+    days(care, 3, 1, 2, 5, 6, 7)
+    wanted = dict(care.work(packs, [], [key(5), key(6)], LONG)[0].wanted)
+    assert wanted == {2: key(5), 3: key(6)}, "with nothing to spare, better two under a roof than none; both roofs get one"
+
+
 def test_copies_that_are_all_alike_count_once_for_each_household() -> None:
     care = caring(1, 1, 2, 3)
     packs = [pack(1, 1, 1, 2)]

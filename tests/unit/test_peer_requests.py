@@ -228,6 +228,15 @@ def test_a_delegate_with_a_permit_may_read_and_place_and_nothing_else(circle: Ci
     assert circle.refuses(get, line=line) == "permit-wrong", "the owner took it back"
 
 
+def test_an_introduction_may_say_in_which_household_a_box_is(circle: Circle) -> None:
+    friend, _ = circle.another("friend")
+    at = circle.owner.own.key.public, friend.own.key.public
+    circle.introduce(friend)
+    assert circle.host.host.roofs[at] is None, "an older box does not say"
+    circle.line.perform(Call(m.Introduce(friend.own.card, m.Role.HOST, NOW + DAY_MS, 3)))
+    assert circle.host.host.roofs[at] == 3
+
+
 def test_a_delegate_puts_down_what_its_permit_lists_and_no_other_byte(circle: Circle) -> None:
     friend, line = circle.another("friend")
     circle.introduce(friend)
