@@ -25,6 +25,9 @@ TRIES: Final = 8
 WALK: Final = 500
 """Packs walked over at most in one audit; the next one goes on from there."""
 
+DRAWS: Final = 4
+"""Draws for each leaf that is wanted, at most; the later ones prefer large packs, which have leaves left."""
+
 AUDITS_A_STEP: Final = 2
 """Of those that are due the others come with the next steps, a moment later."""
 
@@ -73,46 +76,73 @@ def _unclear(facts: Facts) -> set[int]:
 
 
 def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tuple[PickedShard, ...]:
-    """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf."""
+    """Leaves drawn anew each time: packs at random, in every second draw large ones sooner, then a leaf.
+
+    No leaf counts twice: where a peer keeps a few small packs and a large one, draws would else be spent on leaves that
+    were drawn already, and a peer that loses one leaf in a hundred would stay unfound for longer than it may.
+    """
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
-    walked, order, size, below = 0, facts.order, len(facts.order), chance.below
-    looked: dict[bytes, _Kept | None] = {}
-    for turn in range(count):
-        found = None
-        for _ in range(TRIES):
-            pack_id = order[below(size)]
-            found = looked[pack_id] if pack_id in looked else _look(facts, looked, pack_id, standing)
-            if found and (not turn % 2 or below(1024) < found[0].shard_size(found[1].size) // LEAF_BYTES + 64):
-                break
-        at = standing.number, standing.locker
-        most = min(WALK, walked + size)
-        while found is None and walked < most:
-            walked += 1
-            facts.walks[at] = (facts.walks.get(at, 0) + 1) % size
-            found = _look(facts, looked, order[facts.walks[at]], standing)
-        if found is None:
-            found = _kept(facts, facts.latest.get(at, b""), standing)
+    drawing = _Drawing(facts, chance, standing)
+    distinct = turn = 0
+    while distinct < count and turn < DRAWS * count:
+        found = drawing.pack(by_size=turn % 2 == 1 or turn >= count)
         if found is None:
             break
+        turn += 1
         lay, pack, index = found
-        leaves = -(-lay.shard_size(pack.size) // LEAF_BYTES)
-        chosen.setdefault((pack.id, lay.k, index), set()).add(below(leaves))
+        leaves, leaf = chosen.setdefault((pack.id, lay.k, index), set()), chance.below(_leaves(lay, pack))
+        distinct += leaf not in leaves
+        leaves.add(leaf)
     return tuple(
         PickedShard(pack, k, _n(facts.packs[pack], k, index), index, tuple(sorted(leaves)))
         for (pack, k, index), leaves in sorted(chosen.items())
     )
 
 
+class _Drawing:
+    """Draws packs a peer keeps for one audit; what was looked up for one leaf is known for the others."""
+
+    def __init__(self, facts: Facts, chance: Chance, standing: Standing) -> None:
+        self._facts, self._chance, self._standing = facts, chance, standing
+        self._looked: dict[bytes, _Kept | None] = {}
+        self._walked = 0
+
+    def pack(self, *, by_size: bool) -> _Kept | None:
+        """Draw one, ``by_size`` large ones sooner; None when a long walk met none."""
+        order, size, below, looked = self._facts.order, len(self._facts.order), self._chance.below, self._looked
+        found = None
+        for _ in range(TRIES):
+            pack_id = order[below(size)]
+            found = looked[pack_id] if pack_id in looked else self._look(pack_id)
+            if found and (not by_size or below(1024) < _leaves(found[0], found[1]) + 64):
+                return found
+        return found or self._met()
+
+    def _met(self) -> _Kept | None:
+        """Walk on to the next pack the peer keeps."""
+        facts, at = self._facts, (self._standing.number, self._standing.locker)
+        size = len(facts.order)
+        for _ in range(min(WALK - self._walked, size)):
+            self._walked += 1
+            facts.walks[at] = (facts.walks.get(at, 0) + 1) % size
+            found = self._look(facts.order[facts.walks[at]])
+            if found is not None:
+                return found
+        return _kept(facts, facts.latest.get(at, b""), self._standing)
+
+    def _look(self, pack_id: bytes) -> _Kept | None:
+        if pack_id not in self._looked:
+            self._looked[pack_id] = _kept(self._facts, pack_id, self._standing)
+        return self._looked[pack_id]
+
+
+def _leaves(lay: Lay, pack: Pack) -> int:
+    return -(-lay.shard_size(pack.size) // LEAF_BYTES)
+
+
 def _n(pack: Pack, k: int, index: int) -> int:
     lay = lay_of(pack, k)
     return lay.n if lay is not None else layout_of(k, index + 1).n
-
-
-def _look(facts: Facts, looked: dict[bytes, _Kept | None], pack_id: bytes, standing: Standing) -> _Kept | None:
-    """What a peer keeps of a pack, looked up once for all leaves of an audit."""
-    if pack_id not in looked:
-        looked[pack_id] = _kept(facts, pack_id, standing)
-    return looked[pack_id]
 
 
 def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> _Kept | None:

@@ -192,6 +192,11 @@ class Box:
         at, percent = self.first_leaf.get(shard, 0) + leaf, round(self.part * 100)
         return -(-(at + 1) * percent // 100) == -(-at * percent // 100)  # the first, and so many of each hundred
 
+    def shows_leaf(self, shard: Shard, leaf: int, t: int) -> bool:
+        """Whether it can prove one leaf to somebody without the pack: for that it reads the whole shard, rot and all."""
+        kept = shard in self.kept.get(home_of(shard), {})
+        return kept and shard not in self.rot and self.has_leaf(shard, leaf, t)
+
     def gives(self, shard: Shard, t: int) -> bool:
         """Whether the whole shard comes, sound, when somebody asks for it."""
         size = self.kept.get(home_of(shard), {}).get(shard)

@@ -50,7 +50,7 @@ class Charge:
             index = self._index(pack, proof.shard)
             shard = shard_of(proof.shard, index, pack)
             host = hosts[proof.host]
-            if shard not in host.kept.get(self.owner.home, {}) or not host.has_leaf(shard, proof.leaf, t):
+            if not host.shows_leaf(shard, proof.leaf, t):
                 self.care.missing(proof.shard, proof.host)
         return self._repair(hosts, t)
 

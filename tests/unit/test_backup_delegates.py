@@ -124,7 +124,7 @@ def test_no_two_shards_go_under_one_roof_while_another_one_has_none() -> None:
     assert not care.work(packs, [], [key(5), key(6)], LONG), "one may still fail, and a box may come back"
     days(care, 3, 1, 2, 5, 6, 7)
     wanted = dict(care.work(packs, [], [key(5), key(6)], LONG)[0].wanted)
-    assert wanted == {2: key(5), 3: key(6)}, "with nothing to spare, better two under a roof than none; both roofs get one"
+    assert wanted == {2: key(5), 3: key(6)}, "with nothing to spare, better two under a roof than none"
 
 
 def test_copies_that_are_all_alike_count_once_for_each_household() -> None:
