@@ -25,8 +25,8 @@ TRIES: Final = 8
 WALK: Final = 500
 """Packs walked over at most in one audit; the next one goes on from there."""
 
-DRAWS: Final = 4
-"""Draws for each leaf that is wanted, at most; the later ones prefer large packs, which have leaves left."""
+IN_VAIN: Final = 24
+"""So many draws in a row that brought no new leaf end an audit: the peer keeps hardly more leaves than were drawn."""
 
 AUDITS_A_STEP: Final = 2
 """Of those that are due the others come with the next steps, a moment later."""
@@ -36,8 +36,8 @@ WHOLE_AT_ONCE: Final = 4
 DOUBLED: Final = 5
 """How often the time between two audits of a proven liar is doubled; more than a day it never is."""
 
-_Kept = tuple[Lay, Pack, int]
-"""Layout, pack and number of a shard that a peer keeps."""
+_Kept = tuple[Lay, Pack, int, int]
+"""Layout, pack, number and leaves of a shard that a peer keeps."""
 
 _ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
 
@@ -83,16 +83,20 @@ def _picks(facts: Facts, chance: Chance, standing: Standing, count: int) -> tupl
     """
     chosen: dict[tuple[bytes, int, int], set[int]] = {}
     drawing = _Drawing(facts, chance, standing)
-    distinct = turn = 0
-    while distinct < count and turn < DRAWS * count:
+    turn = in_vain = 0
+    left = count
+    while left and in_vain < IN_VAIN:
         found = drawing.pack(by_size=turn % 2 == 1 or turn >= count)
         if found is None:
             break
         turn += 1
-        lay, pack, index = found
-        leaves, leaf = chosen.setdefault((pack.id, lay.k, index), set()), chance.below(_leaves(lay, pack))
-        distinct += leaf not in leaves
-        leaves.add(leaf)
+        lay, pack, index, size = found
+        leaves, leaf = chosen.setdefault((pack.id, lay.k, index), set()), chance.below(size)
+        if leaf in leaves:
+            in_vain += 1
+        else:
+            leaves.add(leaf)
+            left, in_vain = left - 1, 0
     return tuple(
         PickedShard(pack, k, _n(facts.packs[pack], k, index), index, tuple(sorted(leaves)))
         for (pack, k, index), leaves in sorted(chosen.items())
@@ -114,7 +118,7 @@ class _Drawing:
         for _ in range(TRIES):
             pack_id = order[below(size)]
             found = looked[pack_id] if pack_id in looked else self._look(pack_id)
-            if found and (not by_size or below(1024) < _leaves(found[0], found[1]) + 64):
+            if found and (not by_size or below(1024) < found[3] + 64):
                 return found
         return found or self._met()
 
@@ -136,10 +140,6 @@ class _Drawing:
         return self._looked[pack_id]
 
 
-def _leaves(lay: Lay, pack: Pack) -> int:
-    return -(-lay.shard_size(pack.size) // LEAF_BYTES)
-
-
 def _n(pack: Pack, k: int, index: int) -> int:
     lay = lay_of(pack, k)
     return lay.n if lay is not None else layout_of(k, index + 1).n
@@ -154,11 +154,15 @@ def _kept(facts: Facts, pack_id: bytes, standing: Standing) -> _Kept | None:
     for lay in (pack.lay, pack.next):
         index = lay.hosts.find(standing.number) if lay is not None else -1
         if lay is not None and index >= 0 and lay.marks[index] == Mark.HELD:
-            return lay, pack, index
+            return _with_leaves(lay, pack, index)
     for former in pack.formers:
         if former.peer == standing.number:
-            return lay_of(pack, former.k) or Lay(former.k, b"", b""), pack, former.shard
+            return _with_leaves(lay_of(pack, former.k) or Lay(former.k, b"", b""), pack, former.shard)
     return None
+
+
+def _with_leaves(lay: Lay, pack: Pack, index: int) -> _Kept:
+    return lay, pack, index, -(-lay.shard_size(pack.size) // LEAF_BYTES)
 
 
 # Whole shards

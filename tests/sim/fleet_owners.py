@@ -124,7 +124,9 @@ class Owner:
     locker: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with a view nobody is in."""
+        """Begin with a view nobody is in. What is never repaired need not be tried every few minutes."""
+        if self.control is Control.NO_REPAIR:
+            self.rules = (replace(RULES, later_ms=3 * DAY), replace(AWAKE, later_ms=3 * DAY))
         self.locker = self.home.to_bytes(16, "big")
         self.begin()
 
