@@ -3,6 +3,7 @@
 No delegate asks another one. All of them weigh every pack by the same hash (highest random weight, Thaler and
 Ravishankar 1998) and rebuild those they weigh heaviest for among the delegates that are there, so two seldom do the
 same work, and if they do, only a shard too many results. Each day the work is not done, the next one may do it too.
+Who saw a proof fail makes that shard again itself: the others may believe for months that it is there.
 """
 
 from __future__ import annotations
@@ -53,11 +54,15 @@ def delegate_work(packs: Iterable[ManifestPack], around: Around, rules: Rules = 
     if around.owner_silent_ms < rules.delegate_silent_ms:
         return []
     found: list[tuple[int, bool, int, Rebuilding]] = []
+    seen = {shard for shard, _ in around.gone}
     for pack in packs:
         alive = [any(host not in around.lost for host in shard.hosts) for shard in pack.shards]
         spare = sum(alive) - pack.k
         gone = any(not shard.hosts for shard in pack.shards)  # missing or wrong, or the owner did not come to it
-        if all(alive) or spare < 0 or not (around.lost_long or spare <= 1 or gone) or not _ours(pack.digest, around):
+        if all(alive) or spare < 0 or not (around.lost_long or spare <= 1 or gone):
+            continue
+        # nobody but this box may know of a proof that failed here
+        if not any(not each.hosts and each.shard in seen for each in pack.shards) and not _ours(pack.digest, around):
             continue
         wanted = _to_new_roofs(pack, alive, around)
         if not wanted and pack.k > 1 and (around.lost_long or spare == 0):

@@ -198,7 +198,7 @@ class Box:
         return -(-(at + 1) * percent // 100) == -(-at * percent // 100)  # the first, and so many of each hundred
 
     def shows_leaf(self, shard: Shard, leaf: int, t: int) -> bool:
-        """Whether it can prove one leaf to somebody without the pack: for that it reads the whole shard, rot and all."""
+        """Whether it can prove one leaf to somebody without the pack: it reads the whole shard for that."""
         kept = shard in self.kept.get(home_of(shard), {})
         return kept and shard not in self.rot and self.has_leaf(shard, leaf, t)
 

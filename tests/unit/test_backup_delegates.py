@@ -112,6 +112,17 @@ def test_a_host_that_lost_a_shard_does_not_get_it_again_however_much_room_it_say
     assert care.others(packs[0], 3, room) == [boaster]
 
 
+def test_who_saw_a_proof_fail_makes_the_shard_again_whoever_would_be_chosen() -> None:
+    delegates = [key(each) for each in (1, 2, 3)]
+    packs = [pack(each, 2, 1, 2, 3, 4) for each in range(12)]
+    care = caring(1, 1, 2, 3, 4, 5)
+    for each in packs:
+        care.missing(each.shards[3].shard, key(4))
+    assert len(care.work(packs, delegates, [key(5)], LONG)) == len(packs)
+    believing = caring(2, 1, 2, 3, 4, 5)
+    assert not believing.work(packs, delegates, [key(5)], LONG)
+
+
 def test_no_two_shards_go_under_one_roof_while_another_one_has_none() -> None:
     care = caring(1, *range(1, 8))
     care.roofs = {key(1): 0, key(5): 0, key(2): 2, key(6): 2, key(7): 7}
