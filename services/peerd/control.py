@@ -184,7 +184,7 @@ class Control:
             place=known.place if args.place is None else args.place,
             delegate=known.delegate if args.delegate is None else args.delegate,
         )
-        if args.delegate is not None:
+        if args.delegate is not None or args.household is not None:
             self._circle.repairers_changed()
         if args.gets is not None:
             self._circle.hosted.grant(known.key, args.gets)

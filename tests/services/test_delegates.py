@@ -1,0 +1,51 @@
+"""What a delegate hears of its friend's other friends, among real boxes: who is there, and who shares a household."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.services.circle_peerds import Clock, PeerBox, end
+from tests.services.running import until
+
+NAMES = ("ada", "ben", "cem", "dan")
+
+
+@pytest.fixture
+def boxes(tmp_path: Path) -> Iterator[list[PeerBox]]:
+    clock = Clock(tmp_path / "clock")
+    made = [PeerBox(tmp_path / name, clock) for name in NAMES]
+    try:
+        yield made
+    finally:
+        end(made)
+
+
+def roofs(box: PeerBox) -> dict[str, int]:
+    """Household numbers by name of the box, as this box wrote down what it was told."""
+    with closing(sqlite3.connect(f"file:{box.data}/circle/circle.db?mode=ro", uri=True)) as rows:
+        found = rows.execute("SELECT about, data FROM paper WHERE kind='roof'").fetchall()
+    return {bytes(about)[32:].hex(): int.from_bytes(data) for about, data in found}
+
+
+def test_a_delegate_hears_which_boxes_are_under_one_roof(boxes: list[PeerBox]) -> None:
+    ada, ben, cem, dan = boxes
+    for each in (ben, cem, dan):
+        ada.befriend(each)
+    ada.ask("at_peerd_peer_set", peer=ben.key, delegate=True)
+    until(lambda: roofs(ben).keys() == {cem.key, dan.key})
+    apart = roofs(ben)
+    assert apart[cem.key] != apart[dan.key] and 0 not in apart.values()
+    assert roofs(cem).keys() == {ben.key}, "who repairs nothing hears of the delegates alone"
+    for each in (cem, dan):
+        ada.ask("at_peerd_peer_set", peer=each.key, household="Roth")
+    until(lambda: roofs(ben)[cem.key] == roofs(ben)[dan.key] != 0)
+    ada.ask("at_peerd_peer_set", peer=ben.key, household="Roth")
+    until(lambda: set(roofs(ben).values()) == {0})
+    ada.ask("at_peerd_peer_set", peer=ben.key, delegate=False)
+    until(lambda: not roofs(cem))
+    until(lambda: not roofs(ben))
