@@ -35,6 +35,9 @@ from services.peerd.shipping import Outside
 _DAY_MS: Final = 86_400_000
 _TOLD, _REMADE, _SEEN, _PERMIT = "told", "remade", "repaired", "permit"
 _FRESH_DAYS: Final = 30
+_PAUSES: Final = (2, 10, 60)
+"""Seconds until what came to nothing is told again; later only at the next greeting, or within the hour."""
+
 _BREATH: Final = 200
 """Packs of a manifest between two looks at everything else."""
 
@@ -66,20 +69,30 @@ class Delegates:
         if box in self._busy:
             return
         self._busy.add(box)
+        pauses = list(_PAUSES)
         try:
             while box in self._due:
                 self._due.discard(box)
-                await self._introduce(box)
-                self._renew(box)
-                await self._learn(box)
-                for host in [each.key for each in self._view.by_number.values() if each.online or each.key == box]:
-                    await self._adopt(host)
-        except PeerOlder:
-            return
-        except BoxError as error:
-            say(f"{box.hex()[:8]} does not know yet who repairs: {error}")
+                if not await self._told_all(box) and pauses:
+                    await asyncio.sleep(pauses.pop(0))
+                    self._due.add(box)
         finally:
             self._busy.discard(box)
+
+    async def _told_all(self, box: bytes) -> bool:
+        """One round; False when its line broke: a new one may have been there before, and nobody greets on it again."""
+        try:
+            await self._introduce(box)
+            self._renew(box)
+            await self._learn(box)
+            for host in [each.key for each in self._view.by_number.values() if each.online or each.key == box]:
+                await self._adopt(host)
+        except PeerOlder:
+            return True  # it knows nothing of such things
+        except BoxError as error:
+            say(f"{box.hex()[:8]} does not know yet who repairs: {error}")
+            return False
+        return True
 
     async def _introduce(self, box: bytes) -> None:
         peer = self._view.peers.get(box)
