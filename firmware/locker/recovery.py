@@ -137,7 +137,8 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
 
     A link that is missing because its frame rotted costs what it said, not the locker: ``verify`` names the gap.
     """
-    newer = [found for found in links if found.seq > locker.head_seq]
+    # Files are found in no order, and a pack is opened before it is dropped.
+    newer = sorted((found for found in links if found.seq > locker.head_seq), key=lambda found: found.seq)
     if not newer:
         return
     applier = Applier(locker.shelf)

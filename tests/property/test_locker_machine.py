@@ -280,3 +280,18 @@ TestLocker.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+def test_a_pack_that_was_dropped_stays_dropped_whatever_order_its_links_are_found_in() -> None:
+    """What the machine found: links in several packs, which are named by chance, and none of them sorted."""
+    story = LockerMachine()
+    story.begin()
+    story.end_without_warning(without_catalog=True)
+    story.rebuild()
+    story.end_without_warning(without_catalog=True)
+    story.repack()
+    story.put(name="a.txt", content=b"SQLite format 3\x00" * 600, beside=True, mtime=0, at_once=False)
+    story.end_without_warning(without_catalog=True)
+    story.cut()
+    story.repack()
+    story.teardown()
