@@ -17,9 +17,10 @@ settings.load_profile("machine")
 
 WORKERS = 2
 LONG = (
+    "tests/web/test_screens.py", "tests/services/test_restore_killed.py", "tests/bench/test_lighthouse.py",
     "tests/bench/test_web_smoke.py", "tests/services/test_supervisor.py", "tests/services/test_peerd.py",
     "tests/services/test_ransomware.py",
-    "tests/web/test_screens.py", "tests/services/test_cli.py", "tests/web/test_journey.py", "tests/web/test_uploads.py",
+    "tests/services/test_cli.py", "tests/web/test_journey.py", "tests/web/test_uploads.py",
     "tests/web/test_record.py", "tests/services/test_lockerd_household.py", "tests/services/test_lockerd_locks.py",
     "tests/services/test_lockerd_openapi.py", "tests/house/test_linters.py", "tests/sim/test_kill.py",
     "tests/web/test_find.py", "tests/bench/test_bench_smoke.py", "tests/sim/test_kill_browser.py",

@@ -144,7 +144,7 @@ def _apply(locker: Locker, links: list[_FoundLink], dead: dict[bytes, _Dead]) ->
     applier = Applier(locker.shelf)
     for link, _ in _read(newer, dead):
         applier.packs(link.entries())
-    if locker.head_seq == 0 or len({found.seq for found in newer}) < max(f.seq for f in newer) - locker.head_seq:
+    if locker.head_seq == 0 or len({found.seq for found in newer}) < newer[-1].seq - locker.head_seq:
         _adopt(locker, applier)
     rows = {row.id: row for row in locker.shelf.rows.values()}
     standing = {id for id, row in rows.items() if row.state is not PackState.DROPPED}

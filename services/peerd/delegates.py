@@ -43,7 +43,7 @@ _BREATH: Final = 200
 
 
 class Delegates:
-    """Speaks to peers that are there; what comes to nothing is done at the next greeting."""
+    """Speaks to peers that are there; what comes to nothing is done again soon, and at the next greeting."""
 
     def __init__(
         self, outside: Outside, key: SigningKey, clock: Clock, journal: Journal, changed: Callable[[], None]
@@ -110,9 +110,9 @@ class Delegates:
             self._rows.set_paper(_TOLD, box, dumps([[each, int(role)] for each, role in sorted(wanted.items())]))
 
     def _roof(self, box: bytes, told: Peer) -> int | None:
-        """The number of the household of a box, 0 for that of the peer that is told; None: it is no peer any more."""
+        """The number of the household of a box, 0 for that of the delegate that is told; others are not told it."""
         peer = self._view.peers.get(box)
-        if peer is None:
+        if peer is None or not told.delegate:
             return None
         if peer.home == told.home:
             return 0

@@ -39,13 +39,11 @@ class Guests:
         """Take up what is written down; what cannot be read is told again by whoever said it."""
         self._rows = rows
         self._known: dict[tuple[bytes, bytes], Guest] = {}
+        roofs = {about: int.from_bytes(data) for about, data in rows.papers(_ROOF).items()}
         for about, data in rows.papers(_PAPER).items():
             found = _read(about, data)
             if found is not None:
-                roof = rows.paper(_ROOF, about)
-                self._known[found.owner, found.card.box] = found._replace(
-                    roof=int.from_bytes(roof) if roof is not None else None
-                )
+                self._known[found.owner, found.card.box] = found._replace(roof=roofs.get(about))
 
     def check_room(self, owner: bytes) -> None:
         """Raise PeerBusy when a friend introduces more boxes than anybody's circle has."""
@@ -81,6 +79,8 @@ class Guests:
         self._rows.set_paper(_PAPER, guest.owner + guest.card.box, value)
         if guest.roof is not None:
             self._rows.set_paper(_ROOF, guest.owner + guest.card.box, guest.roof.to_bytes(8))
+        else:
+            self._rows.drop_paper(_ROOF, guest.owner + guest.card.box)
 
     def _drop(self, owner: bytes, box: bytes) -> None:
         self._known.pop((owner, box), None)

@@ -153,7 +153,6 @@ class Repairing:
         """Silence of the owner, and of the hosts while it is away, is time in which somebody else was heard."""
         care, there = charge.care, self._there(charge)
         care.know(each.card.box for each in self._guests.of(charge.owner))
-        care.roofs = {self._me: 0, **self._guests.roofs(charge.owner)}
         if charge.owner not in self._away:
             charge.silent_ms = 0
             for seen in care.hosts.values():
@@ -216,6 +215,7 @@ class Repairing:
             charge.packs = len(papers.packs)
             named = {host for pack in papers.packs for shard in pack.shards for host in shard.hosts}
             charge.care.know(each for each in named if self._could_dial(each))
+            charge.care.roofs = {self._me: 0, **self._guests.roofs(charge.owner)}
             await self._ask_around(charge)
             await self._prove(charge, papers)
             await self._repair(charge, papers)

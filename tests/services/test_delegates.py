@@ -26,11 +26,16 @@ def boxes(tmp_path: Path) -> Iterator[list[PeerBox]]:
         end(made)
 
 
-def roofs(box: PeerBox) -> dict[str, int]:
-    """Household numbers by name of the box, as this box wrote down what it was told."""
+def papers(box: PeerBox, kind: str) -> dict[str, bytes]:
+    """What this box wrote down of what it was told, by the key of the box it is about."""
     with closing(sqlite3.connect(f"file:{box.data}/circle/circle.db?mode=ro", uri=True)) as rows:
-        found = rows.execute("SELECT about, data FROM paper WHERE kind='roof'").fetchall()
-    return {bytes(about)[32:].hex(): int.from_bytes(data) for about, data in found}
+        found = rows.execute("SELECT about, data FROM paper WHERE kind=?", (kind,)).fetchall()
+    return {bytes(about)[32:].hex(): bytes(data) for about, data in found}
+
+
+def roofs(box: PeerBox) -> dict[str, int]:
+    """Household numbers."""
+    return {key: int.from_bytes(data) for key, data in papers(box, "roof").items()}
 
 
 def test_a_delegate_hears_which_boxes_are_under_one_roof(boxes: list[PeerBox]) -> None:
@@ -41,7 +46,8 @@ def test_a_delegate_hears_which_boxes_are_under_one_roof(boxes: list[PeerBox]) -
     until(lambda: roofs(ben).keys() == {cem.key, dan.key})
     apart = roofs(ben)
     assert apart[cem.key] != apart[dan.key] and 0 not in apart.values()
-    assert roofs(cem).keys() == {ben.key}, "who repairs nothing hears of the delegates alone"
+    until(lambda: papers(cem, "guest").keys() == {ben.key})
+    assert not roofs(cem), "who repairs nothing hears of the delegates alone, and of no household"
     for each in (cem, dan):
         ada.ask("at_peerd_peer_set", peer=each.key, household="Roth")
     until(lambda: roofs(ben)[cem.key] == roofs(ben)[dan.key] != 0)
@@ -51,5 +57,5 @@ def test_a_delegate_hears_which_boxes_are_under_one_roof(boxes: list[PeerBox]) -
     ben.start()
     assert roofs(ben) == {cem.key: 0, dan.key: 0}
     ada.ask("at_peerd_peer_set", peer=ben.key, delegate=False)  # its line may be the dead one yet
-    until(lambda: not roofs(cem))
-    until(lambda: not roofs(ben), 90)
+    until(lambda: not papers(cem, "guest"))
+    until(lambda: not roofs(ben) and not papers(ben, "guest"), 90)

@@ -61,7 +61,6 @@ class Box:
         self.offers = 8 * GIB
         self.disk_free = _DISK
         self.patience = Patience()
-        self._told_at, self._told_ms = (-1, 0), 0
         self.accounts: dict[int, Account] = {}
         self.kept: dict[int, dict[Shard, int]] = {}
         self.rot: dict[Shard, int] = {}
@@ -77,15 +76,11 @@ class Box:
 
     def now_ms(self, t: int) -> int:
         """Return the host's own time: it never goes back, and is never younger than it was."""
-        if self._told_at != (t, self.skew_ms):
-            self._told_at = (t, self.skew_ms)
-            self._told_ms = self.patience.at(t + self.skew_ms, (t - START) * 1_000_000)
-        return self._told_ms
+        return self.patience.at(t + self.skew_ms, (t - START) * 1_000_000)
 
     def boot(self) -> None:
         """A new run: nobody knows how long the pause was."""
         self.patience = Patience.read(self.patience.write())
-        self._told_at = (-1, 0)
 
     # Room
 

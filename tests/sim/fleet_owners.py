@@ -29,6 +29,7 @@ from tests.sim.fleet_boxes import Box
 from tests.sim.fleet_spec import DAY, HOUR, Control
 
 LATER: Final = 600_000
+"""Ms between two plans of an owner at least, as ``Rules.later_ms``: what could not be done is not tried sooner."""
 AWAKE: Final = replace(RULES, step_ms=2 * DAY)
 """The product plans every few seconds and counts an hour at most. A box of the fleet that was on all the time plans
 when something is due, so all of the time counts; after an outage or a jump of its clock the product's hour holds."""
@@ -172,6 +173,7 @@ class Owner:
             address = f"5.{host.home >> 8}.{host.home & 255}.9" if known else ""
             self.last_line[host.key] = self.t
             self.view.heard(host.key, self.now_ms(), address)
+            # with nothing to bring, more than an hour: then it is done with all else at the next point of the grid
             return LATER if self._waits_for(host) else max(HOUR + 1, self._asks_in(host))
         if not up and host.key in self.linked:
             self.passes()

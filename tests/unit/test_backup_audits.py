@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from firmware.backup import Answer, Audit, PeerState
+import pytest
+
+from firmware.backup import Action, Answer, Audit, PeerState
+from firmware.shard import LEAF_BYTES
 from tests.sim.circle_world import HOUR, LOCKER, World
 
 
@@ -52,6 +55,42 @@ def test_a_host_that_loses_again_what_it_was_brought_anew_is_no_better_than_a_li
         world.hours(26)
         assert world.view.peers[key].strikes >= strikes
     assert world.state(key) is not PeerState.ACTIVE
+
+
+class Listening(World):
+    """Remembers the audits that were asked."""
+
+    audits: list[Audit]
+
+    def carry_out(self, action: Action) -> None:
+        """Note it, and do it."""
+        if isinstance(action, Audit):
+            self.audits.append(action)
+        super().carry_out(action)
+
+
+@pytest.mark.parametrize("large", [8 << 20, 40 * LEAF_BYTES])
+def test_no_leaf_counts_twice_where_a_peer_keeps_small_packs_and_a_large_one(large: int) -> None:
+    world = Listening(4)
+    world.audits = []
+    for _ in range(5):
+        world.cut(2 * LEAF_BYTES, precious=True)
+    world.cut(large, precious=True)
+    world.hours(26)
+    world.audits.clear()
+    world.hours(48)
+    per_peer = 5 + large // 2 // LEAF_BYTES
+    asked = [sum(len(pick.leaves) for pick in audit.picks) for audit in world.audits]
+    assert len(asked) >= 4
+    for audit, count in zip(world.audits, asked, strict=True):
+        places = {(pick.pack, pick.k, pick.index, leaf) for pick in audit.picks for leaf in pick.leaves}
+        assert len(places) == count
+        assert all(pick.leaves[-1] < large // 2 // LEAF_BYTES for pick in audit.picks)
+    if per_peer > world.view.rules.audit_leaves:
+        assert set(asked) == {world.view.rules.audit_leaves}
+    else:
+        assert max(asked) <= per_peer, "draws end where there is nothing more to ask"
+        assert sum(asked) >= len(asked) * per_peer // 2
 
 
 def test_the_new_box_of_a_household_that_burnt_down_takes_the_place_of_the_old_one() -> None:

@@ -138,6 +138,17 @@ def test_no_two_shards_go_under_one_roof_while_another_one_has_none() -> None:
     assert wanted == {2: key(5), 3: key(6)}, "with nothing to spare, better two under a roof than none"
 
 
+def test_what_a_host_that_is_there_has_lost_goes_under_a_roof_that_has_one_already_at_once() -> None:
+    care = caring(1, *range(1, 6))
+    care.roofs = {key(1): 0, key(5): 0}
+    packs = [pack(1, 2, 1, 2, 3, 4)]
+    days(care, 3, 1, 2, 3, 5)
+    assert not care.work(packs, [], [key(5)], LONG), "one that is silent may come back"
+    days(care, 3, 1, 2, 3, 4, 5)
+    care.missing(packs[0].shards[3].shard, key(4))
+    assert care.work(packs, [], [key(5)], LONG)[0].wanted == ((3, key(5)),)
+
+
 def test_copies_that_are_all_alike_count_once_for_each_household() -> None:
     care = caring(1, 1, 2, 3)
     packs = [pack(1, 1, 1, 2)]
