@@ -45,12 +45,13 @@ _ASKED: Final = frozenset(PeerState) - {PeerState.LEFT}
 def audits(facts: Facts, chance: Chance) -> list[Action]:
     """Return the audits that are due now: one for each peer that is there, of one locker each."""
     out: list[Action] = []
-    unclear, awake_ms = _unclear(facts), facts.awake_ms
-    due = [each for each in facts.standings.values() if each.next_at <= awake_ms and each.number not in unclear]
+    awake_ms = facts.awake_ms
+    due = [each for each in facts.standings.values() if each.next_at <= awake_ms]
+    unclear = _unclear(facts) if due else set()
     for standing in due:
         peer = facts.by_number[standing.number]
         holds = facts.held[standing.number, standing.locker]
-        if not peer.online or peer.state not in _ASKED or holds <= 0:
+        if not peer.online or peer.number in unclear or peer.state not in _ASKED or holds <= 0:
             continue
         locker = facts.lockers.get(standing.locker)
         flight = ("audit", standing.locker, peer.key, 0, 0)
