@@ -36,6 +36,8 @@ class Rehearsing:
         self._peerd, self._asleep = Client(run), run / ASLEEP
         self._store, self._readers = store, readers
         self._go_on = asyncio.Event()
+        self._waits = False
+        """Whether one was under way when peerd was heard last: then a peerd that starts anew is asked again soon."""
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of every operation."""
@@ -51,7 +53,7 @@ class Rehearsing:
             try:
                 patience = await self._step()
             except (BoxError, OSError):
-                patience = _LOOK_SECONDS
+                patience = _FIRST_SECONDS if self._waits else _LOOK_SECONDS
 
     async def _show(self, call: Call) -> Drill:  # noqa: ARG002
         """Looking at a circle that nobody asked for yet wakes nobody."""
@@ -79,6 +81,7 @@ class Rehearsing:
         if self._asleep.exists():
             return _LOOK_SECONDS
         found = await self._state()
+        self._waits = found.does is not DrillDoes.NOTHING
         if found.does is DrillDoes.OPENING:
             await self._open()
         elif found.does is DrillDoes.FETCHING:

@@ -52,6 +52,8 @@ class Rehearsing:
         self._running: dict[bytes, Drill] = {}
         self._busy: set[bytes] = set()
         self._next: dict[bytes, int] = {}
+        self._missed: dict[bytes, set[bytes]] = {}
+        """Friends a rehearsal waits for who had no line when they were asked."""
         self._looked_ms = 0
         folder.mkdir(mode=0o700, exist_ok=True)
         for locker, data in self._rows.papers(_PAPER).items():
@@ -115,7 +117,7 @@ class Rehearsing:
             if drills.waits_too_long(drill, now):
                 drills.end(drill, now)
                 self._ended(locker, drill)
-            elif drill.stage is DrillStage.FETCHING and now >= self._next.get(locker, 0):
+            elif drill.stage is DrillStage.FETCHING and (now >= self._next.get(locker, 0) or self._is_back(locker)):
                 self._go(locker)
         if now - self._looked_ms >= _LOOK_MS:
             self._looked_ms = now
@@ -125,9 +127,15 @@ class Rehearsing:
                     with contextlib.suppress(Missing):
                         self.begin(each.id, [], asked=False, opens=False)
 
+    def _is_back(self, locker: bytes) -> bool:
+        """Whether somebody this rehearsal waits for has a line again."""
+        peers = self._rows.view.peers
+        return any(each in peers and peers[each].online for each in self._missed.get(locker, ()))
+
     def _go(self, locker: bytes) -> None:
         if locker not in self._busy:
             self._busy.add(locker)
+            self._missed.pop(locker, None)
             self._spawn(self._fetch(locker, self._running[locker]))
 
     def _ended(self, locker: bytes, drill: Drill) -> None:
@@ -167,6 +175,8 @@ class Rehearsing:
                 self._ended(locker, drill)
             else:
                 self._next[locker] = now + drills.RETRY_MS
+                peers = self._rows.view.peers
+                self._missed[locker] = {each for each in drill.away if each in peers and not peers[each].online}
                 self._save(locker)
         except (BoxError, OSError) as error:
             say(f"a rehearsal stands still: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ import pytest
 
 from firmware.errors import BoxError, Missing, OtherKit
 from firmware.peer.contacts import read_contact
+from services.api.blocking import Blocking
+from services.api.circle_types import Reach
 from services.api.drill_types import Drill, DrillDoes, DrillIs
 from services.api.kit_types import KitNeeds
 from services.api.kit_words import listed
 from services.cli.__main__ import main
 from tests.services.lockerd_box import PASSPHRASE
-from tests.services.running import until
+from tests.services.running import Running, until
 from tests.services.test_circle import Box, pair
 from tests.services.test_lockerd_feed import Home
 
@@ -44,8 +48,24 @@ class Trio:
         """Rehearse now; returns how it ended."""
         before = self.state().ended_ms
         self.ada.mine.call("drill_now")
-        until(lambda: self.state().does is DrillDoes.NOTHING and self.state().ended_ms > before, 120)
+        return self.ended(before)
+
+    def ended(self, before: int) -> Drill:
+        """Wait for the one under way, through times when nobody answers; returns how it ended."""
+        until(lambda: self._is_over(before), 120)
         return self.state()
+
+    def _is_over(self, before: int) -> bool:
+        try:
+            found = self.state()
+        except BoxError:
+            return False
+        return found.does is DrillDoes.NOTHING and found.ended_ms > before
+
+    def friends(self, sent: signal.Signals) -> None:
+        """Stop both friends in their tracks, or let them go on."""
+        for each in (self.ben, self.cem):
+            os.kill(each.running.children()["peerd"], sent)
 
     def state(self) -> Drill:
         found: Drill = self.ada.mine.call("drill")
@@ -89,6 +109,19 @@ def test_everything_comes_back_from_friends_alone(
     assert f"{len(trio.files)} files" in capsys.readouterr().out
 
 
+def test_it_goes_on_by_itself_when_peerd_is_killed_in_the_middle(trio: Trio) -> None:
+    before = trio.state().ended_ms
+    trio.friends(signal.SIGSTOP)
+    try:
+        assert trio.ada.mine.call("drill_now").does is DrillDoes.FETCHING
+        trio.ada.kill_peerd()
+    finally:
+        trio.friends(signal.SIGCONT)
+    ended = trio.ended(before)
+    assert ended.state is DrillIs.PASSED and ended.files == len(trio.files) and not ended.wrong_files
+    assert not list(trio.ada.data.glob("circle/rehearsal/*"))
+
+
 def test_the_kit_on_paper_and_the_cost_are_told_in_the_shell(
     trio: Trio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +141,45 @@ def test_the_kit_on_paper_and_the_cost_are_told_in_the_shell(
     assert used.keys() == {"lockerd", "webd", "peerd", "supervisor"} and used["lockerd"] > 0
     assert found["written"] > 0 and found["money_year"] == pytest.approx(found["kwh_year"] / 2)
     assert "written_year" not in found or found["written_year"] is None
+
+
+def test_it_goes_on_when_the_locker_is_open_again(trio: Trio) -> None:
+    before = trio.state().ended_ms
+    trio.friends(signal.SIGSTOP)
+    try:
+        assert trio.ada.mine.call("drill_now").does is DrillDoes.FETCHING
+        os.kill(trio.ada.running.children()["lockerd"], signal.SIGKILL)
+    finally:
+        trio.friends(signal.SIGCONT)
+    box = Blocking((trio.ada.data / "run").resolve())
+    until(lambda: _opened(trio, box))
+    ended = trio.ended(before)
+    assert ended.state is DrillIs.PASSED and ended.opened and ended.files == len(trio.files)
+    assert not list(trio.ada.data.glob("circle/rehearsal/*"))
+
+
+def _opened(trio: Trio, box: Blocking) -> bool:
+    try:
+        token = box.call("open", member=trio.ada.member, passphrase=PASSPHRASE).token
+    except BoxError:
+        return False
+    trio.ada.mine = box.as_session(token, trio.ada.member)
+    return True
+
+
+def test_it_goes_on_when_friends_who_were_away_are_back(trio: Trio) -> None:
+    before = trio.state().ended_ms
+    for each in (trio.ben, trio.cem):
+        each.running.stop()
+    until(lambda: {each.reach for each in trio.ada.show().peers} <= {Reach.AWAY})
+    trio.ada.ask("drill_begin", locker=trio.state().locker, packs=(), asked=False)  # as every ninety days: it waits
+    time.sleep(3)  # it finds nobody, and would look again in ten minutes
+    assert (trio.ada.mine.call("drill_now").does, trio.state().done) == (DrillDoes.FETCHING, 0)
+    for each in (trio.ben, trio.cem):
+        each.running = Running(each.data)
+    ended = trio.ended(before)
+    until(trio.ada.there)
+    assert ended.state is DrillIs.PASSED and ended.files == len(trio.files)
 
 
 def test_a_shard_that_rotted_is_named_and_made_again(trio: Trio) -> None:
