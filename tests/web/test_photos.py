@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.services.running import until
 from tests.web.front import Visitor
@@ -196,6 +196,37 @@ def test_a_new_photo_appears_by_itself(page: Page, member: Visitor) -> None:
     expect(page.locator(f"[data-record='{record}'] img")).to_be_visible(timeout=15_000)
     assert member.post("/selection/delete", ids=record).status == 200
     expect(page.locator(f"[data-record='{record}']")).to_have_count(0, timeout=15_000)
+
+
+def test_a_picture_that_is_still_with_friends_is_asked_for_again(
+    browser: Browser, member: Visitor, photos: list[str]
+) -> None:
+    page = _page(browser, member, **_PHONE)
+    page.clock.install()
+    asked: list[str] = []
+
+    def not_here(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503)
+
+    page.route("**/preview/**", not_here)
+    page.goto(f"{member.box.hello['https']}/find?q=IMG")
+    picture = page.locator("main img[src*=preview]").first
+    expect(picture).to_have_class(re.compile(r"\bunseen\b"))
+    page.wait_for_load_state("networkidle")
+    before = len(asked)
+    assert before and photos
+    page.clock.fast_forward(20_000)
+    page.wait_for_timeout(300)
+    again = asked[before:]
+    assert again and len(again) == len(set(again)), "each is asked for once"
+    page.unroute("**/preview/**")
+    for _ in range(8):
+        page.clock.fast_forward(20_000)
+        page.wait_for_timeout(100)
+    expect(picture).not_to_have_class(re.compile(r"\bunseen\b"))
+    expect(page.locator("main img.unseen")).to_have_count(0)
+    page.context.close()
 
 
 def test_without_javascript_it_is_plain_pages(browser: Browser, member: Visitor, photos: list[str]) -> None:

@@ -81,8 +81,8 @@ function unseen() {
     target.classList.remove("unseen");
     waiting.delete(target);
   };
-  addEventListener("error", seen, true);
-  addEventListener("load", seen, true);
+  document.addEventListener("error", seen, true);
+  document.addEventListener("load", seen, true); // the window never hears that a picture came (HTML, "load" and the window)
   for (const picture of document.images) if (picture.currentSrc && picture.complete && !picture.naturalWidth) missing(picture);
   setInterval(() => {
     if (document.visibilityState !== "visible") return;
