@@ -5,7 +5,11 @@ const MOST_ITEMS = 2000;
 const IN_FLIGHT = 2;
 
 const language = document.documentElement.lang;
-const named = (style, days) => days.map((day) => new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" }).format(day));
+/** One format for all of them: making one takes a phone longer than using it on every day of a year. */
+function named(style, days) {
+  const format = new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" });
+  return days.map((day) => format.format(day));
+}
 const weekdays = named({ weekday: "long" }, [...Array(7).keys()].map((at) => new Date(Date.UTC(2023, 0, 1 + at))));
 const months = named({ month: "long" }, [...Array(12).keys()].map((at) => new Date(Date.UTC(2023, at, 1))));
 const thisYear = new Date().getFullYear();
