@@ -17,7 +17,7 @@ settings.load_profile("machine")
 
 WORKERS = 2
 LONG = (
-    "tests/web/test_screens.py", "tests/services/test_restore_killed.py", "tests/bench/test_lighthouse.py",
+    "tests/web/test_screens.py", "tests/services/test_restore.py",
     "tests/bench/test_web_smoke.py", "tests/services/test_supervisor.py", "tests/services/test_peerd.py",
     "tests/services/test_ransomware.py",
     "tests/services/test_cli.py", "tests/web/test_journey.py", "tests/web/test_uploads.py",

@@ -5,7 +5,7 @@ const MOST_ITEMS = 2000;
 const IN_FLIGHT = 2;
 
 const language = document.documentElement.lang;
-/** One format for all of them: making one takes a phone longer than using it on every day of a year. */
+/** One format for all of them: making it is what takes long. */
 function named(style, days) {
   const format = new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" });
   return days.map((day) => format.format(day));
