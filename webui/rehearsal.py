@@ -80,11 +80,10 @@ def _facts(drill: Drill, language: Language, when: str, due: str) -> list[tuple[
     facts = []
     if drill.ended_ms:
         files = f"{number(drill.files)} · {language.size(drill.file_bytes)}" if drill.opened else say("drill.closed")
-        facts = [
-            (say("drill.when"), when),
-            (say("drill.files"), files),
-            (say("drill.packs"), f"{number(drill.packs)} · {language.size(drill.size)}"),
-        ]
+        facts = [(say("drill.when"), when)]
+        # Where no pack came back there was nothing to open, whether the locker was open or not.
+        facts += [(say("drill.files"), files)] if drill.packs else []
+        facts += [(say("drill.packs"), f"{number(drill.packs)} · {language.size(drill.size)}")]
         facts += [(say("drill.wrong-files"), number(drill.wrong_files))] if drill.wrong_files else []
         facts += [(say("drill.lacking"), number(drill.lacking))] if drill.lacking else []
     return [*facts, (say("drill.due"), due)] if drill.due_ms is not None else facts

@@ -57,6 +57,12 @@ def test_every_end_is_a_fact_and_says_what_to_do(web: MadeUpFront, state: DrillI
         assert "Cem" in main.partition('class="said need')[2].partition("</div>")[0]
 
 
+def test_a_locker_is_called_closed_only_where_packs_came_back_and_stayed_shut(web: MadeUpFront) -> None:
+    closed = "none: the locker was closed"
+    assert closed in shown(web, replace(PASSED, opened=False, files=0))
+    assert closed not in shown(web, replace(PASSED, state=DrillIs.SHORT, opened=False, packs=0, size=0, files=0))
+
+
 def test_home_and_circle_say_what_came_back_from_whom(web: MadeUpFront) -> None:
     said = "120 files came back from Anna and Ben alone, bit for bit."
     assert said in shown(web, PASSED)

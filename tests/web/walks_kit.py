@@ -31,6 +31,10 @@ _PASSED = Drill(
     "0" * 32, DrillIs.PASSED, NOW_MS - 3 * DAY_MS, NOW_MS + 87 * DAY_MS, packs=9, size=6_000_000, opened=True,
     files=120, file_bytes=5_000_000, friends=(_GAVE, replace(_GAVE, label="Tom & Ana")),
 )  # fmt: skip
+_SHORT = replace(
+    _PASSED, state=DrillIs.SHORT, ended_ms=NOW_MS - DAY_MS // 24, due_ms=NOW_MS + DAY_MS // 24 * 23, lacking=1,
+    friends=(_GAVE, DrillFriend(friend(1).peer, "Tom & Ana", 0, 0, away=True)),
+)  # fmt: skip
 
 
 def ways_back(walk: Walk) -> None:
@@ -100,12 +104,7 @@ def _replaced(walk: Walk, home: MadeUpFront) -> None:
     home.box.circle = six
     for stop, drill in (
         ("70-drill", _PASSED),
-        (
-            "70-drill-short",
-            replace(
-                _PASSED, state=DrillIs.SHORT, friends=(_GAVE, DrillFriend(friend(1).peer, "Tom & Ana", 0, 0, away=True))
-            ),
-        ),
+        ("70-drill-short", _SHORT),
     ):
         home.box.answers["drill"] = drill
         page.goto("/circle/drill")
