@@ -28,6 +28,7 @@ _TIGHT = frozenset({".woff2", ".png"})
 _GZIP_LEVEL = 9
 _FOR_MEMBERS = re.compile("7[789]-")
 _IMPORT = re.compile(r'(?<=from )"\./([a-z0-9.-]+\.js)"')
+_LATER = re.compile(r'(?<=import\()"\./([a-z0-9.-]+\.js)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class StaticFiles:
     def __init__(self, folder: Path = HOME / "static", styles: Path = HOME / "styles") -> None:
         """Load every file of ``folder`` whose type is known, and ``styles/*.css`` in order as the two style sheets.
 
-        ``url(name)`` in a style and ``from "./name"`` in a module name a file of ``folder``; raises KeyError when there
-        is none of that name, or when modules import each other in a ring.
+        ``url(name)`` in a style, ``from "./name"`` and ``import("./name")`` in a module name a file of ``folder``;
+        raises KeyError when there is none of that name, or when modules import each other in a ring.
         """
         known = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
         self._files: dict[str, StaticFile] = {}
@@ -68,10 +69,13 @@ class StaticFiles:
             return
         body = path.read_bytes()
         if path.suffix == ".js":
-            self._imports[name] = _IMPORT.findall(body.decode())
-            for imported in self._imports[name]:
+            text = body.decode()
+            self._imports[name] = _IMPORT.findall(text)
+            for imported in (*self._imports[name], *_LATER.findall(text)):
                 self._load(imported, known)
-            body = _IMPORT.sub(lambda found: f'"{self.url(found[1])}"', body.decode()).encode()
+            for names in (_IMPORT, _LATER):
+                text = names.sub(lambda found: f'"{self.url(found[1])}"', text)
+            body = text.encode()
         self._files[name] = _loaded(body, path.suffix)
 
     def find(self, name: str) -> StaticFile | None:

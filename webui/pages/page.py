@@ -277,9 +277,13 @@ class Page(RequestHandler):
     def _scene(self, lit: bool, sentence: str, waking: bool = False, friends: tuple[str, ...] = ()) -> str:
         return draw(Scene(lit=lit, waking=waking, friends=friends), xhtml_escape(sentence))
 
-    def _page_words(self, start: str) -> str:
-        """Return the sentences under ``start`` for the page's module, as JSON that cannot end its element."""
-        found = {key.removeprefix(start): words for key, words in self.language.words.items() if key.startswith(start)}
+    def _page_words(self, start: str, *shared: str) -> str:
+        """Return the sentences under ``start`` for the page's module, as JSON that cannot end its element.
+
+        Those under ``shared`` come along under their whole names: what is called alike here and in the module.
+        """
+        said = self.language.words.items()
+        found = {key.removeprefix(start): words for key, words in said if key.startswith((start, *shared))}
         return json.dumps(found).replace("<", "\\u003c")
 
     def said(self, error: BoxError) -> dict[str, str]:

@@ -20,7 +20,7 @@ _FIRST_SCREEN = 45
 """Pictures the server draws itself: more than fit on a phone or a laptop at first sight."""
 _IN_SIGHT = 12
 """Of these a phone shows the first at once: they are asked for early, the others when somebody comes near."""
-_MODULES = ("photos.js", "badges.js")
+_MODULES = ("photos.js", "viewer.js", "badges.js")
 _MOST_ITEMS, _MOST_PAGES = 2000, 50
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ID = re.compile("[0-9a-f]{32}")

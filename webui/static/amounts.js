@@ -3,8 +3,10 @@
 const language = document.documentElement.lang;
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** A whole number with the thousands mark of the language. */
-export const number = (value) => new Intl.NumberFormat(language).format(value);
+let grouped;
+
+/** A whole number with the thousands mark of the language. The format is made for the first one that has such a mark: that takes longer than all else. */
+export const number = (value) => (value < 1000 ? String(value) : (grouped ??= new Intl.NumberFormat(language)).format(value));
 
 /** Bytes in decimal units, at most three digits, with a narrow no-break space. */
 export function size(count) {

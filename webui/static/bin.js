@@ -1,12 +1,12 @@
 // Many things in the bin at once: take them back, or let them go for good.
 
+import { number } from "./amounts.js";
 import { selection, send, toast } from "./select.js";
 
 const AT_ONCE = { undelete: 1000, gone: 100 };
 
 const bar = document.querySelector("[data-select-bar]");
 const words = bar ? JSON.parse(bar.querySelector("[data-words]").textContent) : {};
-const number = new Intl.NumberFormat(document.documentElement.lang);
 
 const acts = {
   /** Take them back and let their rows go. */
@@ -19,7 +19,7 @@ const acts = {
     }
     for (const id of ids) document.querySelector(`[data-record="${id}"]`)?.closest("li").remove();
     selection.end();
-    toast(words[`back.${ids.length === 1 ? "one" : "many"}`].replace("{count}", number.format(ids.length)));
+    toast(words[`back.${ids.length === 1 ? "one" : "many"}`].replace("{count}", number(ids.length)));
     if (!document.querySelector("[data-selectable] [data-record]")) location.reload();
   },
   /** The box asks on a page of its own. */

@@ -4,22 +4,24 @@ const AT_ONCE = 400;
 const MOST_ITEMS = 2000;
 const IN_FLIGHT = 2;
 
-const language = document.documentElement.lang;
-/** One format for all of them: making it is what takes long. */
-function named(style, days) {
-  const format = new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" });
-  return days.map((day) => format.format(day));
-}
-const weekdays = named({ weekday: "long" }, [...Array(7).keys()].map((at) => new Date(Date.UTC(2023, 0, 1 + at))));
-const months = named({ month: "long" }, [...Array(12).keys()].map((at) => new Date(Date.UTC(2023, at, 1))));
 const thisYear = new Date().getFullYear();
 
-/** What a day is called over its pictures; `words`: "day" and "day-year". */
-export function titleOf(day, words) {
+/** `sentence` with the names of `month` of `year` and of one of its days; the words are the server's, as are those of the first screen. */
+function called(sentence, words, year, month, date = 1) {
+  const weekday = (new Date(Date.UTC(year, month - 1, date)).getUTCDay() + 6) % 7; // 0 is Monday, as the words count
+  const fields = { weekday: words[`weekday.${weekday}`], day: date, month: words[`month.${month}`], year };
+  return words[sentence].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+}
+
+/** What the day "2026-11-21" is called over its pictures. */
+export function dayName(day, words) {
   const [year, month, date] = day.split("-").map(Number);
-  const weekday = weekdays[new Date(Date.UTC(year, month - 1, date)).getUTCDay()];
-  const fields = { weekday, day: date, month: months[month - 1], year };
-  return words[year === thisYear ? "day" : "day-year"].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+  return called(year === thisYear ? "day.heading" : "day.heading-year", words, year, month, date);
+}
+
+/** What the month "2026-11" is called beside the scrubber. */
+export function monthName(month, words) {
+  return called("day.month", words, ...month.split("-").map(Number));
 }
 
 /** One picture or video as the server lists it. */

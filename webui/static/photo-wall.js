@@ -1,6 +1,7 @@
 // The wall the photos hang on: of a page as tall as the whole locker only the days and pictures in sight exist.
 
-import { titleOf } from "./photo-days.js";
+import { number } from "./amounts.js";
+import { dayName } from "./photo-days.js";
 import { Grid } from "./photo-grid.js";
 import { Pace } from "./pace.js";
 import { Pictures, plate } from "./pictures.js";
@@ -20,8 +21,6 @@ function make(name, classes) {
   element.className = classes;
   return element;
 }
-
-const number = new Intl.NumberFormat(document.documentElement.lang);
 
 export class Wall {
   #host;
@@ -176,14 +175,14 @@ export class Wall {
     element.style.setProperty("height", `${this.grid.tops[at + 1] - this.grid.tops[at]}px`);
     const head = drawn?.querySelector(".head") ?? make("div", "head");
     const title = make("h2", "voice-day");
-    const named = titleOf(day.day, this.#words);
+    const named = dayName(day.day, this.#words);
     title.textContent = named;
     const all = make("button", "check-day");
     all.type = "button";
     all.dataset.day = day.day;
     all.setAttribute("aria-label", this.#words["select-day"].replace("{day}", named));
     const count = make("span", "label");
-    count.textContent = this.#words[day.count === 1 ? "count.one" : "count.many"].replace("{count}", number.format(day.count));
+    count.textContent = this.#words[day.count === 1 ? "count.one" : "count.many"].replace("{count}", number(day.count));
     head.replaceChildren(title, count, all);
     const shown = { element, named, tiles: new Map() };
     if (drawn) this.#adopt(shown, day);

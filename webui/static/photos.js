@@ -4,7 +4,6 @@ import { PhotoDays } from "./photo-days.js";
 import { Wall } from "./photo-wall.js";
 import { Scrubber } from "./scrubber.js";
 import { paint, selection } from "./select.js";
-import { Viewer } from "./viewer.js";
 
 const RACING_PX_PER_MS = 6;
 const SETTLED_MS = 90;
@@ -55,16 +54,23 @@ class LockerPhotos extends HTMLElement {
 
   #begin(host) {
     document.querySelector("[data-earlier]")?.remove();
-    this.scrubber = new Scrubber(this.querySelector("[data-scrubber]"), (y) => this.wall.scrollTo(y));
+    this.scrubber = new Scrubber(this.querySelector("[data-scrubber]"), this.words, (y) => this.wall.scrollTo(y));
     this.wall = new Wall(host, this.model, this.words);
     this.wall.onhang = paint;
-    this.viewer = Viewer.over(this.model, (id, day) => this.#reveal(id, day));
     this.#lay();
     history.scrollRestoration = "manual";
     this.#arrive();
     this.#update();
     this.#listen();
     this.#hear();
+    setTimeout(() => this.#viewer());
+  }
+
+  /** The viewer comes after the wall hangs: it is as much again, and nobody needs it for the first look. */
+  #viewer() {
+    this.viewing ??= import("./viewer.js").then(({ Viewer }) => Viewer.over(this.model, (id, day) => this.#reveal(id, day)));
+    this.viewing.catch(() => (this.viewing = null)); // the box was away: asked for again at the next tap
+    return this.viewing;
   }
 
   #lay() {
@@ -195,7 +201,12 @@ class LockerPhotos extends HTMLElement {
     const tile = event.target.closest("[data-record]");
     if (!tile || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    this.viewer.open(tile.dataset.record, tile.dataset.day, tile.querySelector("img")?.src);
+    const small = tile.querySelector("img")?.src;
+    try {
+      (await this.#viewer()).open(tile.dataset.record, tile.dataset.day, small);
+    } catch {
+      location.assign(tile.href);
+    }
   }
 
   /** Arrow keys move from photo to photo, also beyond what exists on the page. */

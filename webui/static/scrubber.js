@@ -1,21 +1,17 @@
 // The date scrubber: a real range of months for keyboard and screen reader, a knob and years for fingers and mice.
 
+import { monthName } from "./photo-days.js";
+
 const YEAR_APART_PX = 34;
 const REST_MS = 1600;
-
-const language = document.documentElement.lang;
-const named = new Intl.DateTimeFormat(language, { month: "long", year: "numeric", timeZone: "UTC" });
-
-function monthName(month) {
-  return named.format(new Date(`${month}-01T00:00:00Z`));
-}
 
 export class Scrubber {
   #months = [];
   #dragging = false;
 
-  /** `go(y)` scrolls the timeline to a height. */
-  constructor(element, go) {
+  /** `words` name the months; `go(y)` scrolls the timeline to a height. */
+  constructor(element, words, go) {
+    this.words = words;
     this.element = element;
     this.go = go;
     this.range = element.querySelector("input");
@@ -76,7 +72,7 @@ export class Scrubber {
     if (at < 0) at = 0;
     if (at !== this.at) {
       this.at = at;
-      const name = monthName(this.#months[at].month);
+      const name = monthName(this.#months[at].month, this.words);
       this.range.value = String(at);
       this.range.setAttribute("aria-valuetext", name);
       this.bubble.textContent = name;

@@ -3,6 +3,8 @@
 // Elements may come and go (the photo grid is virtual): what is selected is kept here, elements are only painted.
 // `selection` tells "change"; the document hears `locker:gone` and `locker:back` with `{ids}`.
 
+import { number } from "./amounts.js";
+
 const PRESS_MS = 420;
 const MOVED_PX = 10;
 const CORNER_PX = 44;
@@ -11,10 +13,9 @@ const TOAST_MS = 6000;
 
 let bar = document.querySelector("[data-select-bar]");
 const words = bar ? JSON.parse(bar.querySelector("[data-words]").textContent) : {};
-const number = new Intl.NumberFormat(document.documentElement.lang);
 
 function fill(key, count) {
-  return words[`${key}.${count === 1 ? "one" : "many"}`].replace("{count}", number.format(count));
+  return words[`${key}.${count === 1 ? "one" : "many"}`].replace("{count}", number(count));
 }
 
 class Selection extends EventTarget {
@@ -141,7 +142,7 @@ export async function binThem(ids) {
 /** Let the browser save a zip of `ids`: it streams from the box, nothing is gathered here. */
 function takeHome(ids) {
   if (ids.length > AT_ONCE) {
-    toast(words["too-many"].replace("{count}", number.format(AT_ONCE)));
+    toast(words["too-many"].replace("{count}", number(AT_ONCE)));
     return;
   }
   const form = document.createElement("form");
