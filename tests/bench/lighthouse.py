@@ -1,9 +1,14 @@
 """Lighthouse judges the first page, home and photos: performance, accessibility, best practices, out of 100 each.
 
 The official program (pinned in locks/npm) drives Debian's Chromium as a phone on a slow network, the way it does by
-default, against a real box with photos in it. Performance varies from run to run, so each page is judged in ``rounds``
-runs and the median counts, as Lighthouse's own page on variability advises; of the other categories the worst run
-counts. ``lighthouse_least`` is the lowest of all scores.
+default, against a real box with photos in it. By default it makes the processor four times slower, which is its phone
+only on a machine as fast as the one it was made on; for others it asks for a slowdown that suits them ("CPU throttling"
+in its docs/throttling.md), and on half as fast a machine it says so in each report. So ``cpu_slowdown`` follows the
+speed Lighthouse found in the run before (``benchmark_index``), up and down; with several rounds a run before all others
+only finds it. The medians of both are printed.
+
+Performance varies from run to run, so each page is judged in ``rounds`` runs and the median counts, as Lighthouse's own
+page on variability advises; of the other categories the worst run counts. ``lighthouse_least`` is the lowest score.
 
 Every run has a browser and a profile of its own, as Lighthouse's command line does it: in a browser that goes on, the
 documents of earlier runs stay in the renderer's heap, and the profiler Lighthouse starts there takes 120 ms to list
@@ -19,7 +24,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -44,22 +51,39 @@ _WORDS: Final = (
     "--remote-debugging-port=0",
 )  # fmt: skip
 _PATIENCE_S: Final = 60
+_PHONE: Final = ((150, 1.0), (800, 2.0), (1300, 3.0), (1533, 4.0), (1766, 5.0), (2000, 6.0))
+"""Which slowdown makes Lighthouse's phone of a machine of that benchmark index: the points of the calculator that its
+docs/throttling.md names; straight lines between them.
+"""
+_BY_DEFAULT: Final = 4.0
+
+
+def slowdown(index: float) -> float:
+    """Return how many times slower Lighthouse's phone is than a machine of benchmark index ``index``: 1 to 6."""
+    for (low, least), (high, most) in pairwise(_PHONE):
+        if index < high:
+            return least + (most - least) * max(0.0, index - low) / (high - low)
+    return _PHONE[-1][1]
 
 
 def bench(options: Options) -> Figures:
     """Judge three pages; the browser is logged in for the last two."""
     with workplace(options) as folder:
         box = Running(folder / "box" / "data")
+        bench = Bench(folder, options)
         try:
-            figures = often(folder, "first", f"{box.hello['https']}/claim", [], options)
+            if options.rounds > 1:
+                bench.settle(f"{box.hello['https']}/claim")
+            figures = bench.often("first", f"{box.hello['https']}/claim", [])
             member = Visitor(box)
             member.claim()
             fill(member)
             for name in ("home", "photos"):
-                figures |= often(folder, name, f"{box.hello['https']}/{name}", cookies(box, member), options)
+                figures |= bench.often(name, f"{box.hello['https']}/{name}", cookies(box, member))
         finally:
             box.stop()
-    return {**figures, "lighthouse_least": min(figures.values())}
+    least = min(figures.values())
+    return {**figures, "lighthouse_least": least, **bench.speed()}
 
 
 @contextmanager
@@ -90,43 +114,66 @@ def fill(member: Visitor) -> None:
         items = json.loads(member.get("/photos/items?from=2020-01-01&to=2030-01-01").body)["items"]
 
 
-def often(folder: Path, name: str, url: str, known: list[dict[str, object]], options: Options) -> dict[str, int]:
-    """Judge ``url`` in as many runs as ``options.rounds``; see the module for what counts."""
-    found = [judged(folder, name, url, known, options) for _ in range(options.rounds)]
-    options.say(f"{name}: performance {[one[f'{name}_performance'] for one in found]}")
-    scores = {key: [one[key] for one in found] for key in found[0]}
-    return {key: round(median(of) if key.endswith("_performance") else min(of)) for key, of in scores.items()}
+@dataclass
+class Bench:
+    """The runs of one bench, in ``folder``: what they found of the machine, and what they made of it."""
 
+    folder: Path
+    options: Options
+    slow: float = _BY_DEFAULT
+    indices: list[float] = field(default_factory=list)
+    slowdowns: list[float] = field(default_factory=list)
 
-def judged(folder: Path, name: str, url: str, known: list[dict[str, object]], options: Options) -> dict[str, int]:
-    """Run Lighthouse on ``url`` in a browser with the cookies ``known``; returns the scores by page and category."""
-    said = folder / f"{name}.json"
-    _run(folder, url, said, known, options)
-    report: dict[str, Any] = json.loads(said.read_text())
-    for sentence in lost(report):
-        options.say(f"{name}: {sentence}")
-    return {f"{name}_{each.replace('-', '_')}": round(100 * report["categories"][each]["score"]) for each in CATEGORIES}
+    def often(self, name: str, url: str, known: list[dict[str, object]]) -> dict[str, int]:
+        """Judge ``url`` in as many runs as ``options.rounds``; see the module for what counts."""
+        found = [self.judged(name, url, known) for _ in range(self.options.rounds)]
+        self.options.say(f"{name}: performance {[one[f'{name}_performance'] for one in found]}")
+        scores = {key: [one[key] for one in found] for key in found[0]}
+        return {key: round(median(of) if key.endswith("_performance") else min(of)) for key, of in scores.items()}
 
+    def judged(self, name: str, url: str, known: list[dict[str, object]]) -> dict[str, int]:
+        """Run Lighthouse on ``url`` in a browser with the cookies ``known``; returns scores by page and category."""
+        said = self.folder / f"{name}.json"
+        self._run(url, said, known)
+        report: dict[str, Any] = json.loads(said.read_text())
+        for sentence in lost(report):
+            self.options.say(f"{name}: {sentence}")
+        self.indices.append(float(report["environment"]["benchmarkIndex"]))
+        self.slowdowns.append(self.slow)
+        self.slow = slowdown(self.indices[-1])
+        scores = report["categories"]
+        return {f"{name}_{each.replace('-', '_')}": round(100 * scores[each]["score"]) for each in CATEGORIES}
 
-def _run(folder: Path, url: str, said: Path, known: list[dict[str, object]], options: Options) -> None:
-    """Write the report on ``url`` to ``said``.
+    def settle(self, url: str) -> None:
+        """Find out how fast this machine is; the scores of that run count for nothing."""
+        self.judged("settle", url, [])
+        self.indices.clear()
+        self.slowdowns.clear()
 
-    A run that Lighthouse itself calls lost (its trace has no start or no paint, as happens on a busy machine) judged
-    nothing; it is done again as Lighthouse asks, in a new browser, at most ``_TRIES`` times in all.
-    """
-    program = npm.package("lighthouse") / "cli" / "index.js"
-    for left in reversed(range(_TRIES)):
-        with _browser(folder, known) as port:
-            command: list[str | Path] = [
-                *("node", program, url, "--quiet", "--output=json", f"--output-path={said}", f"--port={port}"),
-                *(f"--only-categories={','.join(CATEGORIES)}", "--disable-storage-reset"),
-            ]
-            done = run(command, cwd=folder, check=False)
-        if not done.code:
-            return
-        if not left or _AGAIN not in done.output:
-            raise RuntimeError(f"Lighthouse ended with {done.code}: {done.output[-2000:]}")
-        options.say(f"{url}: a run was lost: {done.output[-300:]}")
+    def speed(self) -> dict[str, float]:
+        """Return how fast this machine was and how many times slower it was made, in the middle of all runs."""
+        return {"benchmark_index": round(median(self.indices)), "cpu_slowdown": round(median(self.slowdowns), 2)}
+
+    def _run(self, url: str, said: Path, known: list[dict[str, object]]) -> None:
+        """Write the report on ``url`` to ``said``.
+
+        A run that Lighthouse itself calls lost (its trace has no start or no paint, as happens on a busy machine)
+        judged nothing; it is done again as Lighthouse asks, in a new browser, at most ``_TRIES`` times in all.
+        """
+        program = npm.package("lighthouse") / "cli" / "index.js"
+        for left in reversed(range(_TRIES)):
+            with _browser(self.folder, known) as port:
+                command: list[str | Path] = [
+                    *("node", program, url, "--quiet", "--output=json", f"--output-path={said}", f"--port={port}"),
+                    *(f"--only-categories={','.join(CATEGORIES)}", "--disable-storage-reset"),
+                    f"--throttling.cpuSlowdownMultiplier={self.slow:.2f}",
+                ]
+                done = run(command, cwd=self.folder, check=False)
+            if not done.code:
+                return
+            if not left or _AGAIN not in done.output:
+                raise RuntimeError(f"Lighthouse ended with {done.code}: {done.output[-2000:]}")
+            self.options.say(f"{url}: a run was lost: {done.output[-300:]}")
 
 
 def _chromium() -> str:

@@ -34,6 +34,11 @@ def test_lighthouse_finds_nothing_that_does_not_depend_on_how_busy_this_machine_
         assert int(str(found[f"{page}_performance"])) > 0, page
 
 
+def test_a_faster_machine_is_slowed_down_more() -> None:
+    assert [lighthouse.slowdown(index) for index in (0, 150, 1050, 1533, 2000, 9000)] == [1, 1, 2.5, 4, 6, 6]
+    assert lighthouse.slowdown(900) < lighthouse.slowdown(901)
+
+
 @pytest.mark.slow
 def test_a_first_run_prints_what_it_took(tmp_path: Path) -> None:
     found = first_run.bench(parse("smoke", ["--json", "--cache", str(tmp_path)]))
