@@ -152,5 +152,12 @@ def test_modules_come_after_those_they_import() -> None:
     files = StaticFiles()
     addresses = files.modules("photos.js", "viewer.js")
     assert addresses.index(files.url("photo-grid.js")) < addresses.index(files.url("photo-wall.js"))
-    assert addresses.index(files.url("viewer.js")) < addresses.index(files.url("photos.js"))
+    assert addresses.index(files.url("photo-days.js")) < addresses.index(files.url("photos.js"))
     assert len(addresses) == len(set(addresses))
+
+
+def test_a_module_that_comes_when_it_is_wanted_is_asked_for_by_its_address_and_not_before() -> None:
+    files = StaticFiles()
+    photos = files.find("photos.js")
+    assert photos is not None and f'import("{files.url("viewer.js")}")'.encode() in photos.body
+    assert files.url("viewer.js") not in files.modules("photos.js")
