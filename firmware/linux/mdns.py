@@ -4,6 +4,11 @@ Answers A and AAAA for ``<host>.local`` and announces three services, and a four
 it stores nothing, and asks for other boxes only when it is given somebody who wants to hear of them (Neighbours).
 zeroconf guards names of services but not host names, so this module probes the host name itself before it speaks
 and listens for another owner of it afterwards.
+
+A probe can go unheard (the other box was busy for a second), and then two boxes have one name. Who has had it longer
+keeps it: a newcomer asks once more when it has announced itself, and gives way to whoever insists; who has it longer
+says it again and gives way only to a higher address that is still there after a while. Of two newcomers the lower
+address gives way, as RFC 6762 section 8.2 has it.
 """
 
 from __future__ import annotations
@@ -12,12 +17,14 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from zeroconf import IPVersion, RecordUpdate, RecordUpdateListener, Zeroconf
 from zeroconf._dns import DNSAddress, DNSQuestion
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf._services.info import AddressResolver
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
-from zeroconf.const import _CLASS_IN, _TYPE_A, _TYPE_AAAA
+from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_A, _TYPE_AAAA
 
 from firmware.limits import HOST_NAMES
 from firmware.linux.neighbours import KIND, Neighbours, Sign
@@ -25,6 +32,14 @@ from firmware.linux.netlink import Addresses, IpAddress
 
 _PROBE_MS = 750
 """How long a name is asked for before it is used (RFC 6762 section 8.1: three probes 250 ms apart)."""
+
+_PROBES = 3
+NEWCOMER_S: Final = 15.0
+"""So long after its announcement a box gives way to whoever had its name before."""
+_LOOK_AGAIN_S = 3.0
+"""After this time a newcomer asks for its own name again; a lower address has given way by then."""
+_INSIST_S = 10.0
+"""So long who had the name first waits for the newcomer to give way (RFC 3927 section 2.5 defends that long)."""
 
 _OLD_ADDRESSES_KEPT = 32
 """Own earlier addresses that may still echo in the network and are no conflict."""
@@ -54,7 +69,10 @@ class Announcer(RecordUpdateListener):
         self._current: list[IpAddress] = []
         self._ours: list[IpAddress] = []
         self._ip_version = IPVersion.V4Only
-        self._conflict = asyncio.Event()
+        self._doubt = asyncio.Event()
+        self._look_again: asyncio.TimerHandle | None = None
+        self._since_s = 0.0
+        self._others = set[IpAddress]()
         self._attempt = 1
         self.host = wish.host
 
@@ -87,7 +105,7 @@ class Announcer(RecordUpdateListener):
         await self._zeroconf.zeroconf.async_update_interfaces(_interfaces(at))
         for info in self._infos:
             info.addresses = [each.packed for each in at.reachable]
-            await (await self._zeroconf.async_update_service(info))
+        await self._say_again()
 
     async def show(self, sign: Sign | None) -> None:
         """Tell other boxes how to reach this one's endpoint, from now on (None: no longer)."""
@@ -103,13 +121,15 @@ class Announcer(RecordUpdateListener):
             await (await self._zeroconf.async_register_service(info, allow_name_change=True))
 
     async def settle_conflicts(self) -> None:
-        """Wait for another owner of our name, then announce under the next one; never returns."""
+        """Wait for another owner of our name, give way or not, then announce under the next one; never returns."""
         while True:
-            await self._conflict.wait()
-            self._conflict.clear()
+            await self._doubt.wait()
+            self._doubt.clear()
             if self._zeroconf is None or self._attempt >= HOST_NAMES:
                 continue
             core = self._zeroconf.zeroconf
+            if not await self._gives_way(core):
+                continue
             await self._withdraw()
             self._next_name()
             while self._attempt < HOST_NAMES and await self._taken(core):
@@ -118,6 +138,8 @@ class Announcer(RecordUpdateListener):
 
     async def stop(self) -> None:
         """Send the goodbye packets (three, 125 ms apart) and close the sockets."""
+        if self._look_again is not None:
+            self._look_again.cancel()
         if self._neighbours is not None:
             await self._neighbours.detach()
         if self._zeroconf is not None:
@@ -135,8 +157,8 @@ class Announcer(RecordUpdateListener):
             same_kind = [each for each in self._current if each.version == other.version]
             if other in self._ours or other.is_link_local or not same_kind:
                 continue
-            if other.packed > max(same_kind, key=int).packed:
-                self._conflict.set()
+            self._others.add(other)
+            self._doubt.set()
 
     @property
     def _full(self) -> str:
@@ -152,6 +174,38 @@ class Announcer(RecordUpdateListener):
         self.host = f"{self._wish.host}-{self._attempt}"
         self._renamed(self.host)
 
+    async def _gives_way(self, core: Zeroconf) -> bool:
+        """Return whether the name is another box's; who has had it longer insists on it first."""
+        is_newcomer = asyncio.get_running_loop().time() - self._since_s < NEWCOMER_S
+        if not is_newcomer:
+            await self._say_again()
+            await asyncio.sleep(_INSIST_S)
+        elif self._others and not any(map(self._is_below, self._others)):
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if self._zeroconf is None or self._zeroconf.zeroconf is not core:
+            return False  # addresses changed meanwhile: the name was probed anew
+        self._others.clear()
+        question = DNSOutgoing(_FLAGS_QR_QUERY)
+        for each in self._questions():
+            question.add_question(each)
+        for _ in range(_PROBES):
+            core.async_send(question)
+            await asyncio.sleep(_PROBE_MS / 1000 / _PROBES)
+        self._doubt.clear()
+        return bool(self._others) if is_newcomer else any(map(self._is_below, self._others))
+
+    def _is_below(self, other: IpAddress) -> bool:
+        same_kind = [each for each in self._current if each.version == other.version]
+        return other.packed > max(each.packed for each in same_kind) if same_kind else False
+
+    def _questions(self) -> list[DNSQuestion]:
+        return [DNSQuestion(self._full, kind, _CLASS_IN) for kind in (_TYPE_A, _TYPE_AAAA)]
+
+    async def _say_again(self) -> None:
+        assert self._zeroconf is not None
+        for info in self._infos:
+            await (await self._zeroconf.async_update_service(info))
+
     async def _taken(self, core: Zeroconf) -> bool:
         """Ask the network for our name; True when an address that was never ours answers."""
         resolver = AddressResolver(self._full)
@@ -164,11 +218,14 @@ class Announcer(RecordUpdateListener):
         self._infos = [self._info(kind, port, at) for kind, port in self._services()]
         if self._sign is not None:
             self._infos.append(self._sign_info(self._sign, at))
-        questions = [DNSQuestion(self._full, kind, _CLASS_IN) for kind in (_TYPE_A, _TYPE_AAAA)]
         registered = [self._zeroconf.async_register_service(info, allow_name_change=True) for info in self._infos]
         for sent in await asyncio.gather(*registered):
             await sent
-        core.async_add_listener(self, questions)
+        core.async_add_listener(self, self._questions())
+        loop = asyncio.get_running_loop()
+        self._since_s = loop.time()
+        self._others.clear()
+        self._look_again = loop.call_later(_LOOK_AGAIN_S, self._doubt.set)
 
     async def _withdraw(self) -> None:
         assert self._zeroconf is not None

@@ -5,12 +5,14 @@ Without root there are none; then these tests are left out (the parts are tested
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from firmware.errors import NoContact, NoFriendReached
+from firmware.linux.mdns import NEWCOMER_S
 from services.api.blocking import Blocking
 from tests.services.running import DEADLINE_SECONDS, HOUSE, until
 
@@ -104,6 +107,12 @@ class Box:
         self.ca = data / "box" / "ca.pem"
         self.covers = data / "box" / "leaf.covers"
 
+    def is_called(self, name: str) -> bool:
+        """Whether its certificate covers ``name``; between two certificates there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            return name in self.covers.read_text()
+        return False
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(DEADLINE_SECONDS)
@@ -130,7 +139,7 @@ def test_a_box_whose_name_is_taken_is_reached_by_its_next_name_privately(
 ) -> None:
     second = Box(home, 1, tmp_path / "second", "locker-7f3a")
     try:
-        until(lambda: "locker-7f3a-2.local" in second.covers.read_text())
+        until(lambda: second.is_called("locker-7f3a-2.local"))
         assert home.resolve("locker-7f3a.local") == ["10.77.0.1"]
         assert home.resolve("locker-7f3a-2.local") == ["10.77.0.2"]
         name = "locker-7f3a-2.local"
@@ -142,6 +151,30 @@ def test_a_box_whose_name_is_taken_is_reached_by_its_next_name_privately(
         a_box_near_us_is_found_while_its_owner_helps(first, second)
     finally:
         second.stop()
+
+
+def test_a_box_that_did_not_hear_a_newcomer_ask_keeps_its_name(home: Home, first: Box, tmp_path: Path) -> None:
+    assert home.resolve("locker-7f3a.local") == ["10.77.0.1"]
+    time.sleep(NEWCOMER_S)
+    asleep = _peerd(first)
+    os.kill(asleep, signal.SIGSTOP)
+    second = Box(home, 1, tmp_path / "second", "locker-7f3a")
+    try:
+        until(lambda: second.is_called("locker-7f3a.local"))
+        os.kill(asleep, signal.SIGCONT)
+        until(lambda: second.is_called("locker-7f3a-2.local"))
+        assert home.resolve("locker-7f3a.local") == ["10.77.0.1"]
+        assert home.resolve("locker-7f3a-2.local") == ["10.77.0.2"]
+        assert not first.is_called("locker-7f3a-2.local")
+    finally:
+        os.kill(asleep, signal.SIGCONT)
+        second.stop()
+
+
+def _peerd(box: Box) -> int:
+    found = subprocess.run(["pgrep", "-f", f"services.peerd .*{box.data}"], capture_output=True, text=True, check=True)
+    (pid,) = found.stdout.split()
+    return int(pid)
 
 
 def a_box_near_us_is_found_while_its_owner_helps(friend: Box, new: Box) -> None:
