@@ -36,10 +36,10 @@ _PROBE_MS = 750
 _PROBES = 3
 NEWCOMER_S: Final = 15.0
 """So long after its announcement a box gives way to whoever had its name before."""
-_LOOK_AGAIN_S = 3.0
-"""After this time a newcomer asks for its own name again; a lower address has given way by then."""
-_INSIST_S = 10.0
-"""So long who had the name first waits for the newcomer to give way (RFC 3927 section 2.5 defends that long)."""
+_LOOK_AGAIN_S = 4.0
+"""After this time a newcomer asks for its own name again; another one of a lower address has given way by then."""
+_INSIST_S = 15.0
+"""So long who had the name first waits for the newcomer to give way, who asks twice before it does."""
 
 _OLD_ADDRESSES_KEPT = 32
 """Own earlier addresses that may still echo in the network and are no conflict."""
@@ -180,19 +180,27 @@ class Announcer(RecordUpdateListener):
         if not is_newcomer:
             await self._say_again()
             await asyncio.sleep(_INSIST_S)
-        elif self._others and not any(map(self._is_below, self._others)):
+        others = await self._owners(core)
+        if not is_newcomer:
+            return any(map(self._is_below, others))
+        if others and not any(map(self._is_below, others)):
             await asyncio.sleep(_LOOK_AGAIN_S)
-        if self._zeroconf is None or self._zeroconf.zeroconf is not core:
-            return False  # addresses changed meanwhile: the name was probed anew
+            others = await self._owners(core)
+        return bool(others)
+
+    async def _owners(self, core: Zeroconf) -> set[IpAddress]:
+        """Ask who else has our name; nobody when the addresses changed meanwhile: then it was probed anew."""
         self._others.clear()
         question = DNSOutgoing(_FLAGS_QR_QUERY)
         for each in self._questions():
             question.add_question(each)
         for _ in range(_PROBES):
+            if self._zeroconf is None or self._zeroconf.zeroconf is not core:
+                return set()
             core.async_send(question)
             await asyncio.sleep(_PROBE_MS / 1000 / _PROBES)
         self._doubt.clear()
-        return bool(self._others) if is_newcomer else any(map(self._is_below, self._others))
+        return set(self._others)
 
     def _is_below(self, other: IpAddress) -> bool:
         same_kind = [each for each in self._current if each.version == other.version]
