@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.services.running import Running, until
 from tests.web.front import PASSPHRASE, Visitor
@@ -69,6 +69,22 @@ def test_a_tag_stays_in_its_field_until_the_box_has_it(page: Page) -> None:
     expect(field).to_have_value("holidays")
     field.press("Enter")
     expect(page.locator(".tag-chip", has_text="holidays")).to_be_visible()
+
+
+def test_a_session_that_ends_before_the_page_is_whole_is_opened_in_place_all_the_same(page: Page) -> None:
+    late: list[Route] = []
+    page.route("**/uploads.js*", lambda route: late.append(route))
+    with page.expect_request("**/uploads.js*"):
+        page.reload()
+    page.context.clear_cookies()
+    field = page.get_by_label("Add a tag")
+    field.fill("summer")
+    with page.expect_response("**/annotate") as answer:
+        field.press("Enter")
+    assert answer.value.status == 401
+    expect(field).to_have_value("summer")
+    late[0].continue_()
+    _open_in_place(page)
 
 
 def test_what_was_chosen_stays_chosen(page: Page, member: Visitor) -> None:

@@ -27,6 +27,13 @@ function later() {
   else addEventListener("load", looked, { once: true });
 }
 
+/** A session may end before the module that opens it again is here: it hears of it when it comes. */
+async function repeatEnd() {
+  if (customElements.get("locker-uploads")) return;
+  await customElements.whenDefined("locker-uploads");
+  document.dispatchEvent(new Event("locker:ended"));
+}
+
 /** Take the code in the fragment along to the private connection, still only as a fragment. */
 function carryFragment(link) {
   const found = codeInFragment();
@@ -115,6 +122,7 @@ function busy(form) {
 
 later();
 unseen();
+document.addEventListener("locker:ended", repeatEnd);
 for (const link of document.querySelectorAll("[data-carry-fragment]")) carryFragment(link);
 for (const line of document.querySelectorAll("[data-clock]")) compareClocks(line);
 for (const input of document.querySelectorAll("[data-eye]")) eye(input);
