@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,12 +15,20 @@ import pytest
 from firmware.linux import iroh_copy
 
 
-@pytest.fixture
-def fresh() -> Any:
-    """The binding as the wheel brings it, imported once more under another name."""
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second binding and library: one library called by two bindings answers the second alone."""
     found = importlib.util.find_spec("iroh.iroh_ffi")
     assert found is not None and found.origin is not None
-    spec = importlib.util.spec_from_file_location("iroh.iroh_ffi_again", found.origin)
+    folder = tmp_path_factory.mktemp("wheel") / "iroh"
+    shutil.copytree(Path(found.origin).parent, folder)
+    return folder / Path(found.origin).name
+
+
+@pytest.fixture
+def fresh(copied: Path) -> Any:
+    """The binding as the wheel brings it, imported once more under another name."""
+    spec = importlib.util.spec_from_file_location("iroh_again", copied)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
