@@ -153,6 +153,7 @@ def test_modules_come_after_those_they_import() -> None:
     addresses = files.modules("photos.js", "viewer.js")
     assert addresses.index(files.url("photo-grid.js")) < addresses.index(files.url("photo-wall.js"))
     assert addresses.index(files.url("photo-days.js")) < addresses.index(files.url("photos.js"))
+    assert addresses.index(files.url("zoom.js")) < addresses.index(files.url("viewer.js"))
     assert len(addresses) == len(set(addresses))
 
 

@@ -1,6 +1,6 @@
 // Many things in the bin at once: take them back, or let them go for good.
 
-import { number } from "./amounts.js";
+import { sentence } from "./amounts.js";
 import { selection, send, toast } from "./select.js";
 
 const AT_ONCE = { undelete: 1000, gone: 100 };
@@ -19,7 +19,7 @@ const acts = {
     }
     for (const id of ids) document.querySelector(`[data-record="${id}"]`)?.closest("li").remove();
     selection.end();
-    toast(words[`back.${ids.length === 1 ? "one" : "many"}`].replace("{count}", number(ids.length)));
+    toast(sentence(words, "back", { count: ids.length }));
     if (!document.querySelector("[data-selectable] [data-record]")) location.reload();
   },
   /** The box asks on a page of its own. */

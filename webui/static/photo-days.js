@@ -1,27 +1,25 @@
 // What lies in the days of the locker: the counts of all days at once, the items of a few days when somebody looks there.
 
+import { sentence } from "./amounts.js";
+
 const AT_ONCE = 400;
 const MOST_ITEMS = 2000;
 const IN_FLIGHT = 2;
 
 const thisYear = new Date().getFullYear();
 
-/** `sentence` with the names of `month` of `year` and of one of its days; the words are the server's, as are those of the first screen. */
-function called(sentence, words, year, month, date = 1) {
-  const weekday = (new Date(Date.UTC(year, month - 1, date)).getUTCDay() + 6) % 7; // 0 is Monday, as the words count
-  const fields = { weekday: words[`weekday.${weekday}`], day: date, month: words[`month.${month}`], year };
-  return words[sentence].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
-}
-
-/** What the day "2026-11-21" is called over its pictures. */
+/** What the day "2026-11-21" is called over its pictures; the words are the server's, as are those of the first screen. */
 export function dayName(day, words) {
   const [year, month, date] = day.split("-").map(Number);
-  return called(year === thisYear ? "day.heading" : "day.heading-year", words, year, month, date);
+  const weekday = (new Date(Date.UTC(year, month - 1, date)).getUTCDay() + 6) % 7; // 0 is Monday, as the words count
+  const fields = { weekday: words[`weekday.${weekday}`], day: date, month: words[`month.${month}`], year };
+  return sentence(words, year === thisYear ? "day.heading" : "day.heading-year", fields);
 }
 
 /** What the month "2026-11" is called beside the scrubber. */
-export function monthName(month, words) {
-  return called("day.month", words, ...month.split("-").map(Number));
+export function monthName(name, words) {
+  const [year, month] = name.split("-").map(Number);
+  return sentence(words, "day.month", { month: words[`month.${month}`], year });
 }
 
 /** One picture or video as the server lists it. */

@@ -1,6 +1,6 @@
 // The wall the photos hang on: of a page as tall as the whole locker only the days and pictures in sight exist.
 
-import { number } from "./amounts.js";
+import { sentence } from "./amounts.js";
 import { dayName } from "./photo-days.js";
 import { Grid } from "./photo-grid.js";
 import { Pace } from "./pace.js";
@@ -182,7 +182,7 @@ export class Wall {
     all.dataset.day = day.day;
     all.setAttribute("aria-label", this.#words["select-day"].replace("{day}", named));
     const count = make("span", "label");
-    count.textContent = this.#words[day.count === 1 ? "count.one" : "count.many"].replace("{count}", number(day.count));
+    count.textContent = sentence(this.#words, "count", { count: day.count });
     head.replaceChildren(title, count, all);
     const shown = { element, named, tiles: new Map() };
     if (drawn) this.#adopt(shown, day);

@@ -3,7 +3,7 @@
 // Elements may come and go (the photo grid is virtual): what is selected is kept here, elements are only painted.
 // `selection` tells "change"; the document hears `locker:gone` and `locker:back` with `{ids}`.
 
-import { number } from "./amounts.js";
+import { number, sentence } from "./amounts.js";
 
 const PRESS_MS = 420;
 const MOVED_PX = 10;
@@ -14,8 +14,8 @@ const TOAST_MS = 6000;
 let bar = document.querySelector("[data-select-bar]");
 const words = bar ? JSON.parse(bar.querySelector("[data-words]").textContent) : {};
 
-function fill(key, count) {
-  return words[`${key}.${count === 1 ? "one" : "many"}`].replace("{count}", number(count));
+function fill(key, count, more = {}) {
+  return sentence(words, key, { count, ...more });
 }
 
 class Selection extends EventTarget {
@@ -245,7 +245,7 @@ function tags() {
     try {
       await sendAll("/selection/tag", ids, { tag: field.value.trim() });
       dialog.close();
-      toast(fill("tagged", ids.length).replace("{tag}", field.value.trim()));
+      toast(fill("tagged", ids.length, { tag: field.value.trim() }));
       selection.end();
     } catch (error) {
       said.textContent = error.message;
