@@ -16,9 +16,7 @@ settings.load_profile("machine")
 """How fast inputs are made and read says how busy the machine is, nothing about the product."""
 
 WORKERS = 2
-"""A third one was a sixth faster on two cores, and on a host that took a quarter of them away the walk through all
-screens ran into its limit.
-"""
+"""A third one is faster on two idle cores; on a busy host the walk through all screens then runs into its limit."""
 LONG = (
     "tests/web/test_screens.py", "tests/services/test_restore.py",
     "tests/bench/test_web_smoke.py", "tests/services/test_supervisor.py", "tests/services/test_peerd.py",

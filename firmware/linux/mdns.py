@@ -154,8 +154,7 @@ class Announcer(RecordUpdateListener):
             if not isinstance(record, DNSAddress) or record.ttl == 0 or record.name.lower() != self._full.lower():
                 continue
             other = ipaddress.ip_address(record.address)
-            same_kind = [each for each in self._current if each.version == other.version]
-            if other in self._ours or other.is_link_local or not same_kind:
+            if other in self._ours or other.is_link_local or not self._like(other):
                 continue
             self._others.add(other)
             self._doubt.set()
@@ -203,8 +202,11 @@ class Announcer(RecordUpdateListener):
         return set(self._others)
 
     def _is_below(self, other: IpAddress) -> bool:
-        same_kind = [each for each in self._current if each.version == other.version]
-        return other.packed > max(each.packed for each in same_kind) if same_kind else False
+        return other.packed > max(self._like(other), default=other.packed)
+
+    def _like(self, other: IpAddress) -> list[bytes]:
+        """Return our addresses of the same kind, as bytes."""
+        return [each.packed for each in self._current if each.version == other.version]
 
     def _questions(self) -> list[DNSQuestion]:
         return [DNSQuestion(self._full, kind, _CLASS_IN) for kind in (_TYPE_A, _TYPE_AAAA)]

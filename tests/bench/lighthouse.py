@@ -70,20 +70,20 @@ def bench(options: Options) -> Figures:
     """Judge three pages; the browser is logged in for the last two."""
     with workplace(options) as folder:
         box = Running(folder / "box" / "data")
-        bench = Bench(folder, options)
+        runs = Runs(folder, options)
         try:
-            if options.rounds > 1:
-                bench.settle(f"{box.hello['https']}/claim")
-            figures = bench.often("first", f"{box.hello['https']}/claim", [])
+            if options.rounds > 1:  # one more before all others: it only finds how fast this machine is
+                runs.judged("speed", f"{box.hello['https']}/claim", [])
+            figures = runs.often("first", f"{box.hello['https']}/claim", [])
             member = Visitor(box)
             member.claim()
             fill(member)
             for name in ("home", "photos"):
-                figures |= bench.often(name, f"{box.hello['https']}/{name}", cookies(box, member))
+                figures |= runs.often(name, f"{box.hello['https']}/{name}", cookies(box, member))
         finally:
             box.stop()
     least = min(figures.values())
-    return {**figures, "lighthouse_least": least, **bench.speed()}
+    return {**figures, "lighthouse_least": least, **runs.speed()}
 
 
 @contextmanager
@@ -115,14 +115,12 @@ def fill(member: Visitor) -> None:
 
 
 @dataclass
-class Bench:
-    """The runs of one bench, in ``folder``: what they found of the machine, and what they made of it."""
+class Runs:
+    """The runs of one bench, in ``folder``; ``indices``: how fast each found this machine."""
 
     folder: Path
     options: Options
-    slow: float = _BY_DEFAULT
     indices: list[float] = field(default_factory=list)
-    slowdowns: list[float] = field(default_factory=list)
 
     def often(self, name: str, url: str, known: list[dict[str, object]]) -> dict[str, int]:
         """Judge ``url`` in as many runs as ``options.rounds``; see the module for what counts."""
@@ -139,20 +137,17 @@ class Bench:
         for sentence in lost(report):
             self.options.say(f"{name}: {sentence}")
         self.indices.append(float(report["environment"]["benchmarkIndex"]))
-        self.slowdowns.append(self.slow)
-        self.slow = slowdown(self.indices[-1])
         scores = report["categories"]
         return {f"{name}_{each.replace('-', '_')}": round(100 * scores[each]["score"]) for each in CATEGORIES}
 
-    def settle(self, url: str) -> None:
-        """Find out how fast this machine is; the scores of that run count for nothing."""
-        self.judged("settle", url, [])
-        self.indices.clear()
-        self.slowdowns.clear()
-
     def speed(self) -> dict[str, float]:
         """Return how fast this machine was and how many times slower it was made, in the middle of all runs."""
-        return {"benchmark_index": round(median(self.indices)), "cpu_slowdown": round(median(self.slowdowns), 2)}
+        before = self._slowdowns[:-1]  # the last one would be the next run's
+        return {"benchmark_index": round(median(self.indices)), "cpu_slowdown": round(median(before), 2)}
+
+    @property
+    def _slowdowns(self) -> list[float]:
+        return [_BY_DEFAULT, *map(slowdown, self.indices)]
 
     def _run(self, url: str, said: Path, known: list[dict[str, object]]) -> None:
         """Write the report on ``url`` to ``said``.
@@ -166,7 +161,7 @@ class Bench:
                 command: list[str | Path] = [
                     *("node", program, url, "--quiet", "--output=json", f"--output-path={said}", f"--port={port}"),
                     *(f"--only-categories={','.join(CATEGORIES)}", "--disable-storage-reset"),
-                    f"--throttling.cpuSlowdownMultiplier={self.slow:.2f}",
+                    f"--throttling.cpuSlowdownMultiplier={self._slowdowns[-1]:.2f}",
                 ]
                 done = run(command, cwd=self.folder, check=False)
             if not done.code:
