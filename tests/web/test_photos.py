@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.services.running import until
 from tests.web.front import Visitor
+from tests.web.things import cookies
 
 _PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 _LAPTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -131,6 +132,23 @@ def test_one_photo_fills_the_screen_and_its_neighbours_follow(page: Page, photos
     page.wait_for_url("**/photos")
     expect(viewer).to_be_hidden()
     expect(page.locator(f"[data-record='{photos[2]}']")).to_be_focused()
+
+
+def test_a_photo_has_a_page_when_the_viewer_cannot_be_had(browser: Browser, member: Visitor, photos: list[str]) -> None:
+    context = browser.new_context(ignore_https_errors=True, **_PHONE)
+    context.add_cookies(cookies(member.box, member))  # type: ignore[arg-type]
+    page = context.new_page()
+    page.route("**/viewer.js*", lambda route: route.abort())
+    page.goto(f"{member.box.hello['https']}/photos")
+    tile = page.locator(".days.virtual .tile").nth(1)
+    expect(tile.locator("img")).to_be_visible()
+    tile.click()
+    page.wait_for_url(f"**/photo/{photos[1]}")
+    page.unroute("**/viewer.js*")
+    page.go_back()
+    tile.click()
+    expect(page.locator("dialog.viewer .slide img").first).to_be_visible()
+    page.context.close()
 
 
 def test_double_tap_brings_the_original(page: Page, photos: list[str]) -> None:
