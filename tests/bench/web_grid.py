@@ -16,11 +16,13 @@ import itertools
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import TimeoutError as Unseen
 
 from firmware.linux.home import linux_home
 from firmware.locker import Locker
@@ -29,6 +31,7 @@ from services.lockerd.keys import Keys
 from tests.bench.measure import median, percentile
 from tests.bench.options import Figures, Options, main, workplace
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import PASSPHRASE, Visitor
 
 _SLOWER: Final = 4
@@ -39,6 +42,8 @@ _FIRST_MS: Final = 1_230_000_000_000
 SETTLE_MS: Final = 1200
 _FRAME_MS: Final = 16
 _RUN_MS: Final = 350
+_SHOWN_MS: Final = 3000
+_SCROLLS: Final = 10
 _PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 _WATCH: Final = """
 globalThis.longTasks = [];
@@ -121,7 +126,7 @@ def _scrolled(box: Running, options: Options, settle_ms: int) -> Figures:
     visitor = Visitor(box)
     visitor.open()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium.whole(), args=["--headless", "--no-sandbox"])
         context = browser.new_context(ignore_https_errors=True, has_touch=True, **_PHONE)  # type: ignore[arg-type]
         address = str(box.hello["https"])
         context.add_cookies([{"name": name, "value": value, "url": address} for name, value in visitor.cookies.items()])
@@ -198,10 +203,19 @@ def _fling(page: Page, session: CDPSession, step: int) -> None:
     page.wait_for_timeout(_RUN_MS)
 
 
+def _show_scrubber(page: Page) -> None:
+    """Scroll a little, again and again: the scrubber goes before a browser that is slowed down has drawn it."""
+    for _ in range(_SCROLLS):
+        page.mouse.wheel(0, 60)
+        with suppress(Unseen):
+            page.wait_for_selector(".scrubber.moving", timeout=_SHOWN_MS)
+            return
+    raise RuntimeError("the scrubber does not show when somebody scrolls")
+
+
 def _throw(page: Page, part: float) -> None:
     """Drag the scrubber's knob to another year, through everything between."""
-    page.mouse.wheel(0, 60)
-    page.wait_for_selector(".scrubber.moving")
+    _show_scrubber(page)
     knob = page.locator("[data-knob]").bounding_box()
     track = page.locator("[data-scrubber]").bounding_box()
     assert knob and track
