@@ -18,8 +18,6 @@ their functions before the page is even asked for, which counts as half a second
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -37,6 +35,7 @@ from tests import npm
 from tests.bench.measure import median, run
 from tests.bench.options import Figures, Options, main, workplace
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import Visitor
 from tests.web.scenery import photograph
 from tests.web.things import cookies
@@ -91,7 +90,7 @@ def _browser(folder: Path, known: list[dict[str, object]]) -> Iterator[str]:
     """Start a new browser that has the cookies ``known``; yields the port it listens on."""
     with TemporaryDirectory(prefix="profile-", dir=folder) as profile, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=_chromium(), args=list(_WORDS), ignore_https_errors=True
+            profile, executable_path=chromium.whole(), args=list(_WORDS), ignore_https_errors=True
         )
         try:
             context.add_cookies(known)  # type: ignore[arg-type]
@@ -169,10 +168,6 @@ class Runs:
             if not left or _AGAIN not in done.output:
                 raise RuntimeError(f"Lighthouse ended with {done.code}: {done.output[-2000:]}")
             self.options.say(f"{url}: a run was lost: {done.output[-300:]}")
-
-
-def _chromium() -> str:
-    return os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
 
 
 def lost(report: dict[str, Any]) -> list[str]:

@@ -34,6 +34,7 @@ from tests.bench.boxrun import ROOT
 from tests.bench.measure import MIB, median, memory, percentile, tree, tree_cpu
 from tests.bench.options import Figures, Options, main, workplace
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import PASSPHRASE, Visitor
 from tests.web.tus_client import STREAMED, pairs
 
@@ -48,7 +49,6 @@ _TICK: Final = 0.01
 _PATIENCE_S: Final = 60
 _LOOK_S: Final = 0.01
 _ELIAS: Final = "harvest violin salad meadow bridge"
-_CHROMIUM: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def load(browser: Browser, url: str, cookies: dict[str, str] | None = None) -> L
 @contextmanager
 def _chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(_CHROMIUM))
+        browser = playwright.chromium.launch(executable_path=chromium.whole(), args=list(chromium.FLAGS))
         yield browser
         browser.close()
 

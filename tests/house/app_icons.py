@@ -6,13 +6,13 @@ house's wall to the edges; the house stays inside the circle that is never cut (
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 
 from playwright.sync_api import sync_playwright
 
 from tests.house.tree import ROOT
+from tests.web import chromium
 
 STATIC = ROOT / "webui/static"
 SIZES = (192, 512)
@@ -38,9 +38,7 @@ def main() -> int:
         print(__doc__)
         return 2
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium.shell(), args=["--no-sandbox"])
         for name, (size, svg) in drawings().items():
             page = browser.new_page(viewport={"width": size, "height": size})
             page.set_content(f"<style>*{{margin:0}}svg{{display:block;width:{size}px;height:{size}px}}</style>{svg}")

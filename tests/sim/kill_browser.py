@@ -26,6 +26,7 @@ from firmware.limits import KIB, MIB
 from services.api.blocking import Blocking
 from tests.npm import package
 from tests.services.running import Running, alive, children_of, until
+from tests.web import chromium
 
 TARGETS = ("webd", "worker", "main", "all")
 AT_ONCE = 3
@@ -35,7 +36,6 @@ _CHUNKS = (512 * KIB, 4 * MIB, 0)
 """Bytes per PATCH; 0: the whole rest in one."""
 _HTTPS_ABOVE_HTTP = 443 - 80
 _TRY_SECONDS = 90
-_ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 _DRIVER = """() => {
   window.done = []; window.trouble = []; window.moved = 0; window.resumed = 0;
@@ -180,8 +180,8 @@ class Household:
 def _browser(url: str, household: Household) -> Iterator[tuple[BrowserContext, Page]]:
     """A Chromium page of the box's own origin with the official client in it."""
     with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGS)
+        flags = [*chromium.FLAGS, "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium.whole(), args=flags)
         context = browser.new_context(ignore_https_errors=True, bypass_csp=True)
         household.log_in(context)
         page = context.new_page()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,18 +10,10 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.services.hasty import python
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import Visitor, start
 
-_CHROMIUM = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+_QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 expect.set_options(timeout=30_000)  # the machine may be busy; no test depends on how long anything takes
 
 
@@ -62,8 +53,6 @@ def member(box: Running) -> Visitor:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(_CHROMIUM)
-        )
+        browser = playwright.chromium.launch(executable_path=chromium.shell(), args=[*chromium.FLAGS, *_QUIET])
         yield browser
         browser.close()

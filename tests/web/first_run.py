@@ -8,7 +8,6 @@ once.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from tests.bench.web import photograph
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import PASSPHRASE, start
 
 OS_TAPS = {"the camera's notice of the label": 1, "“advanced” and “continue” at the warning": 2, "photo and “add”": 2}
@@ -31,7 +31,6 @@ PHONE: dict[str, Any] = {
 _COUNT = """() => addEventListener("pointerdown", (event) => {
   if (event.isTrusted) sessionStorage.setItem("taps", Number(sessionStorage.getItem("taps") ?? 0) + 1);
 }, true)"""
-_CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,7 @@ def newcomer(folder: Path) -> Measured:
     photo = folder / "Strand am Abend.jpg"
     photo.write_bytes(photograph("first-run", 1))
     with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=list(_CHROMIUM))
+        browser = playwright.chromium.launch(executable_path=chromium.whole(), args=list(chromium.FLAGS))
         box = start(folder)
         try:
             return measure(box, browser.new_context(**PHONE), photo)

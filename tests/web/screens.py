@@ -8,7 +8,6 @@ box is walked through; at every stop the same page is drawn in all four ways. Wh
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 
@@ -17,22 +16,21 @@ from playwright.sync_api import sync_playwright
 
 from tests.house.tree import ROOT
 from tests.services.hasty import python
+from tests.web import chromium
 from tests.web.front import start
 from tests.web.walk import Judge, Walk, page_of
 from tests.web.walks import WALKS
 
 FOLDER = ROOT / "build" / "screens"
 README = {"home": "15-home-safe-phone-light", "photos": "16-photos-phone-dark", "find": "find-words-phone-light"}
-CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--font-render-hinting=none")
 
 
 def draw(folder: Path = FOLDER, only: str = "", judges: tuple[Judge, ...] = ()) -> list[str]:
     """Walk all walks, write the pictures whose names hold ``only`` to ``folder``; returns the names of the stops."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(CHROMIUM)
-        )
+        flags = [*chromium.FLAGS, "--font-render-hinting=none"]
+        browser = playwright.chromium.launch(executable_path=chromium.shell(), args=flags)
         box = start(Path(home), python())
         try:
             walk = Walk(box, page_of(browser), folder, only, judges)

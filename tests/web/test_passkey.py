@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import PASSPHRASE
 
 _AUTHENTICATOR = {
@@ -31,11 +31,9 @@ def by_name(new_box: Running) -> Iterator[tuple[Browser, str]]:
     """A browser that finds the box under its .local name, and the box's address under that name."""
     host = json.loads((new_box.data / "box.json").read_bytes())["host"] + ".local"
     port = str(new_box.hello["https"]).rpartition(":")[2]
-    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {host} 127.0.0.1"]
+    words = [*chromium.FLAGS, f"--host-resolver-rules=MAP {host} 127.0.0.1"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=words
-        )
+        browser = playwright.chromium.launch(executable_path=chromium.whole(), args=words)
         yield browser, f"https://{host}:{port}"
         browser.close()
 

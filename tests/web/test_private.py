@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Playwright, View
 
 from firmware.seal.certificates import make_leaf
 from tests.services.running import Running
+from tests.web import chromium
 from tests.web.front import Visitor
 
 _PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -45,8 +46,8 @@ def trusting(box: Running, playwright: Playwright, tmp_path_factory: pytest.Temp
     subprocess.run(["certutil", "-d", f"sql:{store}", *authority], check=True, timeout=60)
     rules = f"MAP {_name(box)} 127.0.0.1, MAP *.example 127.0.0.1"
     browser = playwright.chromium.launch(
-        executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-        args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", f"--host-resolver-rules={rules}"],
+        executable_path=chromium.whole(),
+        args=[*chromium.FLAGS, f"--host-resolver-rules={rules}"],
         env={**os.environ, "HOME": str(home)},
     )
     yield browser
@@ -121,8 +122,8 @@ def test_a_browser_that_does_not_trust_the_box_registers_nothing(
     box: Running, playwright: Playwright, tmp_path: Path
 ) -> None:
     browser = playwright.chromium.launch(
-        executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-        args=["--headless", "--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {_name(box)} 127.0.0.1"],
+        executable_path=chromium.whole(),
+        args=[*chromium.FLAGS, f"--host-resolver-rules=MAP {_name(box)} 127.0.0.1"],
         env={**os.environ, "HOME": str(tmp_path)},
     )
     try:

@@ -25,7 +25,7 @@ def judged() -> Judge:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("stop", STOPS)
 def test_a_screen_is_for_everybody(judged: Judge, stop: str) -> None:
     assert judged.found[stop] == []
