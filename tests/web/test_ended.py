@@ -72,6 +72,7 @@ def test_a_tag_stays_in_its_field_until_the_box_has_it(page: Page) -> None:
 
 
 def test_a_session_that_ends_before_the_page_is_whole_is_opened_in_place_all_the_same(page: Page) -> None:
+    page.evaluate("customElements.whenDefined('locker-uploads').then(() => true)")  # the one asked for below is the next
     late: list[Route] = []
     page.route("**/uploads.js*", lambda route: late.append(route))
     with page.expect_request("**/uploads.js*"):
