@@ -72,8 +72,8 @@ def test_a_tag_stays_in_its_field_until_the_box_has_it(page: Page) -> None:
 
 
 def test_a_session_that_ends_before_the_page_is_whole_is_opened_in_place_all_the_same(page: Page) -> None:
-    page.evaluate("customElements.whenDefined('locker-uploads').then(() => true)")  # the one asked for below is the next
-    late: list[Route] = []
+    page.evaluate("customElements.whenDefined('locker-uploads').then(() => true)")
+    late: list[Route] = []  # the first page has all its modules, so this is the next page's
     page.route("**/uploads.js*", lambda route: late.append(route))
     with page.expect_request("**/uploads.js*"):
         page.reload()
