@@ -28,6 +28,9 @@ _LOST = 2
 """Friends lost before the fire, where there are enough to lose."""
 _GIVEN_UP_HOURS = 24 * 11
 """Three silent days and seven suspended ones: then a circle counts as smaller, and everything is laid out anew."""
+_MADE_GOOD_HOURS = 24 * 28
+"""Audits draw at random, so one wrong byte in each shard may take a week or two to be found wrong twice; then the
+friend is suspended, and seven days later everything is laid out anew without it."""
 _MINUTE_MS = 60_000
 
 
@@ -69,9 +72,12 @@ def _one(lab: Lab) -> None:
     found.figure("wrong_shards", {each["label"]: each["wrong"] for each in done["friends"] if each["wrong"]})
     owner.know()
     _compared(lab, owner, names)
-    lab.pass_hours(_GIVEN_UP_HOURS, lambda: circles.safe(owner))  # what was spoilt is found out and made good elsewhere
-    same = returning.identity(owner, owner.words) == before and returning.goes_on(lab, owner, left)
-    found.check("identity_continues", same, "another identity, or nothing ships")
+    hours = lab.pass_hours(_MADE_GOOD_HOURS, lambda: circles.safe(owner))
+    found.figure("hours_until_safe_again", hours)
+    same = returning.identity(owner, owner.words) == before
+    found.check("identity_continues", same, "another identity")
+    if found.check("safe_again", circles.safe(owner), circles.progress(owner)):  # else nothing put next becomes it
+        found.check("identity_continues", returning.goes_on(lab, owner, left), "nothing ships")
 
 
 def _friends_lost(lab: Lab, owner: LabBox, friends: Sequence[LabBox]) -> list[LabBox]:
