@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _COLUMNS = 78
@@ -40,6 +41,11 @@ def screen(shown: Shown) -> str:
         ]
     if shown.trouble:
         lines += ["Settings file · Einstellungsdatei", *(f"    {each}" for each in shown.trouble.splitlines()[:6]), ""]
+    return lines_of(lines)
+
+
+def lines_of(lines: Iterable[str]) -> str:
+    """Return ``lines`` as a terminal takes them, cut to its width."""
     return "".join(f"  {_printable(line)[:_COLUMNS]}\r\n" for line in lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tests.image.judging import judge
 from tests.image.matrix import matrix
 from tests.image.monitor import MonitorTrouble
 from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, scratch
+from tests.image.rescue import rescued
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _SAID: Final = 600
@@ -60,16 +62,19 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
     if args.cuts is None:
         args.cuts = 20 if args.board in _WHOLE else 0
     args.updates = args.updates and args.board in _WHOLE
-    if told["boot_to_ui_s"] is None or not (args.updates or args.cuts):
+    args.rescue = args.rescue and args.board in _WHOLE
+    if told["boot_to_ui_s"] is None or not (args.updates or args.cuts or args.rescue):
         return told
     words = f"{words} {SOFT}".strip()
     with ThreadPoolExecutor(2) as others:
         updates = others.submit(_updates, card, image, folder, words) if args.updates else None
         told |= _cuts(card, folder, args.cuts, others, words) if args.cuts else {}
         told |= updates.result() if updates else {}
+        told |= _rescue(card, folder, words) if args.rescue else {}
     cuts_ok = not args.cuts or (told["bootable_after_every_cut"] and told["acked_uploads_lost"] == 0)
     updates_ok = told.get("ab_matrix_ok", True) and told.get("factory_reset_ok", True)
-    told["ok"] = bool(told["ok"] and cuts_ok and updates_ok)
+    rescue_ok = not args.rescue or (told["rescue_page_ok"] and told["rescue_bytes_changed"] == 0)
+    told["ok"] = bool(told["ok"] and cuts_ok and updates_ok and rescue_ok)
     return told
 
 
@@ -85,6 +90,13 @@ def _cuts(card: Card, folder: Path, cuts: int, others: ThreadPoolExecutor, words
         return pull(card, folder / "cuts", cuts, others, words)
     except (MonitorTrouble, ValueError, OSError) as trouble:
         return {"bootable_after_every_cut": False, "acked_uploads_lost": None, "cuts_why": str(trouble)[:_SAID]}
+
+
+def _rescue(card: Card, folder: Path, words: str) -> dict[str, Any]:
+    try:
+        return rescued(card, folder / "rescue", words)
+    except (subprocess.SubprocessError, ValueError, OSError) as trouble:
+        return {"rescue_page_ok": False, "rescue_bytes_changed": None, "rescue_why": str(trouble)[:_SAID]}
 
 
 def look(board: str, card: Card, folder: Path, words: str) -> dict[str, Any]:
@@ -119,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
     parser.add_argument("--cuts", type=int, metavar="N", help="pull the plug N times (default: 20; arm64: none)")
     parser.add_argument("--no-updates", dest="updates", action="store_false", help="leave the updates out")
+    parser.add_argument("--no-rescue", dest="rescue", action="store_false", help="leave the damaged data partition out")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")

@@ -1,0 +1,69 @@
+"""The data partition is damaged in a way nothing mends: the box says so on a page, and not one byte of it changes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from tests.image.qemu import Card, Machine
+from tests.image.writelog import data_begins
+
+_PAGE_S: Final = 900.0
+_QUIET_S: Final = 20.0
+_HARM: Final = ("sif /lib mode 0100644", "ssv state 2")
+"""The folder of everything a box keeps says that it is a file, and the file system knows of an error (debugfs(8))."""
+_STEP: Final = 1 << 22
+
+
+def rescued(settled: Card, folder: Path, words: str) -> dict[str, Any]:
+    """Return ``rescue_page_ok`` and ``rescue_bytes_changed`` of a copy of ``settled`` that was damaged."""
+    card = settled.copied(folder)
+    begins = data_begins(card.path)
+    for harm in _HARM:
+        subprocess.run(["debugfs", "-w", "-R", harm, f"{card.path}?offset={begins}"], check=True, capture_output=True)
+    before = pieces(card.path, begins)
+    with Machine(card.board, card, folder, words=words) as machine:
+        said = _page(machine)
+        time.sleep(_QUIET_S)  # whoever would write does so now
+        again = _page(machine)
+    after = pieces(card.path, begins)
+    changed = sum(one != other for one, other in zip(before, after, strict=True))
+    ok = is_rescue(said) and said == again
+    return {"rescue_page_ok": ok, "rescue_bytes_changed": changed * _STEP, "rescue_bytes_compared": len(before) * _STEP}
+
+
+def pieces(path: Path, begins: int) -> list[bytes]:
+    """Digests of a card from ``begins`` on, 4 MiB each."""
+    found = []
+    with path.open("rb") as file:
+        file.seek(begins)
+        while piece := file.read(_STEP):
+            found.append(hashlib.sha256(piece).digest())
+    return found
+
+
+def is_rescue(said: tuple[int, str]) -> bool:
+    """Whether it is the page, with what the check said."""
+    status, text = said
+    return status == http.HTTPStatus.SERVICE_UNAVAILABLE and "Nothing was formatted" in text and "fsck" in text
+
+
+def _page(machine: Machine) -> tuple[int, str]:
+    """Status and text of the first answer to a request, without the dates of the check."""
+    end = time.monotonic() + _PAGE_S
+    while machine.running() and time.monotonic() < end:
+        link = http.client.HTTPConnection("127.0.0.1", machine.http, timeout=10)
+        try:
+            link.request("GET", "/", headers={"Host": "10.0.2.15"})
+            answer = link.getresponse()
+            return answer.status, re.sub(r"\s+", " ", answer.read().decode())
+        except (OSError, http.client.HTTPException):
+            time.sleep(1)
+        finally:
+            link.close()
+    return 0, ""
