@@ -29,6 +29,7 @@ _EMPTY: Final = (
     "boot/settings", "dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var/tmp",
     "usr/local/lib", "usr/local/bin", "usr/local/sbin", "usr/local/share",
 )  # fmt: skip
+_ASK_FIRMWARE: Final = ("boxd.service", "turn-back.service")
 ENABLED: Final = {
     "sysinit.target": ("nftables.service", "systemd-resolved.service"),
     "sockets.target": ("systemd-networkd.socket",),
@@ -73,6 +74,7 @@ def furnish(root: Path, modules: Path, board: Board, tools: Tools) -> None:
     shutil.copytree(clone / "image" / "root", root, dirs_exist_ok=True)
     (root / "etc" / "machine-id").write_bytes(b"")
     (root / "usr" / "lib" / "clock-epoch").write_bytes(b"")
+    asks_firmware(root / _UNITS, board)
     users(root, (root / "usr/lib/sysusers.d/locker-box.conf").read_text())
     _enable(root, ours)
     _shut(root)
@@ -132,6 +134,17 @@ def _product(root: Path, clone: Path) -> list[Path]:
     for name in _PAPERS:
         shutil.copyfile(clone / name, papers / name)
     return units
+
+
+def asks_firmware(units: Path, board: Board) -> None:
+    """Where the firmware reads from the settings partition which system to start, those who ask it have that mounted.
+
+    Elsewhere nobody but firstboot does, for a moment.
+    """
+    for name in _ASK_FIRMWARE if board.boot == "raspberrypi" else ():
+        more = units / f"{name}.d" / "settings.conf"
+        more.parent.mkdir(parents=True, exist_ok=True)
+        more.write_text("[Unit]\nWants=boot-settings.mount\nAfter=boot-settings.mount\n")
 
 
 def users(root: Path, told: str) -> None:

@@ -17,7 +17,7 @@ from image import boot, bundle, disk, initrd, mbr, sbom
 from image.board import boards, read_board
 from image.build import system
 from image.foreign import made
-from image.furnish import ENABLED, HOUSE, PRODUCT, remove, users, wants
+from image.furnish import ENABLED, HOUSE, PRODUCT, asks_firmware, remove, users, wants
 from image.packages import NEVER_UNPACKED, SYSTEM
 from image.programs import ImageTrouble
 from image.rootfs import key, words
@@ -325,3 +325,12 @@ def test_what_maintainer_scripts_made_is_what_no_package_brought(tmp_path: Path)
     (tmp_path / "usr/bin/awk").symlink_to("/etc/alternatives/awk")
     (tmp_path / "usr/folder").symlink_to("bin")
     assert made(tmp_path) == ["etc/passwd", "usr/bin/awk", "usr/folder"]
+
+
+@pytest.mark.parametrize("name", boards())
+def test_the_settings_partition_stays_mounted_only_where_the_firmware_reads_it(tmp_path: Path, name: str) -> None:
+    board = read_board(name)
+    asks_firmware(tmp_path, board)
+    told = {path.parent.name: path.read_text() for path in tmp_path.glob("*/settings.conf")}
+    assert set(told) == ({"boxd.service.d", "turn-back.service.d"} if board.tries != "uefi" else set())
+    assert all("Wants=boot-settings.mount\nAfter=boot-settings.mount" in text for text in told.values())
