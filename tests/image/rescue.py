@@ -24,8 +24,7 @@ def rescued(settled: Card, folder: Path, words: str) -> dict[str, Any]:
     """Return ``rescue_page_ok`` and ``rescue_bytes_changed`` of a copy of ``settled`` that was damaged."""
     card = settled.copied(folder)
     begins = data_begins(card.path)
-    for harm in _HARM:
-        subprocess.run(["debugfs", "-w", "-R", harm, f"{card.path}?offset={begins}"], check=True, capture_output=True)
+    harm(card.path, begins)
     before = pieces(card.path, begins)
     with Machine(card.board, card, folder, words=words) as machine:
         said = _page(machine)
@@ -35,6 +34,18 @@ def rescued(settled: Card, folder: Path, words: str) -> dict[str, Any]:
     changed = sum(one != other for one, other in zip(before, after, strict=True))
     ok = is_rescue(said) and said == again
     return {"rescue_page_ok": ok, "rescue_bytes_changed": changed * _STEP, "rescue_bytes_compared": len(before) * _STEP}
+
+
+def harm(path: Path, begins: int) -> None:
+    """Damage the file system in ``path`` from ``begins`` on; its journal is emptied first, or would undo the harm."""
+    looped = ["losetup", "--find", "--show", f"--offset={begins}", str(path)]
+    device = subprocess.run(looped, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        subprocess.run(["e2fsck", "-p", device], check=False, capture_output=True)
+        for order in _HARM:
+            subprocess.run(["debugfs", "-w", "-R", order, device], check=True, capture_output=True)
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def pieces(path: Path, begins: int) -> list[bytes]:

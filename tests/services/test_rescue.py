@@ -26,6 +26,9 @@ from tests.services.running import HOUSE
 
 _BOX = '{"id": "00", "host": "locker-3f2a"}'
 _BLOCK = 4096
+_PLACE = 35_000
+"""A block nobody uses."""
+_WRITTEN = b"kept" * (_BLOCK // 4)
 _CHECK = HOUSE / "image/root/usr/lib/locker-box/check-data"
 _ACTIVATE = """
 import os, sys
@@ -74,6 +77,19 @@ def _is_whole(partition: Path) -> bool:
     return subprocess.run(["e2fsck", "-fn", partition], capture_output=True, check=False).returncode == 0
 
 
+def _interrupted(partition: Path, folder: Path) -> None:
+    """Leave something in the journal that is not in its place yet, as a power cut does."""
+    (folder / "block").write_bytes(_WRITTEN)
+    (folder / "orders").write_text(f"jo\njw -b {_PLACE} {folder}/block\njc\n")
+    subprocess.run(["debugfs", "-w", "-f", folder / "orders", partition], check=True, capture_output=True)
+
+
+def _place(partition: Path) -> bytes:
+    with partition.open("rb") as file:
+        file.seek(_PLACE * _BLOCK)
+        return file.read(_BLOCK)
+
+
 def _ordered(partition: Path, *orders: str) -> None:
     for order in orders:
         subprocess.run(["debugfs", "-w", "-R", order, partition], check=True, capture_output=True)
@@ -104,6 +120,26 @@ def test_a_partition_that_cannot_be_mended_stays_byte_for_byte(partition: Path, 
     assert _checked(partition, tmp_path) != 0
     assert _digest(partition) == before
     _overwrite(partition, 0, os.urandom(140 << 20))
+    before = _digest(partition)
+    assert _checked(partition, tmp_path) != 0
+    assert _digest(partition) == before
+
+
+@pytest.mark.parametrize("block", [None, 0, 1], ids=["sound", "superblock", "descriptors"])
+def test_what_a_power_cut_left_in_the_journal_comes_to_its_place(
+    partition: Path, tmp_path: Path, block: int | None
+) -> None:
+    _interrupted(partition, tmp_path)
+    assert _place(partition) != _WRITTEN
+    if block is not None:
+        _overwrite(partition, block * _BLOCK, os.urandom(_BLOCK))
+    assert _checked(partition, tmp_path) == 0
+    assert _place(partition) == _WRITTEN and _is_whole(partition)
+
+
+def test_where_nothing_helps_the_journal_stays_as_well(partition: Path, tmp_path: Path) -> None:
+    _interrupted(partition, tmp_path)
+    _ordered(partition, "mkdir /spare", "sif /spare mode 0100644", "ssv state 2")
     before = _digest(partition)
     assert _checked(partition, tmp_path) != 0
     assert _digest(partition) == before
