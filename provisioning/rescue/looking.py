@@ -22,7 +22,8 @@ _LINES: Final = "20"
 
 def look(device: Path) -> Looked:
     """Return what can be told of the partition ``device``; whatever cannot be read is left out."""
-    said = _said("journalctl", "-b", "-q", "-o", "cat", "-n", _LINES, "-t", "check-data", "-t", "mount")
+    # no -b: the journal is volatile, and the name of this start is out of reach within the unit's walls
+    said = _said("journalctl", "-q", "-o", "cat", "-n", _LINES, "-t", "check-data", "-t", "mount")
     if not device.exists():
         return Looked(Trouble.MISSING, said=said)
     return Looked(Trouble.DAMAGED, _host(device), said)

@@ -15,8 +15,8 @@ from tests.image.writelog import data_begins
 
 _PAGE_S: Final = 900.0
 _QUIET_S: Final = 20.0
-_HARM: Final = ("sif /lib mode 0100644", "ssv state 2")
-"""The folder of everything a box keeps says that it is a file, and the file system knows of an error (debugfs(8))."""
+_HARM: Final = ("sif /lib/systemd mode 0100644", "ssv state 2")
+"""A folder says that it is a file, and the file system knows of an error (debugfs(8))."""
 _STEP: Final = 1 << 22
 
 
@@ -59,9 +59,10 @@ def pieces(path: Path, begins: int) -> list[bytes]:
 
 
 def is_rescue(said: tuple[int, str]) -> bool:
-    """Whether it is the page, with what the check said."""
+    """Whether it is the page, with the box's name and what the check said."""
     status, text = said
-    return status == http.HTTPStatus.SERVICE_UNAVAILABLE and "Nothing was formatted" in text and "fsck" in text
+    wanted = ("Nothing was formatted", "<span>locker-", "UNEXPECTED INCONSISTENCY")
+    return status == http.HTTPStatus.SERVICE_UNAVAILABLE and all(each in text for each in wanted)
 
 
 def _page(machine: Machine) -> tuple[int, str]:
