@@ -29,7 +29,12 @@ _EMPTY: Final = (
     "boot/settings", "dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var/tmp",
     "usr/local/lib", "usr/local/bin", "usr/local/sbin", "usr/local/share",
 )  # fmt: skip
-_ASK_FIRMWARE: Final = ("boxd.service", "turn-back.service")
+_MOUNTED: Final = "[Unit]\nWants=boot-settings.mount\nAfter=boot-settings.mount\n"
+_ASK_FIRMWARE: Final = {
+    "boxd.service": _MOUNTED,
+    "turn-back.service": _MOUNTED,
+    "boot-settings.mount": "[Mount]\nOptions=rw,nosuid,nodev,noexec,umask=0077\n",
+}
 ENABLED: Final = {
     "sysinit.target": ("nftables.service", "systemd-resolved.service"),
     "sockets.target": ("systemd-networkd.socket",),
@@ -137,14 +142,14 @@ def _product(root: Path, clone: Path) -> list[Path]:
 
 
 def asks_firmware(units: Path, board: Board) -> None:
-    """Where the firmware reads from the settings partition which system to start, those who ask it have that mounted.
+    """Where the firmware reads from the settings partition which system to start, those who tell it have that mounted.
 
-    Elsewhere nobody but firstboot does, for a moment.
+    Elsewhere nobody but firstboot does, for a moment, and for reading.
     """
-    for name in _ASK_FIRMWARE if board.boot == "raspberrypi" else ():
-        more = units / f"{name}.d" / "settings.conf"
-        more.parent.mkdir(parents=True, exist_ok=True)
-        more.write_text("[Unit]\nWants=boot-settings.mount\nAfter=boot-settings.mount\n")
+    for name, more in _ASK_FIRMWARE.items() if board.boot == "raspberrypi" else ():
+        path = units / f"{name}.d" / "settings.conf"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(more)
 
 
 def users(root: Path, told: str) -> None:
