@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.linux.netlink import addresses
-from provisioning.console.screen import Shown, screen
-
-_CLEAR = "\033[2J\033[H"
+from provisioning.console.screen import CLEAR, Shown, screen
 
 
 def main(words: list[str]) -> int:
@@ -32,7 +30,7 @@ def main(words: list[str]) -> int:
         reachable = ()
     host = _text(args.name).strip() or str(_object(args.credentials / "box.json").get("host", ""))
     code = str(_object(args.credentials / "claim").get("code", ""))
-    sys.stdout.write(_CLEAR + screen(Shown(host, code, reachable, _text(args.trouble).strip())))
+    sys.stdout.write(CLEAR + screen(Shown(host, code, reachable, _text(args.trouble).strip())))
     return 0
 
 

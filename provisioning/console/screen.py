@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+CLEAR = "\033[2J\033[H"
 _COLUMNS = 78
 
 
@@ -26,7 +27,7 @@ def screen(shown: Shown) -> str:
     """Return the whole screen; nothing in it can move the cursor, whatever the box is called."""
     lines = ["", "Locker Box", ""]
     if shown.host:
-        lines += [f"http://{shown.host}.local", *(f"http://{_bracketed(each)}" for each in shown.addresses[:3]), ""]
+        lines += [f"http://{shown.host}.local", *(f"http://{bracketed(each)}" for each in shown.addresses[:3]), ""]
     else:
         lines += ["The box is getting ready.", "Die Box richtet sich ein.", ""]
     if shown.code:
@@ -49,7 +50,8 @@ def lines_of(lines: Iterable[str]) -> str:
     return "".join(f"  {_printable(line)[:_COLUMNS]}\r\n" for line in lines)
 
 
-def _bracketed(address: str) -> str:
+def bracketed(address: str) -> str:
+    """Return an address as it stands in a URL."""
     return f"[{address}]" if ":" in address else address
 
 

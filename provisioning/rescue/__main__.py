@@ -21,10 +21,10 @@ from tornado.web import Application, RequestHandler
 from firmware.linux.mdns import Announcement, Announcer
 from firmware.linux.netlink import Addresses, addresses
 from firmware.linux.notify import activated_sockets
+from provisioning.console.screen import CLEAR
 from provisioning.rescue.looking import look
 from provisioning.rescue.words import LANGUAGES, POLICY, Looked, language_of, page, screen
 
-_CLEAR: Final = "\033[2J\033[H"
 _LOOK_SECONDS: Final = 2.0
 _HTTP, _HTTPS = 80, 443
 _REQUEST_BYTES: Final = 16 << 10
@@ -101,8 +101,7 @@ async def _announced(announcer: Announcer, at: Addresses) -> bool:
 
 
 def _show(looked: Looked, at: Addresses) -> None:
-    shown = tuple(f"[{each}]" if each.version == 6 else str(each) for each in at.lan)
-    sys.stdout.write(_CLEAR + screen(looked, shown))
+    sys.stdout.write(CLEAR + screen(looked, tuple(map(str, at.lan))))
     sys.stdout.flush()
 
 

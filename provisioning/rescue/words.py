@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from provisioning.console.screen import lines_of
+from provisioning.console.screen import bracketed, lines_of
 
 LANGUAGES: Final = ("en", "de")
 _SAID_CHARS: Final = 4000
@@ -157,7 +157,7 @@ def screen(looked: Looked, addresses: tuple[str, ...]) -> str:
     """Return the whole screen, in both languages."""
     lines = ["", "Locker Box", "", _EN.heading, _DE.heading, "", _EN.safe, _DE.safe, ""]
     where = (f"{looked.host}.local",) if looked.host and addresses else ()
-    lines += [f"http://{each}" for each in (*where, *addresses[:3])]
+    lines += [f"http://{bracketed(each)}" for each in (*where, *addresses[:3])]
     if not addresses:
         lines += [next(iter(each.steps)) for each in (_EN, _DE)]
     return lines_of(lines)

@@ -220,8 +220,8 @@ def test_the_language_is_the_first_there_is(accepted: str, language: str) -> Non
 
 
 def test_the_screen_says_where_the_page_is() -> None:
-    there = screen(Looked(Trouble.DAMAGED, "locker-3f2a"), ("192.168.1.20",))
-    assert "http://locker-3f2a.local" in there and "http://192.168.1.20" in there
+    there = screen(Looked(Trouble.DAMAGED, "locker-3f2a"), ("192.168.1.20", "fd00::1"))
+    assert all(f"http://{each}\r\n" in there for each in ("locker-3f2a.local", "192.168.1.20", "[fd00::1]"))
     assert "Pull the plug" in screen(Looked(Trouble.MISSING), ())
     assert "\033" not in screen(Looked(Trouble.MISSING, "\033[2J"), ("\033",))
 
