@@ -223,6 +223,7 @@ class Control:
 
     async def _now(self, call: Call) -> c.Circle:
         self._view.ship_now(self._circle.clock.now_ms())
+        self._rows.save()  # the owner was told yes: after a restart it does not wait for the night again
         self._circle.wake.set()
         return await self._show(call)
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from firmware.errors import BoxError, InvitationExpired, InvitationMistyped, InvitationUsed, InvitationWord, Misused
+from firmware.linux.circle_rows import CircleRows
+from services.api import circle_types as c
 from services.api.blocking import Blocking
 from services.api.circle_types import InviteWay, PairingIs, Reach, SafetyIs
 from services.api.routes import OPERATIONS, Where
+from services.api.server import Call
+from services.peerd.circle import Circle
+from services.peerd.control import Control
 from tests.services.circle_locker import FakeLocker
 from tests.services.running import Running, until
 from tests.services.test_lockerd_authority import MEMBER, as_nobody, status_of
@@ -133,6 +140,24 @@ def test_packs_get_there_though_both_sides_are_killed(boxes: tuple[Box, Box]) ->
     told = ada.ask("pack_states", groups=groups).states
     assert [each.state for each in told] == [SafetyIs.SAFE, SafetyIs.HERE]
     assert ada.show().peers[0].audited_ms
+
+
+class _OnlyRows(Control):
+    """Control over a circle of which nothing but the rows is there; says what a process killed now would find."""
+
+    async def _show(self, call: Call) -> c.Circle:
+        with CircleRows(self._circle.lockers_folder / "circle.db") as again:
+            return cast("c.Circle", again.view.released_ms)
+
+
+def test_ship_now_is_written_down_before_it_is_answered(tmp_path: Path) -> None:
+    async def ask() -> object:
+        with CircleRows(tmp_path / "circle.db") as rows:
+            clock = SimpleNamespace(now_ms=lambda: 1_700_000_000_000)
+            circle = SimpleNamespace(rows=rows, clock=clock, wake=asyncio.Event(), lockers_folder=tmp_path)
+            return await _OnlyRows(cast("Circle", circle))._now(cast("Call", None))
+
+    assert asyncio.run(ask()) == 1_700_000_000_000
 
 
 def test_only_this_user_reaches_peerd_and_a_feed_is_checked(boxes: tuple[Box, Box]) -> None:
