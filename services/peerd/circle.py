@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ from firmware.peer.pairing import Met
 from firmware.ports import PeerLink, Standing
 from services.peerd.auditing import Auditing
 from services.peerd.carrying import Carrying
+from services.peerd.greeting import greeted
 from services.peerd.guests import Guests
 from services.peerd.identity import Identity, next_card, own_box
 from services.peerd.moving import Moving
@@ -361,20 +363,18 @@ class Circle(Welcoming):
 
     async def _greet(self, box: bytes) -> None:
         """Say who we are and for which lockers we act, and how much room there is both ways."""
-        link, card = self._link_to(box), self._cards.get(box)
-        if link is None or card is None:
-            return
+        failed = partial(self.not_greeted, box)
+        link = lambda: self._link_to(box) if box in self._cards else None  # noqa: E731
+        await greeted(link, partial(self._hello, box), failed, self.entropy)
+
+    async def _hello(self, box: bytes, link: PeerLink) -> None:
         custody = tuple(self.rows.papers("custody").values())
         handovers = self.rows.pieces("handovers")[-PEER_LOCKERS:]
-        try:
-            hello = greet(self.card(), custody, box, card.endpoint, handovers)
-            met = await self.talker.talk(link, hello)
-            given = next((each for each in self.hosted.peers() if each.box == box), None)
-            offer = m.Offer(given.quota if given else 0, given.used if given else 0)
-            heard = await self.talker.ask(link, Call(offer))
-        except BoxError as error:
-            self.not_greeted(box, error)
-            return
+        hello = greet(self.card(), custody, box, self._cards[box].endpoint, handovers)
+        met = await self.talker.talk(link, hello)
+        given = next((each for each in self.hosted.peers() if each.box == box), None)
+        offer = m.Offer(given.quota if given else 0, given.used if given else 0)
+        heard = await self.talker.ask(link, Call(offer))
         path = link.path()
         self._took(met.card, met.greeted.card)
         self.rows.view.heard(box, self.clock.now_ms(), path.address.rpartition(":")[0] if path else "")
