@@ -33,6 +33,7 @@ _MOUNTED: Final = "[Unit]\nWants=boot-settings.mount\nAfter=boot-settings.mount\
 _ASK_FIRMWARE: Final = {
     "boxd.service": _MOUNTED,
     "turn-back.service": _MOUNTED,
+    "boot-settings.mount": "[Mount]\nOptions=rw,nosuid,nodev,noexec,umask=0077\n",
 }
 ENABLED: Final = {
     "sysinit.target": ("nftables.service", "systemd-resolved.service"),
@@ -143,7 +144,7 @@ def _product(root: Path, clone: Path) -> list[Path]:
 def asks_firmware(units: Path, board: Board) -> None:
     """Where the firmware reads from the settings partition which system to start, those who tell it have that mounted.
 
-    Elsewhere nobody but firstboot does, for a moment.
+    Elsewhere nobody but firstboot does, for a moment, and for reading.
     """
     for name, more in _ASK_FIRMWARE.items() if board.boot == "raspberrypi" else ():
         path = units / f"{name}.d" / "settings.conf"

@@ -1,7 +1,7 @@
-"""``python -m provisioning.firstboot --card DIR --kept FILE --network FILE --trouble FILE``: run at every start.
+"""``python -m provisioning.firstboot``: run at every start.
 
-A good settings file is kept on the data partition and then taken off the card; a wrong one stays where it is, with the
-line and the reason on the screen, and what was kept before stays in force.
+A good settings file is kept on the data partition; ``clearing`` then takes it off the card, which is only read here. A
+wrong one stays where it is, with the line and the reason on the screen, and what was kept before stays in force.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ def main(words: list[str]) -> int:
         ("kept", "the file on the data partition"),
         ("network", "the file for systemd-networkd"),
         ("trouble", "what the screen has to say"),
+        ("taken", "is there from when the file on the card was kept"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     args = parser.parse_args(words)
-    why = take_over(args.card / FILE, args.kept)
+    args.taken.unlink(missing_ok=True)
+    why = take_over(args.card / FILE, args.kept, args.taken)
     args.trouble.write_text(why)
     unit = read_kept(args.kept.read_bytes()).unit() if args.kept.exists() else ""
     if unit:
@@ -36,8 +38,8 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def take_over(file: Path, kept: Path) -> str:
-    """Keep what ``file`` says and take it off the card; return why not, or an empty text."""
+def take_over(file: Path, kept: Path, taken: Path) -> str:
+    """Keep what ``file`` says, durably, and then say so with ``taken``; return why not, or an empty text."""
     try:
         with file.open("rb") as found:
             raw = found.read(FILE_BYTES + 1)
@@ -53,7 +55,7 @@ def take_over(file: Path, kept: Path) -> str:
         print(f"firstboot: {FILE}, {why}", file=sys.stderr)
         return f"{FILE}, {line}: {reason}"
     _keep(kept, network.kept().encode())
-    _erase(file, len(raw))
+    taken.touch()
     return ""
 
 
@@ -65,19 +67,6 @@ def _keep(path: Path, content: bytes) -> None:
         os.fsync(out.fileno())
     fresh.replace(path)
     _settle(path.parent)
-
-
-def _erase(path: Path, size: int) -> None:
-    """Overwrite, then remove: FAT would leave the bytes where they were. A card that is read-only keeps its file."""
-    try:
-        with path.open("r+b") as out:
-            out.write(bytes(size))
-            out.flush()
-            os.fsync(out.fileno())
-        path.unlink()
-        _settle(path.parent)
-    except OSError as error:
-        print(f"firstboot: {path.name} stays on the card: {error.strerror}", file=sys.stderr)
 
 
 def _settle(folder: Path) -> None:

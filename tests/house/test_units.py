@@ -23,6 +23,7 @@ EXPOSURE_TENTHS_MAX = {
     "certifier": 11,
     "console": 11,
     "firstboot": 15,
+    "clear-card": 15,
     "boxd": 25,
     "fetcher": 15,
     "rescue-page": 15,

@@ -21,6 +21,7 @@ from tests.image.matrix import matrix
 from tests.image.monitor import MonitorTrouble
 from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, scratch
 from tests.image.rescue import rescued
+from tests.image.settings import give
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 _SAID: Final = 600
@@ -100,12 +101,14 @@ def _rescue(card: Card, folder: Path, words: str) -> dict[str, Any]:
 
 
 def look(board: str, card: Card, folder: Path, words: str) -> dict[str, Any]:
-    """Boot once, see the pages from outside and everything else from inside, then search the card."""
+    """Boot once with a settings file, see the pages from outside and everything else from inside; search the card."""
+    given = give(card.path, folder / "settings")
     with Machine(board, card, folder, script="selftest", words=words, cores=2) as machine:
         up = machine.wait_for_pages(_BOOT_S)
         found = machine.wait_for_findings(_LOOK_S)
         ports = {port: machine.answers(port, tls) for port, tls in ((machine.http, False), (machine.https, True))}
-    told = judge(up, found, all(ports.values()))
+    told = judge(up, found, all(ports.values())) | given.found()
+    told["ok"] = told["ok"] and told["settings_taken"]
     if canary := (found or {}).get("canary"):
         told["canary_hits"] = occurrences(card.path, str(canary).encode())
         told["ok"] = told["ok"] and not told["canary_hits"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 PSS_MIB_MAX: Final = 180
 EXPOSURE_MAX: Final = {
     "lockerd": 0.5, "webd": 1.1, "peerd": 1.5, "certifier": 1.1, "boxd": 2.5, "fetcher": 1.5, "console": 1.1,
-    "firstboot": 1.5,
+    "firstboot": 1.5, "clear-card": 1.5,
 }  # fmt: skip
 """systemd's own score of a unit, 0 (safe) to 10."""
 ALWAYS: Final = ("lockerd", "webd", "peerd", "certifier")

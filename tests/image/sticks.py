@@ -41,9 +41,7 @@ class Workshop:
         """``images``: the folder with the parts of the image; raises ImageTrouble without the builder's tools."""
         folder.mkdir()
         self.board, self._images, self._made = read_board(board), images, 0
-        kept = sorted(cache().glob(f"tools-{call(['dpkg', '--print-architecture']).strip()}-*/root"), key=_age)
-        where = sources(backports=False)
-        self._tools = Tools(kept[-1] if kept else tools_root(where, where.state(), 0), folder, int(time.time()))
+        self._tools = tools(folder)
         self._keys = bundle.keys_for_trying(self._tools, cache() / "keys-for-trying")
         self._release = [cache() / "keys-for-trying" / f"release-key-{number}" for number in (1, 2)]
         self.running = self._running()
@@ -160,6 +158,13 @@ class Workshop:
 
         told = system(self.board, version(), 0)
         return Version.parse(told.partition('version = "')[2].partition('"')[0])
+
+
+def tools(folder: Path) -> Tools:
+    """The builder's tools, with ``folder`` for their work; raises ImageTrouble."""
+    kept = sorted(cache().glob(f"tools-{call(['dpkg', '--print-architecture']).strip()}-*/root"), key=_age)
+    where = sources(backports=False)
+    return Tools(kept[-1] if kept else tools_root(where, where.state(), 0), folder, int(time.time()))
 
 
 def _flipped(data: bytes) -> bytes:

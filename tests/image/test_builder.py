@@ -332,5 +332,8 @@ def test_the_settings_partition_stays_mounted_only_where_the_firmware_reads_it(t
     board = read_board(name)
     asks_firmware(tmp_path, board)
     told = {path.parent.name: path.read_text() for path in tmp_path.glob("*/settings.conf")}
+    mount = told.pop("boot-settings.mount.d", "")
     assert set(told) == ({"boxd.service.d", "turn-back.service.d"} if board.tries != "uefi" else set())
     assert all("Wants=boot-settings.mount\nAfter=boot-settings.mount" in text for text in told.values())
+    assert ("Options=rw," in mount) == bool(told)
+    assert "Options=ro," in (HOUSE / "provisioning/firstboot/boot-settings.mount").read_text()

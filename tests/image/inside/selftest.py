@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SERVICES = ("lockerd", "webd", "peerd", "certifier")
-ALSO = ("boxd", "fetcher", "console", "firstboot")
+ALSO = ("boxd", "fetcher", "console", "firstboot", "clear-card")
 LISTENS = {("tcp", 80), ("tcp", 443), ("udp", 5353), ("udp", 4919)}
 CANARY = b"canary-" + os.urandom(8).hex().encode()
 _DENIED = ("sh", "pip", "pip3", "gcc", "cc", "apt-get", "dpkg", "perl", "sshd", "curl", "wget")
@@ -154,6 +154,9 @@ def network() -> None:
     notes["listening"] = sorted(f"{kind}/{port}" for kind, port in heard)
     extra = {each for each in heard - LISTENS if each not in {("udp", 68), ("udp", 546)}}
     check("only_what_must_listens", {("tcp", 80), ("tcp", 443)} <= heard and not extra, sorted(heard))
+    told = Path("/run/systemd/network/40-fixed.network")
+    address = said("networkctl", "status", "--all", "--no-pager")
+    check("settings_file_is_in_force", told.exists() and "10.0.2.15" in address and "DHCP" not in address, address)
     rules = said("nft", "list", "ruleset")
     check("firewall_drops_by_default", "policy drop" in rules and "fib daddr . iif type" in rules, rules)
 
