@@ -156,7 +156,7 @@ def network() -> None:
     check("only_what_must_listens", {("tcp", 80), ("tcp", 443)} <= heard and not extra, sorted(heard))
     told = Path("/run/systemd/network/40-fixed.network")
     address = said("networkctl", "status", "--all", "--no-pager")
-    check("settings_file_is_in_force", told.exists() and "10.0.2.15" in address and "DHCP" not in address, address)
+    check("settings_file_is_in_force", told.exists() and "10.0.2.15" in address and "DHCPv4" not in address, address)
     rules = said("nft", "list", "ruleset")
     check("firewall_drops_by_default", "policy drop" in rules and "fib daddr . iif type" in rules, rules)
 
