@@ -1,4 +1,4 @@
-"""``python -m provisioning.rescue --device PATH``: one page for whoever asks the box whose data partition is unusable.
+"""``python -m provisioning.rescue --device PATH --card FILE``: the page of a box whose data partition is unusable.
 
 Looks at the partition once, writes the screen whenever the addresses change, answers for the box's own name where that
 could be read, and gives the same page to every request. Writes nothing.
@@ -55,11 +55,11 @@ class _Page(RequestHandler):
         self.finish(page(self._looked, language))
 
 
-async def _live(device: Path) -> None:
+async def _live(device: Path, card: Path) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    looked = await asyncio.to_thread(look, device)
+    looked = await asyncio.to_thread(look, device, card)
     server = HTTPServer(
         Application([(r".*", _Page, {"looked": looked})]), max_body_size=0, max_header_size=_REQUEST_BYTES
     )
@@ -109,9 +109,10 @@ def main(words: list[str]) -> int:
     """Serve until SIGTERM; returns 0."""
     parser = argparse.ArgumentParser(prog="provisioning.rescue")
     parser.add_argument("--device", type=Path, required=True, help="the data partition")
+    parser.add_argument("--card", type=Path, required=True, help="what prove-card found wrong with the card")
     args = parser.parse_args(words)
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)  # nobody writes down who asked for what
-    asyncio.run(_live(args.device))
+    asyncio.run(_live(args.device, args.card))
     return 0
 
 

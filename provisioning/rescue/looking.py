@@ -20,13 +20,26 @@ _SECONDS: Final = 30
 _LINES: Final = "20"
 
 
-def look(device: Path) -> Looked:
-    """Return what can be told of the partition ``device``; whatever cannot be read is left out."""
+def look(device: Path, card: Path) -> Looked:
+    """Return what can be told of the partition ``device``; whatever cannot be read is left out.
+
+    ``card``: what prove-card found out, if it found anything.
+    """
+    if (refused := _card(card)) is not None:
+        return refused
     # no -b: the journal is volatile, and the name of this start is out of reach within the unit's walls
     said = _said("journalctl", "-q", "-o", "cat", "-n", _LINES, "-t", "check-data", "-t", "mount")
     if not device.exists():
         return Looked(Trouble.MISSING, said=said)
     return Looked(Trouble.DAMAGED, _host(device), said)
+
+
+def _card(told: Path) -> Looked | None:
+    try:
+        found = json.loads(told.read_text())
+        return Looked(Trouble(found["trouble"]), says=int(found["says"]), keeps=int(found["keeps"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _host(device: Path) -> str:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -14,15 +14,20 @@ from provisioning.console.screen import bracketed, lines_of
 
 LANGUAGES: Final = ("en", "de")
 _SAID_CHARS: Final = 4000
+_GB: Final = 1_000_000_000
 
 
 class Trouble(StrEnum):
-    """What is wrong with the data partition."""
+    """What is wrong with the data partition, or with the card before there is one."""
 
     MISSING = "missing"
     """It is not on the disk the system came from, or the disk has not answered for two minutes."""
     DAMAGED = "damaged"
     """It is there, and neither the check at the start nor the kernel makes anything of it."""
+    SMALL = "small"
+    """The card has no room for one."""
+    FAKE = "fake"
+    """The card says that it is larger than it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +39,33 @@ class Looked:
     """The name the box had, without ``.local``; empty where it could not be read."""
     said: str = ""
     """The last lines of the check and of the mount, as they were written."""
+    says: int = 0
+    """How many bytes the card says that it has (SMALL, FAKE)."""
+    keeps: int = 0
+    """Beyond so many bytes it keeps nothing (FAKE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    heading: str
+    why: str
+    """With the sizes in GB for ``{says}`` and ``{keeps}``."""
+    safe: str
+    steps: Mapping[str, str]
+    """What to do, in order, each with why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    heading: str
-    safe: str
-    why: Mapping[Trouble, str]
-    steps: Mapping[str, str]
-    """What to do, in order, each with why."""
+    about: Mapping[Trouble, _About]
     details: str
     name: str
 
 
-_EN: Final = _Words(
+_STORAGE: Final = _About(
     heading="This box cannot read its storage.",
+    why="The part of the card or disk that keeps your things is damaged in a way the box does not mend by itself.",
     safe="Nothing was formatted and nothing was deleted. This page only reads.",
-    why={
-        Trouble.MISSING: "The part of the card or disk that keeps your things does not answer. "
-        "The card may be failing, or be smaller than the 4 GB a box needs.",
-        Trouble.DAMAGED: "The part of the card or disk that keeps your things is damaged "
-        "in a way the box does not mend by itself.",
-    },
     steps={
         "Pull the plug, wait ten seconds, plug it in again.": "A loose card or cable is found that way. Do it twice.",
         "If this page comes back, put the card or disk aside.": "Do not format it. What is on it is sealed, "
@@ -63,18 +73,12 @@ _EN: Final = _Words(
         "Flash a new card and bring your locker home.": "Your 24 words and one friend’s box are enough, "
         "or your 24 words and the disk with your second copy.",
     },
-    details="For somebody who knows Linux",
-    name="English",
 )
-_DE: Final = _Words(
+_SPEICHER: Final = _About(
     heading="Diese Box kann ihren Speicher nicht lesen.",
+    why="Der Teil der Karte oder Platte, der deine Sachen aufhebt, ist so beschädigt, "
+    "dass die Box ihn nicht von selbst in Ordnung bringt.",
     safe="Es wurde nichts formatiert und nichts gelöscht. Diese Seite liest nur.",
-    why={
-        Trouble.MISSING: "Der Teil der Karte oder Platte, der deine Sachen aufhebt, antwortet nicht. "
-        "Vielleicht geht die Karte kaputt, oder sie ist kleiner als die 4 GB, die eine Box braucht.",
-        Trouble.DAMAGED: "Der Teil der Karte oder Platte, der deine Sachen aufhebt, ist so beschädigt, "
-        "dass die Box ihn nicht von selbst in Ordnung bringt.",
-    },
     steps={
         "Zieh den Stecker, warte zehn Sekunden, steck ihn wieder ein.": "Eine lockere Karte oder ein loses Kabel "
         "zeigt sich so. Mach es zweimal.",
@@ -82,6 +86,66 @@ _DE: Final = _Words(
         "versiegelt, und wer Linux kennt, bringt sie vielleicht noch in Ordnung: mit fsck.ext4, an einer Kopie.",
         "Beschreibe eine neue Karte und hol dein Schließfach heim.": "Deine 24 Wörter und die Box eines Freundes "
         "genügen, oder deine 24 Wörter und die Platte mit deiner zweiten Kopie.",
+    },
+)
+_EN: Final = _Words(
+    about={
+        Trouble.DAMAGED: _STORAGE,
+        Trouble.MISSING: replace(
+            _STORAGE,
+            why="The part of the card or disk that keeps your things does not answer. The card may be failing.",
+        ),
+        Trouble.SMALL: _About(
+            heading="This card is too small.",
+            why="It has {says} GB. A box needs 4 GB to start, and more for everything you want to keep.",
+            safe="Nothing of yours is on it. The box has not begun.",
+            steps={
+                "Flash a larger card or disk, and start with that.": "64 GB is a good beginning for a household.",
+            },
+        ),
+        Trouble.FAKE: _About(
+            heading="This card is not as large as it says.",
+            why="It says {says} GB. The box wrote all over it and looked again: beyond {keeps} GB nothing was kept. "
+            "Cards like this are sold as larger ones, and lose your photos without a word. Some are just worn out.",
+            safe="Nothing of yours is on it. The box has not begun.",
+            steps={
+                "Flash another card or disk, and start with that.": "A box keeps nothing on a card that forgets.",
+                "Give this one back to the shop.": "Do not use it in a camera either.",
+            },
+        ),
+    },
+    details="For somebody who knows Linux",
+    name="English",
+)
+_DE: Final = _Words(
+    about={
+        Trouble.DAMAGED: _SPEICHER,
+        Trouble.MISSING: replace(
+            _SPEICHER,
+            why="Der Teil der Karte oder Platte, der deine Sachen aufhebt, antwortet nicht. "
+            "Vielleicht geht die Karte kaputt.",
+        ),
+        Trouble.SMALL: _About(
+            heading="Diese Karte ist zu klein.",
+            why="Sie hat {says} GB. Eine Box braucht 4 GB, um anzufangen, und mehr für alles, was du aufheben willst.",
+            safe="Es ist nichts von dir darauf. Die Box hat noch nicht angefangen.",
+            steps={
+                "Beschreibe eine größere Karte oder Platte und fang mit der an.": "64 GB sind ein guter Anfang "
+                "für einen Haushalt.",
+            },
+        ),
+        Trouble.FAKE: _About(
+            heading="Diese Karte ist kleiner, als sie sagt.",
+            why="Sie sagt {says} GB. Die Box hat überall etwas hingeschrieben und nachgesehen: Jenseits von {keeps} GB "
+            "blieb nichts davon. Solche Karten werden als größere verkauft und verlieren deine Fotos, ohne ein Wort. "
+            "Manche sind auch nur verschlissen.",
+            safe="Es ist nichts von dir darauf. Die Box hat noch nicht angefangen.",
+            steps={
+                "Beschreibe eine andere Karte oder Platte und fang mit der an.": "Auf eine Karte, die vergisst, "
+                "legt eine Box nichts.",
+                "Gib diese im Laden zurück.": "Nimm sie auch nicht für eine Kamera.",
+            },
+        ),
     },
     details="Für jemanden, der Linux kennt",
     name="Deutsch",
@@ -137,30 +201,39 @@ def language_of(accepted: str) -> str:
 def page(looked: Looked, language: str) -> str:
     """Return the one page, whole: it needs no second request."""
     words = _WORDS[language]
+    about = words.about[looked.trouble]
     other = next(each for each in LANGUAGES if each != language)
     steps = "".join(
-        f"<li><strong>{_safe(what)}</strong><span>{_safe(why)}</span></li>" for what, why in words.steps.items()
+        f"<li><strong>{_safe(what)}</strong><span>{_safe(why)}</span></li>" for what, why in about.steps.items()
     )
     said = looked.said[-_SAID_CHARS:].strip()
     details = f"<details><summary>{_safe(words.details)}</summary><pre>{_safe(said)}</pre></details>" if said else ""
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><meta name="viewport"'
-        f' content="width=device-width,initial-scale=1"><title>{_safe(words.heading)}</title>'
+        f' content="width=device-width,initial-scale=1"><title>{_safe(about.heading)}</title>'
         f"<style>{_STYLE}</style></head><body><main><header>{_LOGO}<span>{_safe(looked.host or 'Locker Box')}</span>"
         f'<a href="/?language={other}" lang="{other}" hreflang="{other}">{_safe(_WORDS[other].name)}</a></header>'
-        f'<h1>{_safe(words.heading)}</h1><p class="why">{_safe(words.why[looked.trouble])}</p>'
-        f'<p class="safe">{_safe(words.safe)}</p><ol>{steps}</ol>{details}</main></body></html>\n'
+        f'<h1>{_safe(about.heading)}</h1><p class="why">{_safe(_why(about, looked))}</p>'
+        f'<p class="safe">{_safe(about.safe)}</p><ol>{steps}</ol>{details}</main></body></html>\n'
     )
 
 
 def screen(looked: Looked, addresses: tuple[str, ...]) -> str:
     """Return the whole screen, in both languages."""
-    lines = ["", "Locker Box", "", _EN.heading, _DE.heading, "", _EN.safe, _DE.safe, ""]
+    english, german = (each.about[looked.trouble] for each in (_EN, _DE))
+    lines = ["", "Locker Box", "", english.heading, german.heading, "", english.safe, german.safe, ""]
     where = (f"{looked.host}.local",) if looked.host and addresses else ()
     lines += [f"http://{bracketed(each)}" for each in (*where, *addresses[:3])]
     if not addresses:
-        lines += [next(iter(each.steps)) for each in (_EN, _DE)]
+        lines += [next(iter(each.steps)) for each in (english, german)]
     return lines_of(lines)
+
+
+def _why(about: _About, looked: Looked) -> str:
+    says, keeps = (
+        f"{size / _GB:.0f}" if size > 9 * _GB else f"{size / _GB:.1f}" for size in (looked.says, looked.keeps)
+    )
+    return about.why.format(says=says, keeps=keeps)
 
 
 def _safe(text: str) -> str:

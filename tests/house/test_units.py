@@ -29,6 +29,7 @@ EXPOSURE_TENTHS_MAX = {
     "rescue-page": 15,
     "turn-back": 10,
     "check-data": 10,
+    "prove-card": 10,
 }
 """systemd's own score, 0 (safe) to 100 (unsafe), in tenths; a bare unit has 96."""
 

@@ -16,11 +16,11 @@ from image.board import boards, read_board
 from image.programs import ImageTrouble
 from tests.image import raspberry
 from tests.image.cuts import pull
-from tests.image.judging import judge
+from tests.image.judging import judge, stages_held
 from tests.image.matrix import matrix
 from tests.image.monitor import MonitorTrouble
 from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, scratch
-from tests.image.rescue import rescued
+from tests.image.rescue import lied_to, rescued
 from tests.image.settings import give
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
@@ -71,11 +71,8 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
         updates = others.submit(_updates, card, image, folder, words) if args.updates else None
         told |= _cuts(card, folder, args.cuts, others, words) if args.cuts else {}
         told |= updates.result() if updates else {}
-        told |= _rescue(card, folder, words) if args.rescue else {}
-    cuts_ok = not args.cuts or (told["bootable_after_every_cut"] and told["acked_uploads_lost"] == 0)
-    updates_ok = told.get("ab_matrix_ok", True) and told.get("factory_reset_ok", True)
-    rescue_ok = not args.rescue or (told["rescue_page_ok"] and told["rescue_bytes_changed"] == 0)
-    told["ok"] = bool(told["ok"] and cuts_ok and updates_ok and rescue_ok)
+        told |= _rescue(card, image, folder, words) if args.rescue else {}
+    told["ok"] = told["ok"] and stages_held(told)
     return told
 
 
@@ -93,9 +90,9 @@ def _cuts(card: Card, folder: Path, cuts: int, others: ThreadPoolExecutor, words
         return {"bootable_after_every_cut": False, "acked_uploads_lost": None, "cuts_why": str(trouble)[:_SAID]}
 
 
-def _rescue(card: Card, folder: Path, words: str) -> dict[str, Any]:
+def _rescue(card: Card, image: Path, folder: Path, words: str) -> dict[str, Any]:
     try:
-        return rescued(card, folder / "rescue", words)
+        return rescued(card, folder / "rescue", words) | lied_to(image, card.board, folder / "lied-to", words)
     except (subprocess.SubprocessError, ValueError, OSError) as trouble:
         return {"rescue_page_ok": False, "rescue_bytes_changed": None, "rescue_why": str(trouble)[:_SAID]}
 
@@ -134,7 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what the machine said")
     parser.add_argument("--cuts", type=int, metavar="N", help="pull the plug N times (default: 20; arm64: none)")
     parser.add_argument("--no-updates", dest="updates", action="store_false", help="leave the updates out")
-    parser.add_argument("--no-rescue", dest="rescue", action="store_false", help="leave the damaged data partition out")
+    parser.add_argument(
+        "--no-rescue",
+        dest="rescue",
+        action="store_false",
+        help="leave the damaged data partition and the card that lies out",
+    )
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")

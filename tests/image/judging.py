@@ -14,6 +14,12 @@ EXPOSURE_MAX: Final = {
 ALWAYS: Final = ("lockerd", "webd", "peerd", "certifier")
 """These run on every image."""
 
+_GOOD: Final = {
+    "bootable_after_every_cut": True, "acked_uploads_lost": 0, "ab_matrix_ok": True, "factory_reset_ok": True,
+    "rescue_page_ok": True, "rescue_bytes_changed": 0, "fake_card_page_ok": True, "fake_card_bytes_changed": 0,
+}  # fmt: skip
+"""What a stage has to find; a stage that breaks off says its first one."""
+
 
 def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_answer: bool) -> dict[str, Any]:
     """Return the figures of one boot and ``ok``; ``found`` is None when nothing was heard from inside."""
@@ -52,3 +58,8 @@ def judge(boot_to_ui_s: float | None, found: Mapping[str, Any] | None, ports_ans
         and told["services_pss_mib"] <= PSS_MIB_MAX
     )
     return told
+
+
+def stages_held(told: Mapping[str, Any]) -> bool:
+    """Whether every stage that ran found what it has to find."""
+    return all(told[name] == good for name, good in _GOOD.items() if name in told)

@@ -73,6 +73,8 @@ class Card:
     def __init__(self, image: Path, folder: Path, board: str) -> None:
         """Copy ``image`` into ``folder``."""
         self.board, self.path, self.vars = board, folder / "card.img", folder / "firmware.fd"
+        self.served: Path | None = None
+        """A socket at which the card is to be had, and lies (``LyingCard``)."""
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(image), str(self.path)], check=True)
         os.truncate(self.path, _CARD_MIB << 20)
         shutil.copyfile(_FIRMWARE[board][1], self.vars)
@@ -86,6 +88,9 @@ class Card:
 
     def drive(self, log: Path | None) -> list[str]:
         """QEMU's words for it; with every write and flush also in ``log``."""
+        if self.served is not None:
+            at = f"driver=nbd,server.type=unix,server.path={self.served}"
+            return ["-blockdev", f"{at},node-name=card", "-device", "virtio-blk-pci,drive=card"]
         if log is None:
             return ["-drive", f"if=virtio,format=raw,cache=writeback,file={self.path}"]
         log.touch()

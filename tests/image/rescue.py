@@ -1,4 +1,7 @@
-"""The data partition is damaged in a way nothing mends: the box says so on a page, and not one byte of it changes."""
+"""What a box cannot keep anything on: it says so on a page, and not one byte of what there was changes.
+
+A data partition that is damaged in a way nothing mends; a new card that is a sixteenth of what it says.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from tests.image.nbd import LyingCard
 from tests.image.qemu import Card, Machine
 from tests.image.writelog import data_begins
 
@@ -18,6 +22,8 @@ _QUIET_S: Final = 20.0
 _HARM: Final = ("sif /lib/systemd mode 0100644", "ssv state 2")
 """A folder says that it is a file, and the file system knows of an error (debugfs(8))."""
 _STEP: Final = 1 << 22
+_LIE: Final = 16
+"""So many times what it has a lying card says it had."""
 
 
 def rescued(settled: Card, folder: Path, words: str) -> dict[str, Any]:
@@ -36,6 +42,23 @@ def rescued(settled: Card, folder: Path, words: str) -> dict[str, Any]:
     return {"rescue_page_ok": ok, "rescue_bytes_changed": changed * _STEP, "rescue_bytes_compared": len(before) * _STEP}
 
 
+def lied_to(image: Path, board: str, folder: Path, words: str) -> dict[str, Any]:
+    """Return ``fake_card_page_ok`` and ``fake_card_bytes_changed`` of the first start of ``image`` on a lying card."""
+    folder.mkdir()
+    card, size = Card(image, folder, board), image.stat().st_size
+    before, card.served = pieces(card.path, 0, size), folder / "card"
+    with (
+        LyingCard(card.path, card.served, card.path.stat().st_size * _LIE),
+        Machine(board, card, folder, words=words) as machine,
+    ):
+        status, text = _page(machine)
+    says = f"It says {card.path.stat().st_size * _LIE / 1e9:.0f} GB"
+    wanted = ("This card is not as large as it says.", says)
+    changed = sum(one != other for one, other in zip(before, pieces(card.path, 0, size), strict=True))
+    ok = status == http.HTTPStatus.SERVICE_UNAVAILABLE and all(each in text for each in wanted)
+    return {"fake_card_page_ok": ok, "fake_card_bytes_changed": changed * _STEP}
+
+
 def harm(path: Path, begins: int) -> None:
     """Damage the file system in ``path`` from ``begins`` on; its journal is emptied first, or would undo the harm."""
     looped = ["losetup", "--find", "--show", f"--offset={begins}", str(path)]
@@ -48,13 +71,14 @@ def harm(path: Path, begins: int) -> None:
         subprocess.run(["losetup", "--detach", device], check=True)
 
 
-def pieces(path: Path, begins: int) -> list[bytes]:
-    """Digests of a card from ``begins`` on, 4 MiB each."""
-    found = []
+def pieces(path: Path, begins: int, size: int | None = None) -> list[bytes]:
+    """Digests of a card from ``begins`` on, 4 MiB each; ``size``: of so many bytes."""
+    found, left = [], path.stat().st_size - begins if size is None else size
     with path.open("rb") as file:
         file.seek(begins)
-        while piece := file.read(_STEP):
+        while piece := file.read(min(_STEP, left)):
             found.append(hashlib.sha256(piece).digest())
+            left -= len(piece)
     return found
 
 

@@ -27,7 +27,7 @@ from services.boxd import facts
 from tests.house.tree import files
 from tests.image.__main__ import occurrences
 from tests.image.card import partitions
-from tests.image.judging import judge
+from tests.image.judging import judge, stages_held
 
 _TARGETS = """\
 https://mirror.example/debian/|Debian|main
@@ -313,6 +313,13 @@ def test_an_image_is_good_when_everything_holds_and_only_then() -> None:
     assert not judge(30.0, good | {"pss_kib": {"lockerd": 200_000}}, ports_answer=True)["ok"]
     open_door = good["probe"] | {"webd": {"denied": 8, "allowed": ["mount"]}}  # type: ignore[operator]
     assert not judge(30.0, good | {"probe": open_door}, ports_answer=True)["ok"]
+
+
+def test_a_stage_holds_when_nothing_was_lost_or_changed() -> None:
+    good = {"bootable_after_every_cut": True, "acked_uploads_lost": 0, "rescue_page_ok": True, "cuts": 3}
+    assert stages_held(good) and stages_held({})
+    for bad in ({"acked_uploads_lost": 1}, {"acked_uploads_lost": None}, {"fake_card_bytes_changed": 4}):
+        assert not stages_held(good | bad)
 
 
 def test_what_maintainer_scripts_made_is_what_no_package_brought(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Before a card keeps anything: whether it is as large as it says."""
