@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _ended)
     began, ended = time.monotonic(), True
-    wish = Wish(args.boxes, args.data, args.keep, args.seed, args.mib, args.isolation, args.members)
+    wish = Wish(args.boxes, args.data, args.keep, args.seed, args.mib, args.isolation, args.members, args.image)
     try:
         found: Findings = story.tell(wish)
     except LabTrouble as trouble:
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--members", type=int, default=1, choices=(1, 2), help="members of the household (burn)")
     parser.add_argument("--isolation", choices=("systemd-nspawn", "namespaces"), help="default: what runs here")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="the boxes live in an image: its root.erofs")
     return parser
 
 

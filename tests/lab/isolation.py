@@ -1,4 +1,4 @@
-"""What a box lives in: a systemd-nspawn container with a Debian trixie root, or namespaces of this machine.
+"""What a box lives in: a systemd-nspawn container with the root of Debian trixie or of an image, or mere namespaces.
 
 Both have processes, mounts and a network of their own; the network is laid by ``tests.lab.network`` in both cases. The
 folder of the lab stands at the same path inside and outside.
@@ -75,6 +75,7 @@ class Containers:
     house: str = root.INSIDE
     python: str = root.PYTHON
     packages: str = root.PACKAGES
+    venv: str = root.VENV
 
     def __post_init__(self) -> None:
         """Make the place in the root where the folder of the lab will be seen."""
@@ -85,6 +86,10 @@ class Containers:
             "LANG": "C.UTF-8",
             "HOME": "/root",
         }
+
+    def clone(self) -> list[str]:
+        """How the boxes see the clone."""
+        return [f"--bind-ro={HOUSE}:{self.house}"]
 
     def command(self, number: int, words: Sequence[str]) -> list[str]:
         """No systemd inside: the box is the second process, as under an init."""
@@ -103,7 +108,7 @@ class Containers:
             f"--machine={self.network.namespace(number)}",
             f"--directory={self.base}",
             f"--network-namespace-path={self.network.path(number)}",
-            f"--bind-ro={HOUSE}:{self.house}",
+            *self.clone(),
             f"--bind={self.folder}",
             f"--chdir={self.house}",
             *(f"--setenv={name}={value}" for name, value in self.environment.items()),
@@ -112,8 +117,30 @@ class Containers:
         ]
 
 
-def best(network: Network, folder: Path, wish: str | None = None) -> tuple[Isolation, str]:
-    """Return the isolation that runs here and, for namespaces, why it is not nspawn; ``wish`` decides if named."""
+@dataclass
+class ImageContainers(Containers):
+    """The same with the system of an image, and the product in it instead of the clone's."""
+
+    name: str = "systemd-nspawn, an image's root"
+    house: str = "/usr/lib/locker-box"
+    packages: str = "/usr/lib/locker-box/.venv/lib/python3.13/site-packages"
+    venv: str = "/usr/lib/locker-box/.venv/bin/python"
+
+    def clone(self) -> list[str]:
+        """Not at all."""
+        return []
+
+
+def best(network: Network, folder: Path, wish: str | None = None, image: Path | None = None) -> tuple[Isolation, str]:
+    """Return the isolation that runs here and, for namespaces, why it is not nspawn; ``wish`` decides if named.
+
+    ``image``: an image's ``root.erofs`` for containers to live in; raises LabTrouble where that cannot be.
+    """
+    if image is not None:
+        inside: Containers = ImageContainers(network, folder, root.of_image(image, folder))
+        if not works(*inside.command(1, [inside.venv, "-c", "import iroh"])):
+            raise LabTrouble("systemd-nspawn does not run on this machine, or not with this image")
+        return inside, ""
     if wish == "namespaces":
         return Namespaces(network), "namespaces were asked for"
     if missing := absent(_CONTAINER_TOOLS):
@@ -122,7 +149,7 @@ def best(network: Network, folder: Path, wish: str | None = None) -> tuple[Isola
         inside = Containers(network, folder, root.trixie())
     except LabTrouble as trouble:
         return _second(network, f"the trixie root cannot be built: {trouble}", wish)
-    if not works(*inside.command(1, [root.VENV, "-c", "import iroh"])):
+    if not works(*inside.command(1, [inside.venv, "-c", "import iroh"])):
         return _second(network, "systemd-nspawn does not run on this machine", wish)
     return inside, ""
 
@@ -135,7 +162,9 @@ def _second(network: Network, why: str, wish: str | None) -> tuple[Isolation, st
 
 def unmade(isolation: Isolation) -> None:
     """Remove from the shared root the empty folders made for this lab."""
-    if isinstance(isolation, Containers):
+    if isinstance(isolation, ImageContainers):
+        root.unmount(isolation.base)
+    elif isinstance(isolation, Containers):
         place = isolation.base / str(isolation.folder).lstrip("/")
         if place.is_dir() and not any(place.iterdir()):
             shutil.rmtree(place, ignore_errors=True)

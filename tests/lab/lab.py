@@ -36,6 +36,8 @@ class Wish:
     isolation: str | None = None
     members: int = 1
     """People of the household the story is about."""
+    image: Path | None = None
+    """The ``root.erofs`` the boxes live in."""
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Lab(contextlib.AbstractContextManager["Lab"]):
         self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir=wish.keep)).resolve()
         self.boxes: list[LabBox] = []
         try:
-            self.isolation, why = best(self.network, self.folder, wish.isolation)
+            self.isolation, why = best(self.network, self.folder, wish.isolation, wish.image)
             self.clock = LabClock(self.folder)
             self._moved = clock
             self._check_clock()

@@ -1,4 +1,5 @@
-"""The Debian trixie root that containers of the lab share, read-only: built once by debootstrap, kept in the cache.
+"""The root that containers of the lab share, read-only: Debian trixie, built once by debootstrap and kept in the cache,
+or the one of an image.
 
 Python's packages are the locked ones, fetched by this machine's own pip (which knows its proxies) and installed there
 offline with their hashes.
@@ -66,6 +67,32 @@ def _build(root: Path) -> None:
     run("chroot", str(root), *there, *locked, "/opt/run.txt")
     (root / PACKAGES.lstrip("/") / "locker_box.pth").write_text(INSIDE + "\n")
     shutil.rmtree(wheels)
+
+
+def of_image(erofs: Path, folder: Path) -> Path:
+    """Return the root in an image's ``root.erofs``, mounted below ``folder``; raises LabTrouble.
+
+    What the lab itself needs (mount points, libfaketime) lies over it, in memory.
+    """
+    if not erofs.is_file():
+        raise LabTrouble(f"there is no {erofs}; ./box image makes it")
+    lower, over, base = (folder / name for name in ("image-root", "image-over", "image"))
+    for each in (lower, over, base):
+        each.mkdir()
+    run("mount", "-t", "erofs", "-o", "loop,ro", str(erofs), str(lower))
+    run("mount", "-t", "tmpfs", "lab", str(over))
+    for each in (over / "upper", over / "work"):
+        each.mkdir()
+    run("mount", "-t", "overlay", "lab", "-o", f"lowerdir={lower},upperdir={over}/upper,workdir={over}/work", str(base))
+    for found in trixie().glob("usr/lib/*/faketime"):
+        shutil.copytree(found, base / found.relative_to(trixie()), symlinks=True)
+    return base
+
+
+def unmount(base: Path) -> None:
+    """Take away what ``of_image`` mounted."""
+    for name in ("image", "image-over", "image-root"):
+        run("umount", str(base.with_name(name)))
 
 
 def _mirror() -> str:
