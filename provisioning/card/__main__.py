@@ -23,6 +23,8 @@ _SLACK: Final = 64 << 20
 """A file system that ends so much before its partition does has been enlarged already."""
 _ROOT_BYTES: Final = 512 << 20
 """Of the place for the second system, which the first start makes (image/root/usr/lib/repart.d)."""
+_TABLE_BYTES: Final = 1 << 20
+"""Behind its last partition an image has the second copy of its table (GPT)."""
 _EXT_MAGIC: Final = 0xEF53
 _BLOCKS = Path("/sys/class/block")
 _NAMES = Path("/run/locker-box-image/partitions")
@@ -94,7 +96,7 @@ def begin_of_unused(disk: WholeDisk, known: dict[str, Partition]) -> int | None:
     """
     data = known.get("data")
     if data is None:
-        return max((each.end for each in known.values()), default=0)
+        return max((each.end for each in known.values()), default=0) + _TABLE_BYTES
     used = _file_system_bytes(disk.read(data.start, 4096))
     return data.start + used if used is not None and used < data.size - _SLACK else None
 
