@@ -60,6 +60,8 @@ class _Words:
     about: Mapping[Trouble, _About]
     details: str
     name: str
+    point: str
+    """Before tenths."""
 
 
 _STORAGE: Final = _About(
@@ -116,6 +118,7 @@ _EN: Final = _Words(
     },
     details="For somebody who knows Linux",
     name="English",
+    point=".",
 )
 _DE: Final = _Words(
     about={
@@ -149,6 +152,7 @@ _DE: Final = _Words(
     },
     details="Für jemanden, der Linux kennt",
     name="Deutsch",
+    point=",",
 )
 _WORDS: Final = {"en": _EN, "de": _DE}
 
@@ -213,7 +217,7 @@ def page(looked: Looked, language: str) -> str:
         f' content="width=device-width,initial-scale=1"><title>{_safe(about.heading)}</title>'
         f"<style>{_STYLE}</style></head><body><main><header>{_LOGO}<span>{_safe(looked.host or 'Locker Box')}</span>"
         f'<a href="/?language={other}" lang="{other}" hreflang="{other}">{_safe(_WORDS[other].name)}</a></header>'
-        f'<h1>{_safe(about.heading)}</h1><p class="why">{_safe(_why(about, looked))}</p>'
+        f'<h1>{_safe(about.heading)}</h1><p class="why">{_safe(_why(words, looked))}</p>'
         f'<p class="safe">{_safe(about.safe)}</p><ol>{steps}</ol>{details}</main></body></html>\n'
     )
 
@@ -229,11 +233,13 @@ def screen(looked: Looked, addresses: tuple[str, ...]) -> str:
     return lines_of(lines)
 
 
-def _why(about: _About, looked: Looked) -> str:
-    says, keeps = (
-        f"{size / _GB:.0f}" if size > 9 * _GB else f"{size / _GB:.1f}" for size in (looked.says, looked.keeps)
-    )
-    return about.why.format(says=says, keeps=keeps)
+def _why(words: _Words, looked: Looked) -> str:
+    says, keeps = (_gb(size).replace(".", words.point) for size in (looked.says, looked.keeps))
+    return words.about[looked.trouble].why.format(says=says, keeps=keeps)
+
+
+def _gb(size: int) -> str:
+    return f"{size / _GB:.1f}" if size < 9 * _GB else f"{size / _GB:.0f}"
 
 
 def _safe(text: str) -> str:

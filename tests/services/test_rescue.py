@@ -203,6 +203,7 @@ def test_what_is_wrong_with_the_card_comes_first(partition: Path, tmp_path: Path
     looked = look(partition, told)
     assert looked == Looked(trouble, says=64_000_000_000, keeps=7_900_000_000)
     assert "64 GB" in page(looked, "en") and ("7.9 GB" in page(looked, "en")) == (trouble is Trouble.FAKE)
+    assert ("7,9 GB" in page(looked, "de")) == (trouble is Trouble.FAKE)
     for garbled in ("", "[]", "{}", '{"trouble": "x", "says": 1, "keeps": 1}'):
         told.write_text(garbled)
         assert look(partition, told).trouble is Trouble.DAMAGED

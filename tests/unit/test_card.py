@@ -156,11 +156,13 @@ print(look(Path(sys.argv[1]), {9 * _GIB}, {known}))
 
 
 def test_a_small_card_is_said_to_be_small(card: Path) -> None:
+    """Free are: 1 GiB for the data, and half of one for the second system where that has no place yet."""
     known = {"root-a": Partition(0, 8 * _GIB - (1 << 20))}
     assert look(card, 9 * _GIB, known) == {"trouble": "small", "says": 9 * _GIB, "keeps": 9 * _GIB}
-    known["root-b"] = Partition(7 * _GIB, _GIB)
+    assert look(card, 9 * _GIB + (512 << 20), known) is None
+    known["root-b"] = Partition(7 * _GIB, _GIB - (1 << 20))
     assert look(card, 9 * _GIB, known) is None
-    assert look(card, 9 * _GIB - 1, known | {"data": Partition(8 * _GIB, _GIB)}) is None
+    assert look(card, 9 * _GIB - 1, known) == {"trouble": "small", "says": 9 * _GIB - 1, "keeps": 9 * _GIB - 1}
 
 
 def test_a_data_partition_says_how_far_it_is_in_use(tmp_path: Path) -> None:
