@@ -36,7 +36,7 @@ from firmware.backup import (
 )
 from firmware.errors import BoxError, LinkLost, Misused
 from firmware.hosting import HostLimits
-from firmware.limits import CIRCLE_ROOM_BYTES, PEER_LOCKERS
+from firmware.limits import CIRCLE_ROOM_BYTES, PEER_ANSWER_SECONDS, PEER_LOCKERS
 from firmware.linux.circle_rows import CircleRows
 from firmware.linux.clock import SystemClock, SystemEntropy, system_zone
 from firmware.linux.hosted import HostedShards
@@ -121,7 +121,7 @@ class Circle(Welcoming):
         self.invitations = Invitations(transport.key, self.entropy.bytes)
         self.pairing = Pairing(self.invitations, transport, self.talker, self, self.clock, self.entropy)
         self.links = PeerLinks(transport, self._where, self.entropy, changed=self._changed)
-        self.outside = Outside(self.rows, self.talker, self._workers, self._places.lockers, self.box, self._link_to)
+        self.outside = Outside(self.rows, self.talker, self._workers, self._places.lockers, self.box, self.link_to)
         self._shipping, self._auditing = Shipping(self.outside), Auditing(self.outside, self.hosted, self.journal.tell)
         self.shelving = Shelving(self._places.state / "circle", self._places.lockers, self.box, self.journal)
         self.carrying = Carrying(self)
@@ -200,17 +200,14 @@ class Circle(Welcoming):
         near = self._neighbours.addresses_of(endpoint)
         return (*near, *(card.addresses if card else ())), card.relay if card else None
 
-    def _link_to(self, box: bytes) -> PeerLink | None:
+    def link_to(self, box: bytes) -> PeerLink | None:
+        """The live link to a peer, None while it is away."""
         card = self._card(box)
         return self.links.to(card.endpoint) if card is not None else None
 
     def _card(self, box: bytes) -> Card | None:
         guest = self.guests.card(box)
         return self._cards.get(box) or (guest[0] if guest is not None else None)
-
-    def link_to(self, box: bytes) -> PeerLink | None:
-        """The live link to a peer, None while it is away."""
-        return self._link_to(box)
 
     def refused(self, box: bytes) -> bool:
         """Whether a peer answered and did not take us."""
@@ -295,7 +292,7 @@ class Circle(Welcoming):
     def noticed(self, neighbour: Neighbour) -> None:
         """A box was heard at home; a friend that is away is dialled at once."""
         for card in self._cards.values():
-            if neighbour.has(card.endpoint) and self._link_to(card.box) is None:
+            if neighbour.has(card.endpoint) and self.link_to(card.box) is None:
                 self.links.hurry(card.endpoint)
 
     # What peers say (called in threads)
@@ -364,7 +361,7 @@ class Circle(Welcoming):
     async def _greet(self, box: bytes) -> None:
         """Say who we are and for which lockers we act, and how much room there is both ways."""
         failed = partial(self.not_greeted, box)
-        link = lambda: self._link_to(box) if box in self._cards else None  # noqa: E731
+        link = lambda: self.link_to(box) if box in self._cards else None  # noqa: E731
         await greeted(link, partial(self._hello, box), failed, self.entropy)
 
     async def _hello(self, box: bytes, link: PeerLink) -> None:
@@ -384,8 +381,10 @@ class Circle(Welcoming):
         self.wake.set()
 
     async def greet_again(self, box: bytes | None = None) -> None:
-        """Say hello again to everybody who is there (or to one): custody or room changed."""
-        await asyncio.gather(*(self._greet(each) for each in ([box] if box is not None else list(self._cards))))
+        """Say hello again to everybody who is there (or to one): custody or room changed. Waits for nobody for ever."""
+        said = [self._greet(each) for each in ([box] if box is not None else list(self._cards))]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*said), PEER_ANSWER_SECONDS)
 
     # What there is to do
 
@@ -457,7 +456,7 @@ class Circle(Welcoming):
         """End the exchange with a peer in 30 days; it is told now if it is there."""
         now = self.clock.now_ms()
         until = now + _LEAVE_MS
-        link = self._link_to(box)
+        link = self.link_to(box)
         if link is not None:
             with contextlib.suppress(BoxError):
                 await self.talker.ask(link, Call(m.Notice(m.NoticeKind.LEAVING.value, until, "")))
