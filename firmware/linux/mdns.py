@@ -51,7 +51,8 @@ class Announcement:
 
     host: str
     http_port: int
-    https_port: int
+    https_port: int | None
+    """None: the box shows nothing but a page over HTTP."""
     words: tuple[tuple[str, str], ...]
 
 
@@ -244,11 +245,10 @@ class Announcer(RecordUpdateListener):
             await self._zeroconf.async_unregister_service(info)
 
     def _services(self) -> Sequence[tuple[str, int]]:
-        return (
-            ("_http._tcp.local.", self._wish.http_port),
-            ("_https._tcp.local.", self._wish.https_port),
-            ("_lockerbox._tcp.local.", self._wish.https_port),
-        )
+        found, secure = [("_http._tcp.local.", self._wish.http_port)], self._wish.https_port
+        if secure is not None:
+            found += [("_https._tcp.local.", secure), ("_lockerbox._tcp.local.", secure)]
+        return found
 
     def _info(self, kind: str, port: int, at: Addresses) -> AsyncServiceInfo:
         instance = self.host.replace("locker-", "Locker Box ", 1)

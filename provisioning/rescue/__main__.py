@@ -26,7 +26,7 @@ from provisioning.rescue.looking import look
 from provisioning.rescue.words import LANGUAGES, POLICY, Looked, language_of, page, screen
 
 _LOOK_SECONDS: Final = 2.0
-_HTTP, _HTTPS = 80, 443
+_HTTP: Final = 80
 _REQUEST_BYTES: Final = 16 << 10
 _UNAVAILABLE: Final = 503
 
@@ -64,7 +64,7 @@ async def _live(device: Path, card: Path) -> None:
         Application([(r".*", _Page, {"looked": looked})]), max_body_size=0, max_header_size=_REQUEST_BYTES
     )
     server.add_sockets(activated_sockets())
-    announcer = Announcer(Announcement(looked.host, _HTTP, _HTTPS, ()), _never_mind) if looked.host else None
+    announcer = Announcer(Announcement(looked.host, _HTTP, None, ()), _never_mind) if looked.host else None
     following = asyncio.create_task(_follow(announcer, lambda at: _show(looked, at)))
     await stop.wait()
     following.cancel()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from firmware.linux.boot_files import SectorFile
+from firmware.linux.mdns import Announcement, Announcer
 from firmware.update.attempts import Attempts
 from firmware.update.autoboot import Autoboot
 from firmware.update.slots import Slot
@@ -276,6 +277,15 @@ def test_every_address_gives_the_page_and_nothing_takes_a_byte(served: int, part
     for method in ("POST", "PUT", "DELETE"):
         assert _asked(served, method, "/")[0].status == 405
     assert _digest(partition) == before
+
+
+def test_what_does_not_answer_is_not_announced() -> None:
+    page, whole = (
+        [kind for kind, _ in Announcer(Announcement("locker-3f2a", 80, port, ()), lambda _: None)._services()]
+        for port in (None, 443)
+    )
+    assert page == ["_http._tcp.local."]
+    assert whole == [*page, "_https._tcp.local.", "_lockerbox._tcp.local."]
 
 
 # -- whose turn it is
