@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from image.board import boards, read_board
 from image.programs import ImageTrouble
-from tests.image import raspberry
+from tests.image import emulated, raspberry
 from tests.image.cuts import pull
 from tests.image.judging import judge, stages_held
 from tests.image.matrix import matrix
@@ -46,6 +46,7 @@ def main(words: list[str]) -> int:
             if args.keep:
                 kept = shutil.ignore_patterns("*.img", "*.vfat", "*.raucb", "monitor", "writes.log")
                 shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=kept)
+    told["ok"] = told["ok"] and stages_held(told)
     told["seconds"] = round(time.monotonic() - began, 1)
     if args.json:
         print(json.dumps(told), flush=True)
@@ -57,7 +58,7 @@ def main(words: list[str]) -> int:
 def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) -> dict[str, Any]:
     """Look around; then, two machines at a time, updates and power cuts on copies of the card that was looked at."""
     if (board := read_board(args.board)).boot == "raspberrypi":
-        return raspberry.look(board, image)
+        return raspberry.look(board, image) | (emulated.boot(board, image, folder) if args.emulate else {})
     card = Card(image, folder, args.board)
     told = look(args.board, card, folder, words)
     if args.cuts is None:
@@ -72,7 +73,6 @@ def everything(args: argparse.Namespace, image: Path, folder: Path, words: str) 
         told |= _cuts(card, folder, args.cuts, others, words) if args.cuts else {}
         told |= updates.result() if updates else {}
         told |= _rescue(card, image, folder, words) if args.rescue else {}
-    told["ok"] = told["ok"] and stages_held(told)
     return told
 
 
@@ -137,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="leave the damaged data partition and the card that lies out",
     )
+    parser.add_argument("--emulate", action="store_true", help="start a Raspberry Pi's card on an emulated Pi 3")
     parser.add_argument("--talk", action="store_true", help="the machine says all it does on its console")
     parser.add_argument("--busy", action="store_true", help="this host may stand still for minutes: no watchdog counts")
     parser.add_argument("--json", action="store_true", help="the last line of standard output is JSON")

@@ -17,6 +17,7 @@ ALWAYS: Final = ("lockerd", "webd", "peerd", "certifier")
 _GOOD: Final = {
     "bootable_after_every_cut": True, "acked_uploads_lost": 0, "ab_matrix_ok": True, "factory_reset_ok": True,
     "rescue_page_ok": True, "rescue_bytes_changed": 0, "fake_card_page_ok": True, "fake_card_bytes_changed": 0,
+    "emulated_ok": True,
 }  # fmt: skip
 """What a stage has to find; a stage that breaks off says its first one."""
 

@@ -1,6 +1,7 @@
 """A Raspberry Pi's card: what its firmware would start, and whether everything for that is there.
 
-Nothing here runs what is on it: QEMU has no firmware of a Raspberry Pi and no Pi 4 that Debian's kernel runs on.
+Nothing here runs what is on it: QEMU has no firmware of a Raspberry Pi and no Pi 4 that Debian's kernel runs on. See
+``emulated.py`` for what can be run.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def structure(card: Path, board: Board) -> dict[str, bool]:
     parts, numbers = partitions(card), disk.numbers()
     size = card.stat().st_size // _SECTOR
     found, now = start(card), settings(card)
-    steps = _unpacked(gzip.decompress(found.files[found.initrd]))
+    steps = unpacked(gzip.decompress(found.files[found.initrd]))
     modules = steps["modules/order"].decode().split()
     kinds = [Fat(card, parts[number][0]).bits for number in (1, 2, 3)]
     lines = (card.parent / "SHA256SUMS").read_text().splitlines()
@@ -109,7 +110,7 @@ def _sum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unpacked(archive: bytes) -> dict[str, bytes]:
+def unpacked(archive: bytes) -> dict[str, bytes]:
     """Return the files of a newc archive."""
     found: dict[str, bytes] = {}
     at = 0
