@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from tests.image.cuts import pull
 from tests.image.judging import judge, stages_held
 from tests.image.matrix import matrix
 from tests.image.monitor import MonitorTrouble
-from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, scratch
+from tests.image.qemu import BUSY, SOFT, TALK, Card, Machine, keep, scratch
 from tests.image.rescue import lied_to, rescued
 from tests.image.settings import give
 
@@ -44,8 +43,7 @@ def main(words: list[str]) -> int:
             told = everything(args, image, folder, " ".join([TALK] * args.talk + [BUSY] * args.busy))
         finally:
             if args.keep:
-                kept = shutil.ignore_patterns("*.img", "*.vfat", "*.raucb", "monitor", "writes.log")
-                shutil.copytree(folder, args.keep, dirs_exist_ok=True, ignore=kept)
+                keep(folder, args.keep)
     told["ok"] = told["ok"] and stages_held(told)
     told["seconds"] = round(time.monotonic() - began, 1)
     if args.json:

@@ -34,7 +34,7 @@ class LyingCard:
     def __init__(self, path: Path, at: Path, says: int) -> None:
         """``says`` is a multiple of the size of ``path``."""
         self._fd, self._says, self._real = os.open(path, os.O_RDWR), says, path.stat().st_size
-        self._door = socket.socket(socket.AF_UNIX)
+        self._at, self._door = at, socket.socket(socket.AF_UNIX)
         self._door.bind(str(at))
         self._door.listen(1)
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -51,6 +51,7 @@ class LyingCard:
         with contextlib.suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
+        self._at.unlink()
         self._thread.join(30)
         os.close(self._fd)
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -277,3 +278,12 @@ def free_port() -> int:
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """A folder for one machine."""
     return tempfile.TemporaryDirectory(prefix="box-image-test-")
+
+
+def keep(folder: Path, target: Path) -> None:
+    """Copy what machines said from ``folder`` to ``target``, without disks."""
+    left_out = shutil.ignore_patterns("*.img", "*.vfat", "*.raucb", "monitor", "writes.log")
+    try:
+        shutil.copytree(folder, target, dirs_exist_ok=True, ignore=left_out)
+    except OSError as error:  # shutil.Error is one: what was found counts for more than what is kept of it
+        print(f"image-test: not everything is kept: {error}", file=sys.stderr)
