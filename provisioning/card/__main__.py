@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import mmap
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from provisioning.card.disk import WholeDisk
 from provisioning.card.proving import LEAST_BYTES, kept, places
 
 _SECTOR: Final = 512
@@ -28,36 +27,6 @@ _TABLE_BYTES: Final = 1 << 20
 _EXT_MAGIC: Final = 0xEF53
 _BLOCKS = Path("/sys/class/block")
 _NAMES = Path("/run/locker-box-image/partitions")
-
-
-class WholeDisk:
-    """A disk as the kernel gives it, past its page cache (O_DIRECT), each write kept when it returns (O_DSYNC)."""
-
-    def __init__(self, path: Path) -> None:
-        """Open it; raises OSError."""
-        self._fd = os.open(path, os.O_RDWR | os.O_DIRECT | os.O_DSYNC | os.O_CLOEXEC)
-
-    def __enter__(self) -> WholeDisk:
-        """Return the disk."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        os.close(self._fd)
-
-    def write(self, at: int, data: bytes) -> None:
-        """Write all of it."""
-        with mmap.mmap(-1, len(data)) as page:  # O_DIRECT wants memory that begins at a page
-            page.write(data)
-            if os.pwritev(self._fd, [page], at) != len(data):
-                raise OSError("the disk took a part")
-
-    def read(self, at: int, size: int) -> bytes:
-        """Read; what is beyond the end is missing."""
-        with mmap.mmap(-1, size) as page:
-            return page[: os.preadv(self._fd, [page], at)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +57,21 @@ def partitions(disk: str, blocks: Path = _BLOCKS, names: Path = _NAMES) -> dict[
     return found
 
 
-def begin_of_unused(disk: WholeDisk, known: dict[str, Partition]) -> int | None:
-    """Return where the part of the disk begins that nobody used yet; None where all of it is in use.
+def begin_of_unused(path: Path, known: dict[str, Partition]) -> int | None:
+    """Return where the part of the disk begins that nobody used yet; None where all of it is in use. Only reads.
 
     A data partition that is there says it with the size of its file system, which grows when it is first mounted. One
-    that cannot be read is somebody else's business.
+    that cannot be read, whatever the reason, is check-data's business, which knows the second superblock.
     """
     data = known.get("data")
     if data is None:
         return max((each.end for each in known.values()), default=0) + _TABLE_BYTES
-    used = _file_system_bytes(disk.read(data.start, 4096))
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(data.start)
+            used = _file_system_bytes(file.read(4096))
+    except OSError:
+        return None
     return data.start + used if used is not None and used < data.size - _SLACK else None
 
 
@@ -110,15 +84,17 @@ def _file_system_bytes(head: bytes) -> int | None:
 
 
 def look(path: Path, size: int, known: dict[str, Partition]) -> dict[str, object] | None:
-    """Return what is wrong with the card, None when nothing is: ``trouble``, ``says`` and ``keeps`` in bytes."""
-    with WholeDisk(path) as disk:
-        begin = begin_of_unused(disk, known)
-        if begin is None:
-            return None
-        data = known.get("data")
-        least = LEAST_BYTES + (0 if "root-b" in known else _ROOT_BYTES)
-        if size - (data.start if data is not None else begin) < least:
-            return {"trouble": "small", "says": size, "keeps": size}
+    """Return what is wrong with the card, None when nothing is: ``trouble``, ``says`` and ``keeps`` in bytes.
+
+    Raises OSError for a disk that cannot be opened for writing.
+    """
+    begin, data = begin_of_unused(path, known), known.get("data")
+    if begin is None:
+        return None
+    least = LEAST_BYTES + (0 if "root-b" in known else _ROOT_BYTES)
+    if size - (data.start if data is not None else begin) < least:
+        return {"trouble": "small", "says": size, "keeps": size}
+    with WholeDisk(path) as disk:  # opened for writing only where marks are written
         wrong = kept(disk, places(begin, size), os.urandom(16))
     return None if wrong is None else {"trouble": "fake", "says": size, "keeps": wrong}
 
@@ -131,7 +107,11 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     disk = args.disk.read_text().strip()
     size = int((_BLOCKS / disk / "size").read_text()) * _SECTOR
-    told = look(Path("/dev") / disk, size, partitions(disk))
+    try:
+        told = look(Path("/dev") / disk, size, partitions(disk))
+    except OSError as error:
+        print(f"prove-card: {disk} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
     if told is None:
         return 0
     args.told.write_text(json.dumps(told))

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from firmware.errors import BadSetting
+from provisioning.firstboot.durable import sync_folder
 from provisioning.firstboot.settings import FILE, FILE_BYTES, read_card, read_kept
 
 
@@ -66,15 +67,7 @@ def _keep(path: Path, content: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(path)
-    _settle(path.parent)
-
-
-def _settle(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(path.parent)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from provisioning.firstboot.durable import sync_folder
 from provisioning.firstboot.settings import FILE
 
 
@@ -51,11 +52,7 @@ def erase(path: Path) -> None:
     except FileNotFoundError:
         return
     path.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _mount_to_write(card: Path) -> None:

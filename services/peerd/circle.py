@@ -361,8 +361,8 @@ class Circle(Welcoming):
     async def _greet(self, box: bytes) -> None:
         """Say who we are and for which lockers we act, and how much room there is both ways."""
         failed = partial(self.not_greeted, box)
-        link = lambda: self.link_to(box) if box in self._cards else None  # noqa: E731
-        await greeted(link, partial(self._hello, box), failed, self.entropy)
+        hello = partial(self._hello, box)
+        await greeted(lambda: self.link_to(box) if box in self._cards else None, hello, failed, self.entropy)
 
     async def _hello(self, box: bytes, link: PeerLink) -> None:
         custody = tuple(self.rows.papers("custody").values())
